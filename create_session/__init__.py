@@ -1,0 +1,23 @@
+"""POST uploadSessions: create an upload session for one resource and one review instance."""
+
+import azure.functions as func
+from fastapi import Request, Response
+
+from shared.answers import session_answer
+from shared.http import dialect, operation, parse_options, read_json, resource_key, resource_url
+from shared.models import parse_create
+from shared.routes import SESSIONS
+from shared.sessions import Snapshot, sessions
+
+blueprint = func.Blueprint()
+
+
+@operation(blueprint, "POST", SESSIONS)
+async def create_session(req: Request) -> Response:
+    """Create an upload session: 201 with its ``Location``; 409 if the review instance has one already."""
+    resource = resource_key(req)
+    parse_options(req)
+    review = parse_create(await read_json(req), dialect(req))
+    session = await (await sessions()).create(resource, review)
+    location = f"{resource_url(req)}/uploadSessions/{session.key.session_id}"
+    return session_answer(req, Snapshot(session, []), status=201, headers={"Location": location})

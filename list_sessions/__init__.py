@@ -1,0 +1,34 @@
+"""GET uploadSessions: the upload sessions of one resource, filtered, ordered and in pages."""
+
+import azure.functions as func
+from fastapi import Request, Response
+
+from shared.answers import session_json_for
+from shared.http import json_answer, next_link, operation, parse_options, resource_key, sessions_context
+from shared.listing import page_of_sessions
+from shared.odata import SESSION
+from shared.routes import SESSIONS
+from shared.sessions import sessions
+
+blueprint = func.Blueprint()
+
+OPTIONS = ("$filter", "$orderby", "$top", "$skip", "$skiptoken", "$count", "$select", "$expand")
+
+
+@operation(blueprint, "GET", SESSIONS)
+async def list_sessions(req: Request) -> Response:
+    """List a resource's upload sessions: 200 with a page, and ``@odata.nextLink`` if there is more."""
+    resource = resource_key(req)
+    query = parse_options(req, SESSION, OPTIONS)
+    store = await sessions()
+    page = await page_of_sessions(store, resource, query)
+    files = await store.files_of(page.sessions) if query.expand_files else {}
+    body: dict[str, object] = {"@odata.context": sessions_context(req, resource)}
+    if page.total is not None:
+        body["@odata.count"] = page.total
+    body["value"] = [
+        session_json_for(req, session, query, files.get(session.key.session_id, [])) for session in page.sessions
+    ]
+    if page.next_token is not None:
+        body["@odata.nextLink"] = next_link(req, query, "$skiptoken", page.next_token)
+    return json_answer(body)

@@ -1,0 +1,1 @@
+"""What the operations share: the rules, the wire, and the storage."""

@@ -1,0 +1,165 @@
+"""Blob Storage: staging, committing, reading and sweeping the files' bytes.
+
+One blob a file, in container ``uploads``, under ``catalog/resource/session/``, named by the file's id and never by the
+caller's name. An id is used for one attempt only: what a failed attempt left behind would stand in a second one's way.
+"""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator
+from typing import Any
+
+from azure.core.exceptions import ResourceExistsError, ResourceNotFoundError
+from azure.storage.blob import BlobBlock
+from azure.storage.blob.aio import BlobClient, BlobServiceClient, ContainerClient, ExponentialRetry
+
+from shared.connections import connect
+from shared.lifecycle import SessionKey
+from shared.settings import Settings
+
+CONTAINER = "uploads"
+MANIFEST = "manifest.json"
+
+# How many blobs are removed at the same time.
+_DELETES_IN_FLIGHT = 8
+
+_CALL_OPTIONS: dict[str, Any] = {"connection_timeout": 5, "read_timeout": 60}
+
+
+def _retry() -> ExponentialRetry:
+    return ExponentialRetry(initial_backoff=1, increment_base=2, retry_total=3, random_jitter_range=1)
+
+
+class BlobStore:
+    """The blobs of all sessions."""
+
+    def __init__(self, service: BlobServiceClient, *, block_bytes: int, blocks_in_flight: int) -> None:
+        self._container: ContainerClient = service.get_container_client(CONTAINER)
+        self._block_bytes = block_bytes
+        self._blocks_in_flight = blocks_in_flight
+
+    @classmethod
+    def connect(cls, settings: Settings) -> "BlobStore":
+        """Blob Storage as the settings name it; nothing is sent yet."""
+        service = connect(
+            BlobServiceClient, settings.storage, settings.blob_service_uri, retry_policy=_retry(), **_CALL_OPTIONS
+        )
+        return cls(service, block_bytes=settings.block_bytes, blocks_in_flight=settings.blocks_in_flight)
+
+    async def create_container(self) -> None:
+        """Make the container unless it is there."""
+        with contextlib.suppress(ResourceExistsError):
+            await self._container.create_container()
+
+    def writer(self, key: SessionKey, file_id: str) -> "BlobWriter":
+        """A writer for a new blob."""
+        blob = self._container.get_blob_client(_prefix(key) + file_id)
+        return BlobWriter(blob, block_bytes=self._block_bytes, blocks_in_flight=self._blocks_in_flight)
+
+    async def read(self, key: SessionKey, file_id: str) -> AsyncIterator[bytes]:
+        """A file's bytes, piece by piece. It has begun when this returns, so that a fault is still an answer.
+
+        Raises:
+            ResourceNotFoundError: there is no such blob.
+        """
+        download = await self._container.get_blob_client(_prefix(key) + file_id).download_blob()
+        return download.chunks()
+
+    async def put_manifest(self, key: SessionKey, manifest: bytes) -> None:
+        """Write the manifest of a complete session; once written it stays as it is."""
+        blob = self._container.get_blob_client(_prefix(key) + MANIFEST)
+        with contextlib.suppress(ResourceExistsError):
+            await blob.upload_blob(manifest, overwrite=False)
+
+    async def names(self, key: SessionKey) -> list[str]:
+        """The names under a session, blobs of which only blocks exist included: file ids, and perhaps the manifest."""
+        prefix = _prefix(key)
+        blobs = self._container.list_blobs(name_starts_with=prefix, include=["uncommittedblobs"])
+        return [blob.name.removeprefix(prefix) async for blob in blobs]
+
+    async def delete(self, key: SessionKey, names: list[str]) -> None:
+        """Remove blobs, and blocks that were staged and never committed; gone already is as good."""
+        limit = asyncio.Semaphore(_DELETES_IN_FLIGHT)
+
+        async def delete(name: str) -> None:
+            async with limit:
+                await _delete(self._container.get_blob_client(_prefix(key) + name))
+
+        await asyncio.gather(*(delete(name) for name in names))
+
+
+class BlobWriter:
+    """One attempt to write one blob: a single Put Blob if it fits into one block's buffer, else staged blocks.
+
+    Blocks are staged while the next ones come in, a bounded number at a time, and nobody sees any of it before
+    ``commit``. Memory: ``blocks_in_flight + 1`` blocks.
+    """
+
+    def __init__(self, blob: BlobClient, *, block_bytes: int, blocks_in_flight: int) -> None:
+        self._blob = blob
+        self._block_bytes = block_bytes
+        self._blocks_in_flight = blocks_in_flight
+        self._buffer = bytearray()
+        self._blocks: list[BlobBlock] = []
+        self._staging: set[asyncio.Future[Any]] = set()
+        self._sent = False
+
+    async def write(self, data: bytes) -> None:
+        """Take more bytes; waits while as many blocks as allowed are on their way.
+
+        Raises:
+            AzureError: a block could not be staged.
+        """
+        self._buffer += data
+        while len(self._buffer) >= self._block_bytes:
+            block = bytes(memoryview(self._buffer)[: self._block_bytes])
+            del self._buffer[: self._block_bytes]
+            await self._stage(block)
+
+    async def commit(self) -> None:
+        """Make the blob visible, whole.
+
+        Raises:
+            AzureError: it could not be written.
+        """
+        if not self._blocks:
+            self._sent = True
+            await self._blob.upload_blob(bytes(self._buffer), overwrite=True)
+            return
+        if self._buffer:
+            await self._stage(bytes(self._buffer))
+        await asyncio.gather(*self._staging)
+        await self._blob.commit_block_list(self._blocks)
+
+    async def discard(self) -> None:
+        """Leave nothing behind, whether or not it was committed; safe to call at any time."""
+        for task in self._staging:
+            task.cancel()
+        await asyncio.gather(*self._staging, return_exceptions=True)
+        self._buffer.clear()
+        if self._sent:
+            await _delete(self._blob)
+
+    async def _stage(self, block: bytes) -> None:
+        while len(self._staging) >= self._blocks_in_flight:
+            done, self._staging = await asyncio.wait(self._staging, return_when=asyncio.FIRST_COMPLETED)
+            for task in done:
+                task.result()
+        # All block ids of a blob must have the same length ("Put Block", Azure Storage).
+        block_id = f"{len(self._blocks):06d}"
+        self._blocks.append(BlobBlock(block_id))
+        self._sent = True
+        self._staging.add(asyncio.ensure_future(self._blob.stage_block(block_id, block, length=len(block))))
+
+
+async def _delete(blob: BlobClient) -> None:
+    """Remove a blob. One that has only uncommitted blocks is not found, but an empty Put Blob drops them."""
+    try:
+        await blob.delete_blob()
+    except ResourceNotFoundError:
+        await blob.upload_blob(b"", overwrite=True)
+        await blob.delete_blob()
+
+
+def _prefix(key: SessionKey) -> str:
+    return f"{key.resource.catalog_id}/{key.resource.resource_id}/{key.session_id}/"

@@ -1,0 +1,95 @@
+"""Every error the API can answer, and the one shape that they all have.
+
+The codes are Microsoft Graph's documented ones ("Microsoft Graph error responses and resource types"); the more exact
+reason goes into ``innerError.code``. The catalogue below is the only place where a status and a code meet.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """A kind of error: what HTTP says, what Graph says, and what exactly it was."""
+
+    status: int
+    code: str
+    inner_code: str
+
+
+INVALID_REQUEST = Problem(400, "invalidRequest", "badRequest")
+INVALID_FILE = Problem(400, "invalidRequest", "invalidFile")
+INVALID_QUERY_OPTION = Problem(400, "invalidRequest", "invalidQueryOption")
+INVALID_PARAMETER = Problem(400, "invalidRequest", "invalidParameterFormat")
+NOT_UPDATEABLE = Problem(400, "invalidRequest", "propertyNotUpdateable")
+MALFORMED_ETAG = Problem(400, "invalidRequest", "malformedEntityTag")
+TOO_MANY_FILES = Problem(400, "invalidRequest", "maxItemCountExceeded")
+UNKNOWN_PATH = Problem(404, "itemNotFound", "itemNotFound")
+SESSION_NOT_FOUND = Problem(404, "itemNotFound", "uploadSessionNotFound")
+FILE_NOT_FOUND = Problem(404, "itemNotFound", "itemNotFound")
+METHOD_NOT_ALLOWED = Problem(405, "notAllowed", "notAllowed")
+REFERENCE_TAKEN = Problem(409, "nameAlreadyExists", "nameAlreadyExists")
+NAME_TAKEN = Problem(409, "nameAlreadyExists", "nameAlreadyExists")
+SESSION_INCOMPLETE = Problem(409, "notAllowed", "uploadSessionIncomplete")
+SESSION_OVER = Problem(409, "notAllowed", "uploadSessionFailed")
+ETAG_MISMATCH = Problem(412, "resourceModified", "entityTagDoesNotMatch")
+FILE_TOO_LARGE = Problem(413, "invalidRequest", "maxFileSizeExceeded")
+BODY_TOO_LARGE = Problem(413, "invalidRequest", "maxFileSizeExceeded")
+UNSUPPORTED_MEDIA_TYPE = Problem(415, "notSupported", "notSupported")
+INTERNAL = Problem(500, "generalException", "generalException")
+STORAGE_UNAVAILABLE = Problem(503, "serviceNotAvailable", "serviceNotAvailable")
+
+
+@dataclass(frozen=True, slots=True)
+class Detail:
+    """One entry of ``error.details``: a code, a sentence, and the place that it speaks of."""
+
+    code: str
+    message: str
+    target: str
+
+
+class GraphError(Exception):
+    """An answer that is an error: raised anywhere, turned into JSON by the endpoint wrapper alone."""
+
+    def __init__(
+        self,
+        problem: Problem,
+        message: str,
+        *,
+        target: str | None = None,
+        details: Sequence[Detail] = (),
+        headers: Mapping[str, str] | None = None,
+        extra: Mapping[str, Any] | None = None,
+    ) -> None:
+        super().__init__(message)
+        self.problem = problem
+        self.message = message
+        self.target = target
+        self.details = details
+        self.headers = dict(headers or {})
+        self.extra = dict(extra or {})
+
+    def body(self, *, request_id: str, client_request_id: str, at: datetime | None = None) -> dict[str, Any]:
+        """The answer's JSON, in the shape of Graph's ``odataError``.
+
+        ``extra`` goes into ``innerError``, which is open: facts that a program can use, such as the id of the session
+        that stands in the way.
+        """
+        error: dict[str, Any] = {"code": self.problem.code, "message": self.message}
+        if self.target is not None:
+            error["target"] = self.target
+        if self.details:
+            error["details"] = [
+                {"code": detail.code, "message": detail.message, "target": detail.target} for detail in self.details
+            ]
+        error["innerError"] = {
+            "code": self.problem.inner_code,
+            "date": (at or datetime.now(UTC)).strftime("%Y-%m-%dT%H:%M:%S"),
+            "request-id": request_id,
+            "client-request-id": client_request_id,
+            **self.extra,
+        }
+        return {"error": error}

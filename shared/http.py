@@ -1,0 +1,272 @@
+"""What every handler shares: routes, request ids, bodies, answers, and the one wrapper that makes errors of exceptions.
+
+Importing ``azurefunctions.extensions.http.fastapi`` turns HTTP streams on for the whole app: handlers get Starlette's
+request, whose body comes in as it arrives, instead of one that holds it whole.
+"""
+
+import json
+import logging
+import re
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager
+from functools import wraps
+from typing import Any
+from urllib.parse import quote, urlencode
+from uuid import uuid4
+
+import azure.functions as func
+import azurefunctions.extensions.http.fastapi  # noqa: F401
+from azure.core.exceptions import AzureError, HttpResponseError
+from fastapi import Request, Response
+from starlette.requests import ClientDisconnect
+
+from shared.connections import StorageNotConfiguredError
+from shared.errors import (
+    BODY_TOO_LARGE,
+    INTERNAL,
+    INVALID_PARAMETER,
+    STORAGE_UNAVAILABLE,
+    UNSUPPORTED_MEDIA_TYPE,
+    GraphError,
+)
+from shared.ids import parse_guid
+from shared.lifecycle import ResourceKey, SessionKey
+from shared.models import Dialect
+from shared.odata import SESSION, Entity, Query, parse_query
+from shared.routes import FAMILIES, PathFamily, register
+from shared.settings import settings
+
+Handler = Callable[[Request], Awaitable[Response]]
+
+# A create or update has a few hundred bytes.
+MAX_JSON_BYTES = 64 * 1024
+
+_CLIENT_REQUEST_ID = re.compile(r"[\x21-\x7e]{1,128}")
+
+_log = logging.getLogger("uploads")
+
+
+def operation(blueprint: func.Blueprint, method: str, path: str, *, suffix: str = "") -> Callable[[Handler], Handler]:
+    """Register a handler as one function for each way to name a resource: ``get_session``, ``get_session_beta``, ...
+
+    Args:
+        blueprint: the operation's own.
+        method: the HTTP method.
+        path: the template behind the resource, one of ``shared.routes``.
+        suffix: what tells a second path of the same handler apart in the functions' names.
+    """
+
+    def decorate(handler: Handler) -> Handler:
+        for family in FAMILIES:
+            route = f"{family.resource}/{path}"
+            register(route, method)
+            name = f"{handler.__name__}{suffix}{family.suffix}"
+            blueprint.function_name(name)(blueprint.route(route=route, methods=[method])(endpoint(handler, family)))
+        return handler
+
+    return decorate
+
+
+def endpoint(handler: Handler, family: PathFamily | None = None) -> Handler:
+    """Wrap a handler so that whatever happens in it becomes an answer.
+
+    In the Functions worker an exception that leaves a handler becomes a bare text, and a cancellation hangs the client.
+    """
+
+    @wraps(handler)
+    async def answer(req: Request) -> Response:
+        started = time.perf_counter()
+        request_id = str(uuid4())
+        asked_id = req.headers.get("client-request-id", "")
+        client_request_id = asked_id if _CLIENT_REQUEST_ID.fullmatch(asked_id) else request_id
+        req.state.family = family
+        try:
+            # Authentication goes here: await authorize(req).
+            response = await handler(req)
+        except BaseException as exception:  # a CancelledError must become an answer, too
+            error = _as_graph_error(exception, request_id)
+            response = json_answer(
+                error.body(request_id=request_id, client_request_id=client_request_id),
+                status=error.problem.status,
+                headers=error.headers,
+            )
+        response.headers["request-id"] = request_id
+        response.headers["client-request-id"] = client_request_id
+        _log.info(
+            "%s %d %.1f ms request-id=%s",
+            handler.__name__,
+            response.status_code,
+            (time.perf_counter() - started) * 1000,
+            request_id,
+        )
+        return response
+
+    return answer
+
+
+def _as_graph_error(exception: BaseException, request_id: str) -> GraphError:
+    """The answer that fits an exception; what a caller need not know goes to the log only."""
+    if isinstance(exception, GraphError):
+        return exception
+    if isinstance(exception, ClientDisconnect):
+        return GraphError(INTERNAL, "The request was cut off before its end.")
+    if isinstance(exception, AzureError):
+        _log.error("storage failed: %s request-id=%s", _storage_fault(exception), request_id)
+        return GraphError(
+            STORAGE_UNAVAILABLE,
+            "Storage does not answer as it should. Nothing is half done: repeat the request.",
+            headers={"Retry-After": "5"},
+        )
+    _log.error("a defect: request-id=%s", request_id, exc_info=exception)
+    return GraphError(INTERNAL, "Something went wrong inside the service. The request id leads to it in the log.")
+
+
+def _storage_fault(error: AzureError) -> str:
+    """What the log says of a fault of storage: its kind and code, never an address."""
+    if isinstance(error, StorageNotConfiguredError):
+        return error.message
+    if not isinstance(error, HttpResponseError):
+        return type(error).__name__
+    code = getattr(error, "error_code", None)
+    if error.status_code == 400 and "API version" in str(error.message):
+        return (
+            "this Azurite is older than the SDK and refuses its API version. "
+            "Start it with --skipApiVersionCheck, or take a newer one."
+        )
+    return f"{error.status_code} {code}"
+
+
+# What handlers read from a request
+
+
+def resource_key(req: Request) -> ResourceKey:
+    """The resource that a path names.
+
+    Raises:
+        GraphError: 400, if an id is not a GUID.
+    """
+    return ResourceKey(path_guid(req, "catalogId"), path_guid(req, "resourceId"))
+
+
+def session_key(req: Request) -> SessionKey:
+    """The session that a path names.
+
+    Raises:
+        GraphError: 400, if an id is not a GUID.
+    """
+    return SessionKey(resource_key(req), path_guid(req, "sessionId"))
+
+
+def path_guid(req: Request, name: str) -> str:
+    """An id of the path, in lower case. Only a GUID ever gets into a storage key or a blob's name.
+
+    Raises:
+        GraphError: 400.
+    """
+    guid = parse_guid(req.path_params[name])
+    if guid is None:
+        raise GraphError(
+            INVALID_PARAMETER,
+            f"'{name}' in the path must be a GUID such as 8f3c1a52-94de-4f0b-9c2f-0d6a5b1e7c11.",
+            target=name,
+        )
+    return guid
+
+
+def dialect(req: Request) -> Dialect:
+    """Which of Graph's versions the request speaks."""
+    family: PathFamily = req.state.family
+    return family.dialect
+
+
+def parse_options(req: Request, entity: Entity = SESSION, allowed: Sequence[str] = ()) -> Query:
+    """The query options of a request; an operation that names none takes none.
+
+    Raises:
+        GraphError: 400 for an option, or a part of one, that is not supported, naming it.
+    """
+    return parse_query(req.query_params.multi_items(), entity=entity, allowed=allowed)
+
+
+async def read_json(req: Request) -> bytes:
+    """The body of a request that must be JSON.
+
+    Raises:
+        GraphError: 415 for another content type, 413 for a body of more than ``MAX_JSON_BYTES``.
+    """
+    media_type = req.headers.get("content-type", "").split(";")[0].strip().lower()
+    if media_type != "application/json":
+        raise GraphError(
+            UNSUPPORTED_MEDIA_TYPE, "The body must be JSON: send the header 'Content-Type: application/json'."
+        )
+    body = bytearray()
+    async for piece in req.stream():
+        body += piece
+        if len(body) > MAX_JSON_BYTES:
+            raise GraphError(BODY_TOO_LARGE, f"The body is larger than {MAX_JSON_BYTES} bytes.")
+    return bytes(body)
+
+
+@asynccontextmanager
+async def streamed_body(req: Request) -> AsyncIterator[AsyncIterator[bytes]]:
+    """The body as it arrives. If reading it ends in an error, the rest is read and dropped before the error goes on.
+
+    Else the client, still sending, would get a broken pipe instead of its answer. What is dropped is bounded by the
+    size of the largest file: who sends more than that does not wait for an answer.
+    """
+    body = req.stream()
+    try:
+        yield body
+    except GraphError:
+        dropped = 0
+        async for piece in body:
+            dropped += len(piece)
+            if dropped > settings().max_file_bytes:
+                break
+        raise
+
+
+def prefers(req: Request, preference: str) -> bool:
+    """Whether the header ``Prefer`` (RFC 7240) names a preference."""
+    wishes = ",".join(req.headers.getlist("prefer")).lower().split(",")
+    return any(re.split(r"[=;\s]", wish.strip())[0] == preference for wish in wishes)
+
+
+# What handlers answer
+
+
+def base_url(req: Request) -> str:
+    """The base of every link: a setting, or what Azure says of itself; locally, where the request came in."""
+    return settings().base_url or str(req.base_url).rstrip("/")
+
+
+def resource_url(req: Request) -> str:
+    """The resource's own URL, by the way that the caller took to it."""
+    family: PathFamily = req.state.family
+    key = resource_key(req)
+    return f"{base_url(req)}/{family.resource.format(catalogId=key.catalog_id, resourceId=key.resource_id)}"
+
+
+def next_link(req: Request, query: Query, option: str, value: str) -> str:
+    """An ``@odata.nextLink``: absolute, with every parameter of the request, and the one that leads on."""
+    parameters = [(name, text) for name, text in query.options if name.lower() != option]
+    return f"{base_url(req)}{quote(req.url.path)}?{urlencode([*parameters, (option, value)], quote_via=quote)}"
+
+
+def metadata_url(req: Request, fragment: str) -> str:
+    """An ``@odata.context``."""
+    family: PathFamily = req.state.family
+    return f"{base_url(req)}/{family.dialect}/$metadata#{fragment}"
+
+
+def sessions_context(req: Request, key: ResourceKey) -> str:
+    """The ``@odata.context`` of a resource's upload sessions; that of one of them ends in ``/$entity``."""
+    family: PathFamily = req.state.family
+    return metadata_url(req, f"{family.context.format(key.catalog_id, key.resource_id)}/uploadSessions")
+
+
+def json_answer(body: Any, *, status: int = 200, headers: Mapping[str, str] | None = None) -> Response:
+    """An answer with a JSON body."""
+    content = json.dumps(body, ensure_ascii=False, separators=(",", ":")).encode()
+    return Response(content, status_code=status, headers=dict(headers or {}), media_type="application/json")

@@ -1,0 +1,282 @@
+"""The wire models, in both dialects: what callers send, and what they get.
+
+Names are Graph's (``customDataProvidedResourceUploadSession`` and its kin, beta of October 2025 and v1.0 of 2026); no
+storage in here.
+"""
+
+import json
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from enum import StrEnum
+from typing import Annotated, Any, Literal
+
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Discriminator,
+    Field,
+    Tag,
+    TypeAdapter,
+    ValidationError,
+    model_validator,
+)
+
+from shared.errors import INVALID_REQUEST, NOT_UPDATEABLE, Detail, GraphError
+from shared.ids import format_instant, parse_guid
+from shared.lifecycle import Review, Session, StoredFile, expires_at, status_at
+
+GRAPH = "#microsoft.graph."
+SESSION_TYPE = f"{GRAPH}customDataProvidedResourceAccessReviewUploadSession"
+FOUNDING_DATA_TYPE = f"{GRAPH}accessReviewResourceDataUploadSessionContextData"
+
+
+class Dialect(StrEnum):
+    """Which of Graph's versions a path speaks; the value is the path's first segment."""
+
+    V1 = "v1.0"
+    BETA = "beta"
+
+
+def _guid(text: str) -> str:
+    guid = parse_guid(text)
+    if guid is None:
+        raise ValueError("must be a GUID such as 8f3c1a52-94de-4f0b-9c2f-0d6a5b1e7c11")
+    return guid
+
+
+def _hash_prefixed(value: object) -> object:
+    """OData 4.01 allows a type's name with and without the leading number sign."""
+    return f"#{value}" if isinstance(value, str) and value.startswith("microsoft.graph.") else value
+
+
+Guid = Annotated[str, AfterValidator(_guid)]
+
+
+class _Body(BaseModel):
+    """A request's JSON object: unknown properties are faults, annotations of OData are not."""
+
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _without_annotations(cls, value: Any) -> Any:
+        if not isinstance(value, dict):
+            return value
+        return {name: item for name, item in value.items() if "@odata." not in name or name == "@odata.type"}
+
+
+class ReviewData(_Body):
+    """``accessReviewContextData``: the review instance that data is collected for."""
+
+    odata_type: Annotated[
+        Literal["#microsoft.graph.customDataProvidedResourcePayloads.accessReviewContextData"] | None,
+        BeforeValidator(_hash_prefixed),
+    ] = Field(None, alias="@odata.type")
+    reviewDefinitionId: Guid
+    reviewInstanceId: Guid
+
+
+class CreateSession(_Body):
+    """The body of create in v1.0, and in the beta of 2026."""
+
+    odata_type: Annotated[
+        Literal["#microsoft.graph.customDataProvidedResourceAccessReviewUploadSession"] | None,
+        BeforeValidator(_hash_prefixed),
+    ] = Field(None, alias="@odata.type")
+    data: ReviewData
+
+    def review(self) -> Review:
+        """What the session collects data for."""
+        return Review(self.data.reviewDefinitionId, self.data.reviewInstanceId)
+
+
+class FoundingReviewData(_Body):
+    """``data`` of the founding dialect; Microsoft's Logic App template names its type ``accessReviewInstance``."""
+
+    odata_type: Annotated[
+        Literal[
+            "#microsoft.graph.accessReviewResourceDataUploadSessionContextData", "#microsoft.graph.accessReviewInstance"
+        ]
+        | None,
+        BeforeValidator(_hash_prefixed),
+    ] = Field(None, alias="@odata.type")
+    accessReviewId: Guid
+    accessReviewInstanceId: Guid
+
+
+class CreateFoundingSession(_Body):
+    """The body of create in the founding dialect, the beta of October 2025."""
+
+    odata_type: str | None = Field(None, alias="@odata.type")
+    source: Annotated[str, Field(min_length=1, max_length=256)]
+    type: Literal[
+        "#microsoft.graph.accessReviewDataUploadTriggerCallbackData", "accessReviewDataUploadTriggerCallbackData"
+    ]
+    data: FoundingReviewData
+
+    def review(self) -> Review:
+        """What the session collects data for."""
+        return Review(
+            definition_id=self.data.accessReviewId,
+            instance_id=self.data.accessReviewInstanceId,
+            source=self.source,
+            type=self.type,
+            data_type=self.data.odata_type,
+        )
+
+
+def _body_dialect(body: Any) -> str:
+    """Beta takes either body: only the founding one has ``source`` and ``type``."""
+    founding = isinstance(body, dict) and ("source" in body or "type" in body)
+    return "founding" if founding else "current"
+
+
+_CREATE: dict[Dialect, TypeAdapter[CreateSession | CreateFoundingSession]] = {
+    Dialect.V1: TypeAdapter(CreateSession),
+    Dialect.BETA: TypeAdapter(
+        Annotated[
+            Annotated[CreateSession, Tag("current")] | Annotated[CreateFoundingSession, Tag("founding")],
+            Discriminator(_body_dialect),
+        ]
+    ),
+}
+
+
+def parse_create(body: bytes, dialect: Dialect) -> Review:
+    """The review that a create is for.
+
+    Raises:
+        GraphError: 400, with a detail for each fault.
+    """
+    try:
+        return _CREATE[dialect].validate_json(body).review()
+    except ValidationError as error:
+        raise _invalid_body(error) from None
+
+
+def parse_update(body: bytes) -> None:
+    """Check that a PATCH says ``{"isUploadDone": true}``, the only update that there is.
+
+    Raises:
+        GraphError: 400; ``propertyNotUpdateable`` for any other property, or for ``false``.
+    """
+    try:
+        update = _JSON_OBJECT.validate_json(body)
+    except ValidationError as error:
+        raise _invalid_body(error) from None
+    properties = {name: value for name, value in update.items() if "@odata." not in name}
+    others = sorted(properties.keys() - {"isUploadDone"})
+    if others:
+        raise GraphError(
+            NOT_UPDATEABLE,
+            f"{', '.join(repr(name[:100]) for name in others)} cannot be updated: only 'isUploadDone' can, to true.",
+            target=others[0][:100],
+        )
+    done = properties.get("isUploadDone")
+    if done is False:
+        raise GraphError(
+            NOT_UPDATEABLE, "'isUploadDone' can only be updated to true: there is no way back.", target="isUploadDone"
+        )
+    if done is not True:
+        raise GraphError(
+            INVALID_REQUEST, 'The body must be {"isUploadDone": true}, with a JSON boolean.', target="isUploadDone"
+        )
+
+
+_JSON_OBJECT = TypeAdapter(dict[str, Any])
+
+
+def _invalid_body(error: ValidationError) -> GraphError:
+    """What is wrong with a body, fault by fault, without repeating any of it."""
+    details = []
+    for fault in error.errors(include_url=False, include_context=False, include_input=False):
+        path = ".".join(str(part) for part in fault["loc"] if part not in ("founding", "current"))
+        code = "unknownProperty" if fault["type"] == "extra_forbidden" else "invalidValue"
+        message = {
+            "extra_forbidden": "This property is not known here.",
+            "missing": "This property is required.",
+        }.get(fault["type"], fault["msg"].removeprefix("Value error, "))
+        details.append(Detail(code, message, path[:200] or "body"))
+    first = details[0]
+    return GraphError(
+        INVALID_REQUEST,
+        f"The body is not as it should be: {first.target}: {first.message}",
+        target=first.target,
+        details=details,
+    )
+
+
+def session_json(
+    session: Session, *, dialect: Dialect, now: datetime, idle: timedelta, files: Sequence[StoredFile] | None = None
+) -> dict[str, Any]:
+    """A session as a path of this dialect shows it; with ``files`` where the answer has them.
+
+    A v1.0 path always answers in the v1.0 shape; a beta path in the founding one if the session has ``source``.
+    """
+    review = session.review
+    founding = dialect is Dialect.BETA and review.source is not None
+    expires = expires_at(session, idle)
+    status = status_at(session, now, idle)
+    shape: dict[str, Any] = {} if founding else {"@odata.type": SESSION_TYPE}
+    shape |= {
+        "@odata.etag": session.etag,
+        "id": session.key.session_id,
+        "createdDateTime": format_instant(session.created),
+        "status": status.value,
+        "isUploadDone": status.value == "complete",
+        "referenceId": review.instance_id,
+        "expirationDateTime": expires and format_instant(expires),
+    }
+    if founding:
+        shape |= {
+            "source": review.source,
+            "type": review.type,
+            "data": {
+                "@odata.type": review.data_type or FOUNDING_DATA_TYPE,
+                "accessReviewId": review.definition_id,
+                "accessReviewInstanceId": review.instance_id,
+            },
+        }
+    else:
+        shape["data"] = {
+            "@odata.type": f"{GRAPH}customDataProvidedResourcePayloads.accessReviewContextData",
+            "reviewDefinitionId": review.definition_id,
+            "reviewInstanceId": review.instance_id,
+        }
+    shape["stats"] = {"filesUploaded": session.files_uploaded, "totalBytesUploaded": session.total_bytes}
+    if files is not None:
+        shape["files"] = [file_json(file) for file in files]
+    return shape
+
+
+def file_json(file: StoredFile) -> dict[str, Any]:
+    """A file as an answer shows it."""
+    return {
+        "id": file.id,
+        "name": file.name,
+        "size": file.size,
+        "uploadedDateTime": format_instant(file.uploaded),
+    }
+
+
+def manifest(session: Session, files: Sequence[StoredFile]) -> bytes:
+    """The manifest of a complete session: what a consumer reads to get one consistent set of files, in JSON."""
+    key = session.key
+    content = {
+        "session": {
+            "id": key.session_id,
+            "catalogId": key.resource.catalog_id,
+            "resourceId": key.resource.resource_id,
+            "reviewDefinitionId": session.review.definition_id,
+            "reviewInstanceId": session.review.instance_id,
+            "createdDateTime": format_instant(session.created),
+            "completedDateTime": format_instant(session.last_active),
+        },
+        "stats": {"filesUploaded": session.files_uploaded, "totalBytesUploaded": session.total_bytes},
+        "files": [
+            file_json(file) | {"sha256": file.sha256, "rows": file.rows, "warnings": file.warnings} for file in files
+        ],
+    }
+    return json.dumps(content, ensure_ascii=False, indent=1).encode()

@@ -1,0 +1,139 @@
+"""The body of an upload: ``multipart/form-data`` (RFC 7578) with one part named ``file``, taken as it streams in."""
+
+import re
+
+from python_multipart.exceptions import FormParserError
+from python_multipart.multipart import MultipartParser, parse_options_header
+
+from shared.errors import INVALID_REQUEST, UNSUPPORTED_MEDIA_TYPE, GraphError
+
+MAX_NAME_LENGTH = 255
+
+# RFC 2046, section 5.1.1.
+MAX_BOUNDARY_LENGTH = 70
+
+_FORBIDDEN_IN_NAMES = re.compile(r"[/\\\x00-\x1f\x7f-\x9f\u2028\u2029]")
+
+
+class FormFile:
+    """The one file of a form, sans I/O: feed it the body piece by piece, and get the file's bytes in each."""
+
+    def __init__(self, content_type: str | None) -> None:
+        """Begin a body of this ``Content-Type``.
+
+        Raises:
+            GraphError: 415 unless it is ``multipart/form-data`` with a boundary.
+        """
+        media_type, options = parse_options_header(content_type)
+        boundary = options.get(b"boundary", b"")
+        if media_type != b"multipart/form-data" or not 1 <= len(boundary) <= MAX_BOUNDARY_LENGTH:
+            raise GraphError(
+                UNSUPPORTED_MEDIA_TYPE,
+                "Send the file as a form: the header 'Content-Type: multipart/form-data; boundary=...', and one part "
+                f"named 'file' with a filename. A boundary has 1 to {MAX_BOUNDARY_LENGTH} characters.",
+            )
+        self.name: str | None = None
+        self._ended = False
+        self._pieces: list[bytes] = []
+        self._field = bytearray()
+        self._value = bytearray()
+        self._disposition: bytes | None = None
+        self._parser = MultipartParser(
+            boundary,
+            {
+                "on_part_begin": self._on_part_begin,
+                "on_header_field": self._on_header_field,
+                "on_header_value": self._on_header_value,
+                "on_header_end": self._on_header_end,
+                "on_headers_finished": self._on_headers_finished,
+                "on_part_data": self._on_part_data,
+                "on_end": self._on_end,
+            },
+        )
+
+    def feed(self, data: bytes) -> list[bytes]:
+        """The file's bytes within the next piece of the body.
+
+        Raises:
+            GraphError: 400, when the form is not as it should be.
+        """
+        self._pieces = []
+        try:
+            self._parser.write(data)
+        except FormParserError:
+            raise GraphError(
+                INVALID_REQUEST, "The body is not well-formed multipart/form-data.", target="body"
+            ) from None
+        return self._pieces
+
+    def close(self) -> str:
+        """End the body; gives the file's name.
+
+        Raises:
+            GraphError: 400, when the body was cut off, or had no file.
+        """
+        if not self._ended:
+            raise GraphError(
+                INVALID_REQUEST,
+                "The body ends before its closing boundary: it was cut off on its way. Send it again.",
+                target="body",
+            )
+        if self.name is None:
+            raise GraphError(INVALID_REQUEST, "The form has no part named 'file'.", target="file")
+        return self.name
+
+    def _on_part_begin(self) -> None:
+        if self.name is not None:
+            raise GraphError(
+                INVALID_REQUEST, "The form has more than one part. Send one file a request.", target="file"
+            )
+        self._disposition = None
+
+    def _on_header_field(self, data: bytes, start: int, end: int) -> None:
+        self._field += data[start:end]
+
+    def _on_header_value(self, data: bytes, start: int, end: int) -> None:
+        self._value += data[start:end]
+
+    def _on_header_end(self) -> None:
+        if bytes(self._field).lower() == b"content-disposition":
+            self._disposition = bytes(self._value)
+        self._field.clear()
+        self._value.clear()
+
+    def _on_headers_finished(self) -> None:
+        _, options = parse_options_header(self._disposition)
+        if options.get(b"name") != b"file":
+            raise GraphError(
+                INVALID_REQUEST,
+                "The form has a part that is not named 'file'. It must have just that one, with "
+                '\'Content-Disposition: form-data; name="file"; filename="..."\'.',
+                target="file",
+            )
+        self.name = _checked_name(options.get(b"filename"), self._disposition or b"")
+
+    def _on_part_data(self, data: bytes, start: int, end: int) -> None:
+        self._pieces.append(data[start:end])
+
+    def _on_end(self) -> None:
+        self._ended = True
+
+
+def _checked_name(raw: bytes | None, disposition: bytes) -> str:
+    """A file's name as the caller gave it. It is shown and compared, and never becomes part of a path.
+
+    Raises:
+        GraphError: 400.
+    """
+    rule = f"A filename has 1 to {MAX_NAME_LENGTH} characters, and no path or control characters."
+    if not raw:
+        raise GraphError(INVALID_REQUEST, f"The part 'file' has no filename. {rule}", target="filename")
+    try:
+        name = raw.decode()
+    except UnicodeDecodeError:
+        raise GraphError(INVALID_REQUEST, "The filename is not UTF-8 (RFC 7578, 5.1).", target="filename") from None
+    # The parser cuts off a Windows path, as Internet Explorer sent it; we say so instead.
+    cut = rb'="\\' in disposition or re.search(rb'filename="?.:\\', disposition)
+    if cut or len(name) > MAX_NAME_LENGTH or _FORBIDDEN_IN_NAMES.search(name) or not name.strip(" ."):
+        raise GraphError(INVALID_REQUEST, f"The filename cannot be used. {rule}", target="filename")
+    return name

@@ -1,0 +1,330 @@
+"""What can be done with upload sessions: each rule of ``shared.lifecycle``, made lasting in storage.
+
+Every change is one conditional write. Whoever loses a race reads again and gets the answer that fits the new state; a
+write whose answer was lost is recognised as one's own. So each operation can be repeated at any point.
+"""
+
+import asyncio
+import random
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass, replace
+
+from shared.blobs import BlobWriter
+from shared.errors import FILE_NOT_FOUND, REFERENCE_TAKEN, STORAGE_UNAVAILABLE, GraphError
+from shared.etags import IfMatch
+from shared.ids import new_id, utc_now
+from shared.lifecycle import (
+    Refusal,
+    ResourceKey,
+    Review,
+    Session,
+    SessionKey,
+    Status,
+    StoredFile,
+    check_deletable,
+    check_open,
+    check_room,
+    completed,
+    find_twin,
+    holds_reference,
+    new_session,
+    session_not_found,
+    with_file,
+    with_refusal,
+    without_refusal,
+)
+from shared.models import manifest
+from shared.removal import end, purge
+from shared.settings import Settings, settings
+from shared.storage import Storage, storage
+from shared.tables import ConcurrentChangeError, ExpiryEntry
+
+# Twenty clients that upload into one session at once make nineteen of them lose a round, eighteen the next, and so on.
+_MAX_ATTEMPTS = 60
+_MAX_PAUSE_SECONDS = 0.25
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """A session and its files as they were at one moment."""
+
+    session: Session
+    files: Sequence[StoredFile]
+
+
+class Sessions:
+    """The upload sessions of an account."""
+
+    def __init__(self, store: Storage, config: Settings) -> None:
+        self._table = store.table
+        self._blobs = store.blobs
+        self._config = config
+
+    # Reading
+
+    async def get(self, key: SessionKey) -> Session:
+        """One session: one point read.
+
+        Raises:
+            GraphError: 404.
+        """
+        session = await self._table.session(key)
+        if session is None or session.status is Status.DELETED:
+            raise session_not_found(key)
+        return session
+
+    async def snapshot(self, key: SessionKey) -> Snapshot:
+        """A session and its files, read at the same time.
+
+        Raises:
+            GraphError: 404.
+        """
+        for _ in range(_MAX_ATTEMPTS):
+            session, files = await asyncio.gather(self.get(key), self._table.files(key))
+            # A file's row and the session's count change together: if they agree, nothing came in between.
+            if len(files) == session.files_uploaded:
+                return Snapshot(session, files)
+        raise _too_busy()
+
+    async def of_resource(self, resource: ResourceKey, *, after: str | None, page_size: int) -> AsyncIterator[Session]:
+        """A resource's sessions in order of creation, beginning behind the id ``after``: one range scan."""
+        async for session in self._table.sessions(resource, after=after, page_size=page_size):
+            if session.status is not Status.DELETED:
+                yield session
+
+    async def files_of(self, sessions: Sequence[Session]) -> dict[str, list[StoredFile]]:
+        """The files of several sessions of one resource, by session id: one range scan."""
+        if not sessions:
+            return {}
+        ids = [session.key.session_id for session in sessions]
+        return await self._table.files_between(sessions[0].key.resource, min(ids), max(ids))
+
+    async def file(self, key: SessionKey, file_id: str) -> StoredFile:
+        """One file of a session.
+
+        Raises:
+            GraphError: 404 for the session or the file.
+        """
+        _, file = await asyncio.gather(self.get(key), self._table.file(key, file_id))
+        if file is None:
+            raise GraphError(
+                FILE_NOT_FOUND,
+                f"This upload session has no file '{file_id}'. Read the session's 'files' to see which there are.",
+            )
+        return file
+
+    async def read(self, key: SessionKey, file: StoredFile) -> AsyncIterator[bytes]:
+        """A file's bytes as they were uploaded, piece by piece."""
+        return await self._blobs.read(key, file.id)
+
+    # Changing
+
+    async def create(self, resource: ResourceKey, review: Review) -> Session:
+        """Create a session: one index row, then one transaction.
+
+        Raises:
+            GraphError: 409 when a session that is active or complete holds the reference.
+        """
+        now = utc_now()
+        session = new_session(SessionKey(resource, new_id(now)), review, now)
+        entry = ExpiryEntry(now + self._config.idle, session.key)
+        # First the index, then what it points to: the other way round, a crash would leave a session that no timer
+        # ever finds.
+        await self._table.put_expiry(entry)
+        for _ in _attempts():
+            try:
+                return await self._table.insert_session(session)
+            except ConcurrentChangeError:
+                holder = await self._holder(resource, review.instance_id)
+            if holder is None:
+                await _pause()
+            elif holder.key == session.key:
+                return holder
+            elif holds_reference(holder, utc_now(), self._config.idle):
+                await self._table.delete_expiry(entry)
+                raise GraphError(
+                    REFERENCE_TAKEN,
+                    f"This resource already has an upload session for this review instance: '{holder.key.session_id}', "
+                    f"which is {holder.status.value}. Use that one.",
+                    target="referenceId",
+                    extra={"uploadSessionId": holder.key.session_id},
+                )
+            else:
+                try:
+                    return await self._table.take_over_reference(session, replace(holder, status=Status.EXPIRED))
+                except ConcurrentChangeError:
+                    await _pause()
+        raise _too_busy()
+
+    async def complete(self, key: SessionKey, if_match: IfMatch, *, allow_incomplete: bool) -> Snapshot:
+        """Mark a session as done, and write its manifest. On a complete session it changes nothing.
+
+        Raises:
+            GraphError: 404; 409 when it has expired or is incomplete; 412.
+        """
+        for _ in _attempts():
+            snapshot = await self.snapshot(key)
+            session = snapshot.session
+            if_match.check(session.etag)
+            if session.status is not Status.COMPLETE:
+                check_open(session, utc_now(), self._config.idle)
+                refusals = await self._refusals(session)
+                after = completed(session, refusals, allow_incomplete=allow_incomplete, now=utc_now())
+                try:
+                    session = await self._table.update_session(after)
+                except ConcurrentChangeError:
+                    await _pause()
+                    continue
+            # Nothing changes in a complete session, so that its manifest is the same whoever writes it: a client that
+            # repeats its request, or the timer, makes good a crash right here.
+            await self._blobs.put_manifest(key, manifest(session, snapshot.files))
+            return Snapshot(session, snapshot.files)
+        raise _too_busy()
+
+    async def begin_upload(self, key: SessionKey, if_match: IfMatch) -> Snapshot:
+        """The session that an upload goes into, if it takes one now.
+
+        Raises:
+            GraphError: 404; 409 when it is not active; 400 when it is full; 412.
+        """
+        snapshot = await self.snapshot(key)
+        if_match.check(snapshot.session.etag)
+        check_open(snapshot.session, utc_now(), self._config.idle)
+        return snapshot
+
+    def writer(self, key: SessionKey, file_id: str) -> BlobWriter:
+        """Where the bytes of a new file go while they come in."""
+        return self._blobs.writer(key, file_id)
+
+    async def accept(self, began: Snapshot, file: StoredFile, writer: BlobWriter, if_match: IfMatch) -> Snapshot:
+        """Add a valid file: its blob first, then its row and the session's stats in one transaction.
+
+        The same name with the same bytes changes nothing: it is a client that did not hear the first answer.
+
+        Raises:
+            GraphError: 404, 409, 400 or 412 when the session or its files changed so that it no longer fits.
+            AzureError: storage failed. Whether the row was written is unknown then, so that the blob stays; if no row
+                names it, it goes when the session ends.
+        """
+        try:
+            return await self._accept(began, file, writer, if_match)
+        except GraphError:
+            await writer.discard()
+            raise
+
+    async def _accept(self, began: Snapshot, file: StoredFile, writer: BlobWriter, if_match: IfMatch) -> Snapshot:
+        snapshot = began
+        committed = False
+        for _ in _attempts():
+            session, files = snapshot.session, snapshot.files
+            if any(stored.id == file.id for stored in files):
+                return snapshot
+            if_match.check(session.etag)
+            check_open(session, utc_now(), self._config.idle)
+            twin = find_twin(files, file)
+            refused_before = await self._was_refused(session, file.name)
+            try:
+                if twin is not None:
+                    await writer.discard()
+                    if refused_before:
+                        changed = without_refusal(session, utc_now())
+                        session = await self._table.clear_refusal(changed, file.name)
+                    return Snapshot(session, files)
+                check_room(session, self._config.max_files)
+                if not committed:
+                    await writer.commit()
+                    committed = True
+                changed = with_file(session, file, clears_refusal=refused_before, now=utc_now())
+                session = await self._table.add_file(changed, file, clears_refusal=refused_before)
+                return Snapshot(session, [*files, file])
+            except ConcurrentChangeError:
+                await _pause()
+                snapshot = await self.snapshot(began.session.key)
+        raise _too_busy()
+
+    async def refuse(self, began: Snapshot, name: str, finding_count: int, if_match: IfMatch) -> None:
+        """Remember that a file was refused, until a good one of its name replaces it.
+
+        Raises:
+            GraphError: 404, 409 or 412 when the session no longer takes changes.
+        """
+        session = began.session
+        for _ in _attempts():
+            if_match.check(session.etag)
+            now = utc_now()
+            check_open(session, now, self._config.idle)
+            known = await self._was_refused(session, name)
+            try:
+                changed = with_refusal(session, known=known, now=now)
+                await self._table.add_refusal(changed, Refusal(name, now, finding_count))
+            except ConcurrentChangeError:
+                await _pause()
+                session = await self.get(session.key)
+            else:
+                return
+        raise _too_busy()
+
+    async def delete(self, key: SessionKey, if_match: IfMatch) -> None:
+        """Delete a session: from one transaction on it is gone for everybody; then its files go.
+
+        Raises:
+            GraphError: 404; 409 when it is complete; 412.
+        """
+        for _ in _attempts():
+            session = await self._table.session(key)
+            if session is None:
+                raise session_not_found(key)
+            if session.status is not Status.DELETED:
+                if_match.check(session.etag)
+                check_deletable(session)
+                now = utc_now()
+                # If this process dies in the middle, the next tick goes on; and once no upload that was under way can
+                # still be running, what such a one may have left goes too.
+                await asyncio.gather(
+                    self._table.put_expiry(ExpiryEntry(now, key)),
+                    self._table.put_expiry(ExpiryEntry(now + self._config.max_upload, key)),
+                )
+                try:
+                    session = await end(self._table, session, Status.DELETED)
+                except ConcurrentChangeError:
+                    await _pause()
+                    continue
+            await purge(self._table, self._blobs, session)
+            return
+        raise _too_busy()
+
+    async def _holder(self, resource: ResourceKey, reference_id: str) -> Session | None:
+        holder_id = await self._table.reference_holder(resource, reference_id)
+        return None if holder_id is None else await self._table.session(SessionKey(resource, holder_id))
+
+    async def _refusals(self, session: Session) -> Sequence[Refusal]:
+        return await self._table.refusals(session.key) if session.open_refusals else ()
+
+    async def _was_refused(self, session: Session, name: str) -> bool:
+        return any(refusal.name == name for refusal in await self._refusals(session))
+
+
+async def sessions() -> Sessions:
+    """The upload sessions of the account that the settings name.
+
+    Raises:
+        AzureError: storage does not answer; the next call tries again.
+    """
+    return Sessions(await storage(), settings())
+
+
+def _attempts() -> range:
+    return range(_MAX_ATTEMPTS)
+
+
+async def _pause() -> None:
+    """Let others go first: without chance in it, racers would meet again and again."""
+    await asyncio.sleep(random.uniform(0, _MAX_PAUSE_SECONDS))  # noqa: S311  # no secret
+
+
+def _too_busy() -> GraphError:
+    return GraphError(
+        STORAGE_UNAVAILABLE,
+        "Too many requests change this upload session at the same time. Try again shortly.",
+        headers={"Retry-After": "1"},
+    )

@@ -1,0 +1,142 @@
+"""The pipeline of an upload: one pass over the bytes, from the body of the request to checked and staged blocks.
+
+Nothing is ever held whole: each piece of the body goes through the form's parser to the digest, the validator and the
+block that is being filled, and is forgotten.
+"""
+
+import asyncio
+import contextlib
+import hashlib
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+
+from azure.core.exceptions import AzureError
+
+from shared.access_data import Report, Validator
+from shared.blobs import BlobWriter
+from shared.errors import FILE_TOO_LARGE, INVALID_FILE, INVALID_REQUEST, Detail, GraphError
+from shared.etags import IfMatch
+from shared.ids import new_id, utc_now
+from shared.lifecycle import SessionKey, StoredFile
+from shared.multipart import FormFile
+from shared.sessions import Sessions, Snapshot
+from shared.settings import Settings, settings
+
+
+@dataclass(frozen=True, slots=True)
+class ReceivedFile:
+    """What came in: a file's name, its bytes' size and SHA-256 (hex), and what the validator found.
+
+    ``too_large`` if it had more bytes than allowed; the rest of it was not looked at then.
+    """
+
+    name: str
+    size: int
+    sha256: str
+    report: Report
+    too_large: bool
+
+    @property
+    def refused(self) -> bool:
+        """Whether the file itself is at fault."""
+        return self.too_large or self.report.finding_count > 0
+
+
+async def upload(
+    store: Sessions, key: SessionKey, body: AsyncIterator[bytes], content_type: str | None, if_match: IfMatch
+) -> tuple[Snapshot, ReceivedFile]:
+    """Take one file into a session.
+
+    Raises:
+        GraphError: 400 for a bad form or an invalid file, 404, 409, 412, 413, 415. A file that is itself at fault is
+            remembered as refused; nothing else of it stays.
+    """
+    config = settings()
+    began = await store.begin_upload(key, if_match)
+    file_id = new_id(utc_now())
+    writer = store.writer(key, file_id)
+    received = await receive(body, content_type, config, writer)
+    if received.refused:
+        await store.refuse(began, received.name, max(1, received.report.finding_count), if_match)
+        raise refusal(received, config)
+    file = StoredFile(
+        id=file_id,
+        name=received.name,
+        size=received.size,
+        sha256=received.sha256,
+        rows=received.report.rows,
+        warnings=received.report.warning_count,
+        uploaded=utc_now(),
+    )
+    return await store.accept(began, file, writer, if_match), received
+
+
+async def receive(
+    body: AsyncIterator[bytes], content_type: str | None, config: Settings, writer: BlobWriter | None
+) -> ReceivedFile:
+    """Read a form to its end; its file is checked, digested and, with a ``writer``, staged on the way.
+
+    From the first fault on nothing more is staged, and what was staged is dropped. The writer is not committed.
+
+    Raises:
+        GraphError: 400 or 415, when the form is not as it should be.
+        ClientDisconnect: the client went away.
+        AzureError: a block could not be staged.
+    """
+    form = FormFile(content_type)
+    validator = Validator(principal_types=config.principal_types, max_findings=config.max_findings)
+    digest = hashlib.sha256()
+    size = 0
+    try:
+        async with asyncio.timeout(config.max_upload_seconds):
+            async for piece in body:
+                for data in form.feed(piece):
+                    size += len(data)
+                    if size <= config.max_file_bytes:
+                        digest.update(data)
+                        validator.feed(data)
+                        if writer is not None and not validator.finding_count:
+                            await writer.write(data)
+                    if writer is not None and (size > config.max_file_bytes or validator.finding_count):
+                        await writer.discard()
+                        writer = None
+        name = form.close()
+    except TimeoutError:
+        await _drop(writer)
+        raise GraphError(
+            INVALID_REQUEST,
+            f"The upload took longer than {config.max_upload_seconds} seconds, which is the limit "
+            "(UPLOADS_MAX_UPLOAD_SECONDS).",
+        ) from None
+    except BaseException:
+        await _drop(writer)
+        raise
+    return ReceivedFile(name, size, digest.hexdigest(), validator.finish(), size > config.max_file_bytes)
+
+
+async def _drop(writer: BlobWriter | None) -> None:
+    """Leave nothing staged. If storage cannot even do that, the blocks go when the session ends."""
+    if writer is not None:
+        with contextlib.suppress(AzureError):
+            await writer.discard()
+
+
+def refusal(received: ReceivedFile, config: Settings) -> GraphError:
+    """The answer for a file that is itself at fault: every finding, up to the limit of how many are listed."""
+    if received.too_large:
+        return GraphError(
+            FILE_TOO_LARGE,
+            f"'{received.name}' is larger than {config.max_file_bytes} bytes, which is the limit for one file "
+            "(UPLOADS_MAX_FILE_BYTES). Split it into several files.",
+            target="file",
+        )
+    report = received.report
+    listed = "" if len(report.findings) == report.finding_count else f", the first {len(report.findings)} listed here"
+    return GraphError(
+        INVALID_FILE,
+        f"'{received.name}' was refused: {report.finding_count} finding(s){listed}. Nothing of it was stored. "
+        "Mend it and upload it again under the same name.",
+        target="file",
+        details=[Detail(finding.code, finding.message, finding.target) for finding in report.findings],
+        extra={"findingCount": report.finding_count},
+    )

@@ -1,0 +1,39 @@
+"""Everything else under the versions: unknown paths and wrong methods, in the API's own error shape."""
+
+import azure.functions as func
+from fastapi import Request, Response
+
+from shared.errors import METHOD_NOT_ALLOWED, UNKNOWN_PATH, GraphError
+from shared.http import endpoint
+from shared.models import Dialect
+from shared.routes import allowed_methods
+
+blueprint = func.Blueprint()
+
+METHODS = ["GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS"]
+
+
+@endpoint
+async def unknown_path(req: Request) -> Response:
+    """Answer 405 with ``Allow`` where the path exists, else 404.
+
+    The host itself answers 404 for both, with no body. A catch-all at the very root would be a trap: it would swallow
+    paths that the Functions worker keeps for itself.
+    """
+    allowed = allowed_methods(req.url.path)
+    if allowed:
+        raise GraphError(
+            METHOD_NOT_ALLOWED,
+            f"This path takes {' and '.join(allowed)}, and not {req.method}.",
+            headers={"Allow": ", ".join(allowed)},
+        )
+    raise GraphError(
+        UNKNOWN_PATH,
+        "There is nothing at this path. Upload sessions are at "
+        "/v1.0/identityGovernance/entitlementManagement/catalogs/{catalogId}/resources/{resourceId}/uploadSessions.",
+    )
+
+
+for dialect in Dialect:
+    name = f"unknown_path_{dialect.name.lower()}"
+    blueprint.function_name(name)(blueprint.route(route=f"{dialect}/{{*path}}", methods=METHODS)(unknown_path))

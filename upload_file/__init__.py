@@ -1,0 +1,25 @@
+"""POST uploadSessions/{id}/uploadFile: one CSV file, checked and stored as it streams in."""
+
+import azure.functions as func
+from fastapi import Request, Response
+
+from shared.answers import session_answer
+from shared.etags import IfMatch
+from shared.http import operation, parse_options, session_key, streamed_body
+from shared.routes import UPLOAD_FILE, UPLOAD_FILE_QUALIFIED
+from shared.sessions import sessions
+from shared.uploads import upload
+
+blueprint = func.Blueprint()
+
+
+@operation(blueprint, "POST", UPLOAD_FILE)
+@operation(blueprint, "POST", UPLOAD_FILE_QUALIFIED, suffix="_qualified")
+async def upload_file(req: Request) -> Response:
+    """Add a file to a session: 200 with the session; 400 with every finding and its line if the file is not valid."""
+    async with streamed_body(req) as body:
+        key = session_key(req)
+        parse_options(req)
+        if_match = IfMatch.parse(req.headers.get("if-match"))
+        snapshot, received = await upload(await sessions(), key, body, req.headers.get("content-type"), if_match)
+    return session_answer(req, snapshot, action=True, warnings=received.report)
