@@ -15,7 +15,7 @@ from azure.storage.blob.aio import BlobClient, BlobServiceClient, ContainerClien
 
 from shared.connections import connect
 from shared.lifecycle import SessionKey
-from shared.settings import Settings
+from shared.settings import MIB, Settings
 
 CONTAINER = "uploads"
 MANIFEST = "manifest.json"
@@ -23,7 +23,13 @@ MANIFEST = "manifest.json"
 # How many blobs are removed at the same time.
 _DELETES_IN_FLIGHT = 8
 
-_CALL_OPTIONS: dict[str, Any] = {"connection_timeout": 5, "read_timeout": 60}
+_CALL_OPTIONS: dict[str, Any] = {
+    "connection_timeout": 5,
+    "read_timeout": 60,
+    # A download is held one piece at a time; the SDK's first piece would be 32 MiB.
+    "max_single_get_size": 4 * MIB,
+    "max_chunk_get_size": 4 * MIB,
+}
 
 
 def _retry() -> ExponentialRetry:

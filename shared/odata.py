@@ -1,29 +1,21 @@
 """The query options: what may be asked of sessions and files, and how a URL's words become a ``Query``.
 
-The grammar is OData 4.01 part 2 (URL conventions), sections 5.1.2 to 5.1.8, in the part of it that Microsoft Graph
+The grammar is OData 4.01 part 2 (URL conventions), sections 5.1.2 to 5.1.7, in the part of it that Microsoft Graph
 describes under "Use query parameters to customize responses". What this service understands of it is the data in
 ``SESSION`` and ``FILE``; everything else is refused by name, never ignored, since a filter that is dropped in silence
 answers with the wrong rows.
 """
 
-import operator
 import re
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from enum import Enum
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from shared.errors import INVALID_QUERY_OPTION, GraphError
-from shared.ids import parse_guid
-
-if TYPE_CHECKING:
-    from odata_query import ast
 
 MAX_PAGE = 999  # the largest page that Graph gives for any resource
 MAX_SKIP = 2**31 - 1  # Edm.Int32
-MAX_FILTER_CHARACTERS = 2_000  # enough for 40 GUIDs joined by "or"
-MAX_FILTER_BRACKETS = 20  # the translation below recurses at most twice for each open bracket
 
 NESTED_OPTIONS = frozenset({"$filter", "$orderby", "$select", "$top", "$skip", "$count"})
 
@@ -62,13 +54,13 @@ class Entity:
     expandable: Mapping[str, "Entity"] = field(default_factory=dict)
 
 
-_ORDERED = ("eq", "ne", "gt", "ge", "lt", "le")
+ORDERED = ("eq", "ne", "gt", "ge", "lt", "le")
 
 FILE = Entity(
     filterable={
         "name": FieldType(Kind.TEXT, ("eq", "ne")),
-        "size": FieldType(Kind.INTEGER, _ORDERED),
-        "uploadedDateTime": FieldType(Kind.INSTANT, _ORDERED),
+        "size": FieldType(Kind.INTEGER, ORDERED),
+        "uploadedDateTime": FieldType(Kind.INSTANT, ORDERED),
     },
     orderable=("uploadedDateTime", "name", "size"),
     selectable=("id", "name", "size", "uploadedDateTime"),
@@ -122,15 +114,15 @@ def parse_query(pairs: Iterable[tuple[str, str]], *, entity: Entity, allowed: Co
             continue
         if name not in allowed:
             usable = ", ".join(sorted(allowed)) or "none that starts with $"
-            raise _fault(_cut(written), f"this query option is not supported here. Supported: {usable}")
+            raise invalid_option(shortened(written), f"this query option is not supported here. Supported: {usable}")
         if name in given:
-            raise _fault(name, "this query option is given more than once. Give it once")
+            raise invalid_option(name, "this query option is given more than once. Give it once")
         given[name] = text
 
     select = _select(given["$select"], entity) if "$select" in given else None
     expand_files = _expand(given["$expand"], entity) if "$expand" in given else None
     if select is not None and expand_files is not None:
-        # What is expanded is in the answer even if $select does not name it (OData 4.01 part 1, 11.2.5.2).
+        # What is expanded is in the answer even if $select does not name it (OData 4.01 part 1, 11.2.5.1).
         select = tuple(dict.fromkeys((*select, "files")))
     return Query(
         filter=_filter(given["$filter"], entity) if "$filter" in given else None,
@@ -154,11 +146,12 @@ def select_properties(body: Mapping[str, Any], select: Collection[str] | None) -
     }
 
 
-def _fault(option: str, reason: str) -> GraphError:
+def invalid_option(option: str, reason: str) -> GraphError:
+    """The error for a query option: what is wrong with it, and what would be right."""
     return GraphError(INVALID_QUERY_OPTION, f"{option}: {reason}.", target=option)
 
 
-def _cut(text: str) -> str:
+def shortened(text: str) -> str:
     """The caller's own words, short enough to be quoted in a sentence."""
     return text if len(text) <= 60 else f"{text[:60]}..."
 
@@ -167,13 +160,13 @@ def _number(option: str, text: str, low: int, high: int) -> int:
     # int() alone would also take "+5", "1_0", " 5" and the digits of every script.
     digits = text.isascii() and text.isdecimal() and len(text) <= len(str(high))
     if not digits or not low <= int(text) <= high:
-        raise _fault(option, f"it must be a whole number from {low} to {high}, not '{_cut(text)}'")
+        raise invalid_option(option, f"it must be a whole number from {low} to {high}, not '{shortened(text)}'")
     return int(text)
 
 
 def _boolean(option: str, text: str) -> bool:
     if text.lower() not in ("true", "false"):
-        raise _fault(option, f"it must be true or false, not '{_cut(text)}'")
+        raise invalid_option(option, f"it must be true or false, not '{shortened(text)}'")
     return text.lower() == "true"
 
 
@@ -182,7 +175,7 @@ def _select(text: str, entity: Entity) -> tuple[str, ...] | None:
     for name in names:
         if name != "*" and name not in entity.selectable:
             known = ", ".join(entity.selectable)
-            raise _fault("$select", f"there is no property '{_cut(name)}'. Properties: {known}; * for all")
+            raise invalid_option("$select", f"there is no property '{shortened(name)}'. Properties: {known}; * for all")
     return None if "*" in names else names
 
 
@@ -192,9 +185,11 @@ def _order_by(text: str, entity: Entity) -> tuple[tuple[str, bool], ...]:
         name, *direction = item.split() or [""]
         if name not in entity.orderable:
             known = ", ".join(entity.orderable)
-            raise _fault("$orderby", f"cannot order by '{_cut(name)}'. Possible: {known}")
+            raise invalid_option("$orderby", f"cannot order by '{shortened(name)}'. Possible: {known}")
         if [word.lower() for word in direction] not in ([], ["asc"], ["desc"]):
-            raise _fault("$orderby", f"after {name} comes asc, desc or nothing, not '{_cut(' '.join(direction))}'")
+            raise invalid_option(
+                "$orderby", f"after {name} comes asc, desc or nothing, not '{shortened(' '.join(direction))}'"
+            )
         order.append((name, bool(direction) and direction[0].lower() == "desc"))
     return tuple(order)
 
@@ -215,7 +210,7 @@ def _split(text: str, separator: str) -> list[str]:
     else:
         if depth == 0:
             return [*parts, text[start:].strip()]
-    raise _fault("$expand", f"a bracket or a quote has no partner in '{_cut(text)}'")
+    raise invalid_option("$expand", f"a bracket or a quote has no partner in '{shortened(text)}'")
 
 
 def _expand(text: str, entity: Entity) -> Query:
@@ -225,9 +220,11 @@ def _expand(text: str, entity: Entity) -> Query:
         name, bracket, nested = item.partition("(")
         if name not in entity.expandable or (bracket and not nested.endswith(")")):
             known = ", ".join(f"{name} or {name}($filter=...;$orderby=...)" for name in entity.expandable)
-            raise _fault("$expand", f"cannot expand '{_cut(item)}'. Possible: {known}")
+            raise invalid_option("$expand", f"cannot expand '{shortened(item)}'. Possible: {known}")
     if len(items) > 1:
-        raise _fault("$expand", f"{name} is expanded more than once. Put all options into one bracket, parted by ';'")
+        raise invalid_option(
+            "$expand", f"{name} is expanded more than once. Put all options into one bracket, parted by ';'"
+        )
     if not bracket:
         return Query()
     pairs = []
@@ -235,150 +232,15 @@ def _expand(text: str, entity: Entity) -> Query:
         option, _, value = part.partition("=")
         if not option.startswith("$"):
             # At the top such an option belongs to somebody else; in here there is nobody else.
-            raise _fault("$expand", f"in {name}(...) stand options such as $top=5, not '{_cut(part)}'")
+            raise invalid_option("$expand", f"in {name}(...) stand options such as $top=5, not '{shortened(part)}'")
         pairs.append((option.rstrip(), value.strip()))
     try:
         return parse_query(pairs, entity=entity.expandable[name], allowed=NESTED_OPTIONS)
     except GraphError as fault:
-        raise _fault("$expand", f"in {name}(...): {fault.message.removesuffix('.')}") from fault
-
-
-_WORDS = {"Eq": "eq", "NotEq": "ne", "Gt": "gt", "GtE": "ge", "Lt": "lt", "LtE": "le", "In": "in"}
-_MIRRORED = {"gt": "lt", "ge": "le", "lt": "gt", "le": "ge"}
-_COMPARE: Mapping[str, Callable[[Any, Any], bool]] = {word: getattr(operator, word) for word in _ORDERED}
-
-# Graph's own examples write not(...), the grammar of OData wants a space there. Quoted text is passed over.
-_NOT_BRACKET = re.compile(r"('(?:[^']|'')*')|\bnot(?=\()", re.IGNORECASE)
+        raise invalid_option("$expand", f"in {name}(...): {fault.message.removesuffix('.')}") from fault
 
 
 def _filter(text: str, entity: Entity) -> Predicate:
-    if len(text) > MAX_FILTER_CHARACTERS:
-        raise _fault("$filter", f"it has {len(text)} characters, and {MAX_FILTER_CHARACTERS} is the limit")
-    return _predicate(_syntax_tree(_NOT_BRACKET.sub(lambda found: found[1] or "not ", text.strip())), entity)
+    from shared.filters import compile_filter  # noqa: PLC0415  # its grammar takes 60 ms to load
 
-
-def _syntax_tree(text: str) -> "ast._Node":
-    # Imported here because it takes 60 ms to build its tables, and most cold starts serve no filter. The instances hold
-    # the state of one parse, so each filter has its own; they cost a microsecond.
-    from odata_query import exceptions
-    from odata_query.grammar import ODataLexer, ODataParser
-
-    try:
-        tree: ast._Node = ODataParser().parse(_guarded(ODataLexer().tokenize(text)))
-    except GraphError:
-        raise
-    except (exceptions.UnknownFunctionException, exceptions.ArgumentCountException) as fault:
-        raise _fault("$filter", f"the function {_cut(fault.function_name)} is not supported") from fault
-    except (exceptions.TokenizingException, exceptions.ParsingException) as fault:
-        place = "at its end" if fault.token is None else f"at '{_cut(text[fault.token.index :].strip())}'"
-        example = "A condition looks like: status eq 'active'. In a URL, a + is written %2B"
-        raise _fault("$filter", f"it cannot be read {place}. {example}") from fault
-    except Exception as fault:  # the grammar of the library has corners, such as f(a=1,b=2,c=3), that fail otherwise
-        raise _fault("$filter", "it cannot be read") from fault
-    return tree
-
-
-def _guarded(tokens: Iterable[Any]) -> Iterator[Any]:
-    """Stop before the parser what it or the translation would pay for: deep brackets, and paths (quadratic there)."""
-    depth = 0
-    for token in tokens:
-        depth += (token.type == "(") - (token.type == ")")
-        if depth > MAX_FILTER_BRACKETS:
-            raise _fault("$filter", f"its brackets are more than {MAX_FILTER_BRACKETS} deep")
-        if token.type == "/":
-            raise _fault("$filter", "paths, any() and all() are not supported; compare a property with a value")
-        yield token
-
-
-def _predicate(node: "ast._Node", entity: Entity) -> Predicate:
-    """Translate a condition. It recurses with the brackets only: chains of one operator and of ``not`` are loops."""
-    from odata_query import ast
-
-    keep = True
-    while isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.Not):
-        keep, node = not keep, node.operand
-    match node:
-        case ast.BoolOp():
-            parts = [_predicate(operand, entity) for operand in _operands(node)]
-            joined = all if isinstance(node.op, ast.And) else any
-            return lambda values: joined(part(values) for part in parts) is keep
-        case ast.Compare():
-            holds = _comparison(node, entity)
-            return lambda values: holds(values) is keep
-        case ast.Call():
-            raise _fault("$filter", f"the function {_name(node.func)} is not supported")
-    raise _fault("$filter", "it must be a condition, such as status eq 'active'")
-
-
-def _operands(node: "ast.BoolOp") -> Sequence["ast._Node"]:
-    """What a chain of the same operator joins: a and b and c are three operands, not a pair within a pair."""
-    from odata_query import ast
-
-    found: list[ast._Node] = []
-    pending: list[ast._Node] = [node]
-    while pending:
-        head = pending.pop()
-        if isinstance(head, ast.BoolOp) and head.op == node.op:
-            pending += (head.right, head.left)
-        else:
-            found.append(head)
-    return found
-
-
-def _name(identifier: "ast.Identifier") -> str:
-    return _cut(".".join((*identifier.namespace, identifier.name)))
-
-
-def _comparison(node: "ast.Compare", entity: Entity) -> Predicate:
-    from odata_query import ast
-
-    word = _WORDS[type(node.comparator).__name__]
-    left, right = node.left, node.right
-    if isinstance(left, ast._Literal):
-        left, right, word = right, left, _MIRRORED.get(word, word)
-    for side in (left, right):
-        if isinstance(side, ast.Call):
-            raise _fault("$filter", f"the function {_name(side.func)} is not supported")
-    if isinstance(left, ast.UnaryOp) and isinstance(left.op, ast.Not):
-        raise _fault("$filter", "not binds before the comparison; bracket what it negates, as in not (size gt 5)")
-    known = ", ".join(entity.filterable)
-    if not isinstance(left, ast.Identifier):
-        raise _fault("$filter", f"{word} must stand between a property and a value. Properties: {known}")
-    name = _name(left)
-    if name not in entity.filterable:
-        raise _fault("$filter", f"cannot filter by {name}. Possible: {known}")
-    field_type = entity.filterable[name]
-    if word not in field_type.operators:
-        raise _fault("$filter", f"{name} does not support {word}. Possible: {', '.join(field_type.operators)}")
-    value = _value(right, field_type)
-    if value is None:
-        takes = " or ".join(f"'{one}'" for one in field_type.values) or field_type.kind.value
-        wrong = getattr(right, "val", None) or getattr(right, "name", None)
-        shown = _cut(wrong) if isinstance(wrong, str) else "this"
-        raise _fault("$filter", f"{name} cannot be compared with {shown}. It takes {takes}")
-    compare = _COMPARE[word]
-    if field_type.kind is Kind.GUID:
-        return lambda values: compare(values[name].lower(), value)
-    return lambda values: compare(values[name], value)
-
-
-def _value(node: "ast._Node", field_type: FieldType) -> str | int | datetime | None:
-    """A literal as the property's own type; ``None`` if it is of another."""
-    from odata_query import ast
-
-    match field_type.kind, node:
-        case Kind.TEXT, ast.String(val=text) if not field_type.values or text in field_type.values:
-            return text
-        case Kind.GUID, ast.String(val=text) | ast.GUID(val=text):
-            return parse_guid(text)
-        case Kind.INTEGER, ast.Integer(val=text) if text.isascii():  # the library takes the digits of every script
-            return int(text)
-        case Kind.INSTANT, ast.DateTime(val=text) | ast.Date(val=text) if text.isascii():
-            try:
-                instant = datetime.fromisoformat(text.upper())
-            except ValueError:  # 30 February
-                return None
-            if isinstance(node, ast.Date):
-                return instant.replace(tzinfo=UTC)
-            return None if instant.tzinfo is None else instant
-    return None
+    return compile_filter(text, entity)

@@ -149,7 +149,10 @@ class SessionTable:
         Raises:
             ConcurrentChangeError: it changed, or went, since it was read.
         """
-        return await self._write(session, _update_session(session))
+        _, entity, options = _update_session(session)
+        with _conflicts():
+            answer = await self._sessions.update_entity(entity, **options)
+        return replace(session, etag=answer["etag"])
 
     async def add_file(self, session: Session, file: StoredFile, *, clears_refusal: bool) -> Session:
         """Add a file's row and store the session's new stats, both or none."""
