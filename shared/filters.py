@@ -135,7 +135,7 @@ def _comparison(node: ast.Compare, entity: Entity) -> Predicate:
     return lambda values: compare(values[name], value)
 
 
-def _value(node: ast._Node, field_type: FieldType) -> str | int | datetime | None:
+def _value(node: ast._Node, field_type: FieldType) -> str | int | datetime | None:  # noqa: PLR0911  # a kind each
     """A literal as the property's own type; ``None`` if it is of another."""
     match field_type.kind, node:
         case Kind.TEXT, ast.String(val=text) if not field_type.values or text in field_type.values:

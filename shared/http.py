@@ -84,7 +84,7 @@ def endpoint(handler: Handler, family: PathFamily | None = None) -> Handler:
         try:
             # Authentication goes here: await authorize(req).
             response = await handler(req)
-        except BaseException as exception:  # a CancelledError must become an answer, too
+        except BaseException as exception:  # noqa: BLE001  # a CancelledError must become an answer, too
             error = _as_graph_error(exception, request_id)
             response = json_answer(
                 error.body(request_id=request_id, client_request_id=client_request_id),

@@ -377,7 +377,7 @@ def _refusal_entity(key: SessionKey, refusal: Refusal) -> dict[str, Any]:
 
 def _instant(value: datetime) -> datetime:
     """A plain UTC datetime of the SDK's subclass of it."""
-    return datetime(*value.timetuple()[:6], value.microsecond, UTC)
+    return datetime.combine(value.date(), value.time(), UTC)
 
 
 # Operations of a transaction

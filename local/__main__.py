@@ -1,0 +1,134 @@
+"""Runs the whole service: Azurite, the app's routes and its timers. ``python3 dev.py run`` starts this."""
+
+import argparse
+import asyncio
+import fcntl
+import logging
+import os
+import signal
+import socket
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from threading import Thread
+
+import uvicorn
+
+from local.azurite import Azurite, AzuriteError
+
+ROOT = Path(__file__).parent.parent
+
+
+def main() -> int:
+    """Run until SIGINT or SIGTERM; gives the exit code."""
+    arguments = _arguments()
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(name)s %(message)s", stream=sys.stderr)
+    logging.getLogger("azure").setLevel(logging.WARNING)
+    # From here on a signal means: end in good order, wherever we are.
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, _stop)
+    try:
+        with _listening(arguments.port) as listener, _storage(arguments.data):
+            url = f"http://127.0.0.1:{listener.getsockname()[1]}"
+            os.environ.setdefault("UPLOADS_PUBLIC_URL", url)
+            asyncio.run(_serve(listener, url))
+    except (AzuriteError, StartError) as error:
+        sys.stderr.write(f"{error}\n")
+        return 1
+    except KeyboardInterrupt:
+        pass
+    return 0
+
+
+class StartError(Exception):
+    """The service cannot be started as asked; the message says what to do."""
+
+
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="dev.py run", description="Run the service on this machine.")
+    parser.add_argument("--port", type=int, default=7071, help="where to listen; 0 for a free port (default 7071)")
+    parser.add_argument(
+        "--data", type=Path, default=ROOT / ".data", help="folder of Azurite's data (default .data); it is kept"
+    )
+    return parser.parse_args()
+
+
+def _stop(*_: object) -> None:
+    raise KeyboardInterrupt
+
+
+@contextmanager
+def _listening(port: int) -> Iterator[socket.socket]:
+    """The socket to serve on; taken before anything is started, so that a busy port costs nobody any time."""
+    try:
+        listener = socket.create_server(("127.0.0.1", port), backlog=2048)
+    except OSError as error:
+        raise StartError(
+            f"Port {port} cannot be used ({error.strerror}). Is the service running already? "
+            "If not, choose another one: --port 7072, or --port 0 for any that is free."
+        ) from None
+    with listener:
+        yield listener
+
+
+@contextmanager
+def _storage(data: Path) -> Iterator[None]:
+    """Storage for the app: what the environment names, or else an Azurite of our own, which starts in the background.
+
+    The app is imported in the meantime: each takes about as long as the other.
+    """
+    if any(name in os.environ for name in ("UPLOADS_STORAGE", "UPLOADS_STORAGE__blobServiceUri")):
+        _import_app()
+        yield
+        return
+    data.mkdir(parents=True, exist_ok=True)
+    with (data / "lock").open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            raise StartError(
+                f"The data in {data} is in use by another run. Stop that one, or take another folder with --data."
+            ) from None
+        account = Azurite(data)
+        os.environ["UPLOADS_STORAGE"] = account.connection_string
+        importing = Thread(target=_import_app)
+        importing.start()
+        try:
+            account.start()
+            importing.join()
+            yield
+        finally:
+            account.stop()
+
+
+def _import_app() -> None:
+    import function_app  # noqa: F401, PLC0415  # it reads its settings, so that they have to be there first
+
+
+async def _serve(listener: socket.socket, url: str) -> None:
+    from function_app import app  # noqa: PLC0415  # see above
+    from local.host import Host  # noqa: PLC0415  # it brings the app's packages
+
+    host = Host(app, ROOT / "host.json")
+    server = _Server(
+        uvicorn.Config(host, log_config=None, access_log=False, timeout_graceful_shutdown=3, lifespan="on"), url
+    )
+    await server.serve(sockets=[listener])
+
+
+class _Server(uvicorn.Server):
+    """Uvicorn, which says when it answers."""
+
+    def __init__(self, config: uvicorn.Config, url: str) -> None:
+        super().__init__(config)
+        self._url = url
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        sys.stdout.write(f"ready {self._url}\n")
+        sys.stdout.flush()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,93 @@
+"""An ASGI app that serves what ``function_app.app`` declares: its routes, and its timers on their schedule.
+
+There is no second route table: what the real host reads from the app, this one reads too. It gives each function the
+same request class as the Functions worker does, and nothing in between.
+"""
+
+import asyncio
+import json
+import logging
+from pathlib import Path
+from typing import Any
+
+import azure.functions as func
+from fastapi import Request, Response
+from fastapi.responses import PlainTextResponse
+from starlette.types import Receive, Scope, Send
+
+from local.routing import Route, Router
+from local.timers import Timer
+
+ADMIN_PREFIX = "/admin/functions/"
+
+_log = logging.getLogger("local.host")
+
+
+class Host:
+    """The app, and what of the Functions host it needs."""
+
+    def __init__(self, app: func.FunctionApp, host_json: Path) -> None:
+        prefix = json.loads(host_json.read_text())["extensions"]["http"]["routePrefix"]
+        self._timers: dict[str, Timer] = {}
+        self._names: set[str] = set()
+        routes: list[Route] = []
+        for function in app.get_functions():
+            trigger: Any = function.get_trigger()
+            name = str(function.get_function_name())
+            self._names.add(name)
+            if isinstance(trigger, func.decorators.timer.TimerTrigger):
+                self._timers[name] = Timer(name, trigger.name, trigger.schedule, function.get_user_function())
+            else:
+                template = "/".join(part for part in (prefix, trigger.route) if part)
+                methods = frozenset(str(method) for method in trigger.methods)
+                routes.append(Route(template, methods, function.get_user_function()))
+        self._router = Router(routes)
+        self._tasks: list[asyncio.Task[None]] = []
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one connection (ASGI 3.0)."""
+        if scope["type"] == "lifespan":
+            await self._live(receive, send)
+        elif scope["type"] == "http":
+            response = await self._answer(scope, receive)
+            await response(scope, receive, send)
+
+    async def _answer(self, scope: Scope, receive: Receive) -> Response:
+        path = scope["raw_path"].decode("latin-1")
+        if path.startswith(ADMIN_PREFIX) and scope["method"] == "POST":
+            return await self._fire(path.removeprefix(ADMIN_PREFIX))
+        found = self._router.find(scope["method"], path)
+        if found is None:
+            return Response(status_code=404)
+        handler, scope["path_params"] = found
+        try:
+            response: Response = await handler(Request(scope, receive))
+        except Exception:  # noqa: BLE001  # whatever it is
+            # The Functions worker answers so, too: what a handler lets out is a defect of the app.
+            _log.exception("an exception left a function")
+            return PlainTextResponse("Internal Server Error", status_code=500)
+        return response
+
+    async def _fire(self, name: str) -> Response:
+        """Fire a timer now, as Core Tools does; the answer comes when it has run, so that a script can rely on it."""
+        if name not in self._names:
+            return PlainTextResponse(f"There is no function '{name}'.", status_code=404)
+        if name not in self._timers:
+            return PlainTextResponse(f"'{name}' is not a timer: call its route.", status_code=400)
+        try:
+            await self._timers[name].fire()
+        except Exception as error:  # noqa: BLE001  # whatever it is
+            _log.exception("timer %s failed", name)
+            return PlainTextResponse(f"'{name}' failed: {type(error).__name__}. The log says more.", status_code=500)
+        return Response(status_code=202)
+
+    async def _live(self, receive: Receive, send: Send) -> None:
+        """Keep the timers' schedules while the server is up (ASGI lifespan)."""
+        await receive()
+        self._tasks = [asyncio.create_task(timer.keep_schedule()) for timer in self._timers.values()]
+        await send({"type": "lifespan.startup.complete"})
+        await receive()
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await send({"type": "lifespan.shutdown.complete"})

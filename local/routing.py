@@ -1,0 +1,65 @@
+"""Route templates, matched as the Functions host matches them (ASP.NET Core routing, the part that Functions uses).
+
+Literals compare without regard to case; segment by segment a literal beats a parameter, and that a catch-all. A path is
+parted at its slashes before it is decoded, so that an encoded slash stays within its segment.
+"""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import unquote
+
+Handler = Callable[..., Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """A template, the methods that it takes, and who serves them."""
+
+    template: str
+    methods: frozenset[str]
+    handler: Handler
+
+    @property
+    def precedence(self) -> list[int]:
+        """What sorts the more exact template first."""
+        return [2 if part.startswith("{*") else 1 if part.startswith("{") else 0 for part in self.template.split("/")]
+
+
+class Router:
+    """Finds who serves a request."""
+
+    def __init__(self, routes: Iterable[Route]) -> None:
+        self._routes = [(route, route.template.split("/")) for route in sorted(routes, key=lambda r: r.precedence)]
+
+    def find(self, method: str, raw_path: str) -> tuple[Handler, dict[str, str]] | None:
+        """Who serves a method and an undecoded path, and the path's parameters; ``None`` if nobody does.
+
+        A wrong method on an exact template falls on to a less exact one, as in the real host.
+        """
+        segments = [unquote(segment) for segment in raw_path.removeprefix("/").split("/")]
+        for route, parts in self._routes:
+            if method in route.methods:
+                parameters = _match(parts, segments)
+                if parameters is not None:
+                    return route.handler, parameters
+        return None
+
+
+def _match(parts: list[str], segments: list[str]) -> dict[str, str] | None:
+    """The parameters of a path that fits a template; ``None`` if it does not."""
+    parameters: dict[str, str] = {}
+    for index, part in enumerate(parts):
+        if part.startswith("{*"):
+            parameters[part[2:-1]] = "/".join(segments[index:])
+            return parameters
+        if index >= len(segments):
+            return None
+        segment = segments[index]
+        if part.startswith("{"):
+            if not segment:
+                return None
+            parameters[part[1:-1]] = segment
+        elif part.lower() != segment.lower():
+            return None
+    return parameters if len(parts) == len(segments) else None

@@ -1,0 +1,433 @@
+"""Checks a CSV file of access data while it streams in, and names every fault by its line and column.
+
+Two readers share the work: a quick one that recognises rows of which nothing has to be said, and a careful one that
+takes each of the others apart. What is found does not depend on how the bytes are cut on their way.
+"""
+
+import json
+import re
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from itertools import accumulate
+
+from shared.clean_rows import CleanRows
+from shared.csv_layouts import LAYOUTS, Column, Content, Layout
+from shared.csv_records import MAX_RECORD_BYTES, Cell, CsvRecord, read_record
+from shared.duplicates import DuplicateRows
+from shared.principals import PRINCIPAL
+
+# Bytes that are looked at in one go: about a millisecond's work, for which the event loop waits.
+BATCH_BYTES = 64 * 1024
+
+# What Table Storage, and most that reads such files, takes for a text.
+MAX_CELL_CHARACTERS = 32 * 1024
+
+_MAX_SHOWN = 60
+_BYTE_ORDER_MARK = b"\xef\xbb\xbf"
+_FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
+_PRINCIPAL = re.compile(PRINCIPAL)
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """Something to say about a file: what, in which physical line and column, and the value shortened."""
+
+    code: str
+    message: str
+    line: int | None = None
+    column: str | None = None
+    value: str | None = None
+
+    @property
+    def target(self) -> str:
+        """The place in words."""
+        if self.line is None:
+            return "file"
+        return f"line {self.line}" if self.column is None else f"line {self.line}, {self.column}"
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """What there is to say about a file: its layout, its rows without the header, and all that was found.
+
+    Findings refuse a file, warnings do not. The counts are of all, the lists hold the first of them. If
+    ``duplicates_checked`` is false, rows beyond the first million were not compared.
+    """
+
+    layout: str | None
+    rows: int
+    findings: tuple[Finding, ...]
+    finding_count: int
+    warnings: tuple[Finding, ...]
+    warning_count: int
+    duplicates_checked: bool
+
+
+class Validator:
+    """Checks one file. Its memory does not depend on the file's size but for 12 bytes a row, of a million rows."""
+
+    def __init__(
+        self, *, principal_types: Collection[str], max_findings: int = 1000, batch_bytes: int = BATCH_BYTES
+    ) -> None:
+        self._principal_types = {name.casefold() for name in principal_types}
+        self._type_names = sorted(principal_types)
+        self._findings = _Collected(max_findings)
+        self._warnings = _Collected(max_findings)
+        self._batch_bytes = batch_bytes
+        self._pieces: list[bytes] = []
+        self._pending = 0
+        self._rest = b""
+        self._offset = 0  # of the first byte of the rest within the file
+        self._line = 1  # on which the rest begins
+        self._begun = False
+        self._skipping = False  # the end of a record that is too long
+        self._given_up: bool = False  # the file is not CSV of ours, and its rows mean nothing
+        self._blank_lines: list[int] = []  # first and last of a run of blank lines that no row has followed yet
+        self._layout: Layout | None = None
+        self._columns: tuple[Column, ...] = ()
+        self._clean: CleanRows | None = None
+        self._rows = 0
+        self._duplicates = DuplicateRows()
+
+    @property
+    def finding_count(self) -> int:
+        """How much has been found so far: the file is bad as soon as this is not 0."""
+        return self._findings.count
+
+    def feed(self, data: bytes) -> None:
+        """Take the next bytes of the file."""
+        self._pieces.append(data)
+        self._pending += len(data)
+        if self._pending >= self._batch_bytes:
+            self._look(final=False)
+
+    def finish(self) -> Report:
+        """End the file, and say what was found."""
+        self._look(final=True)
+        if not self._findings.count:
+            for line, first in self._duplicates.found():
+                message = f"The same principal and permission as in line {first}."
+                self._warnings.add(Finding("duplicatePermission", message, line))
+        return Report(
+            layout=self._layout.name if self._layout else None,
+            rows=self._rows,
+            findings=tuple(self._findings.first),
+            finding_count=self._findings.count,
+            warnings=tuple(self._warnings.first),
+            warning_count=self._warnings.count,
+            duplicates_checked=self._duplicates.complete,
+        )
+
+    def _look(self, *, final: bool) -> None:
+        data = b"".join((self._rest, *self._pieces))
+        self._pieces.clear()
+        self._pending = 0
+        position = 0
+        if not self._begun:
+            self._begun = True
+            position = self._begin(data)
+        if self._given_up:
+            self._rest = b""
+            return
+        while position < len(data):
+            if self._skipping:
+                end = data.find(b"\n", position) + 1
+                self._skipping = end == 0
+                position = self._passed(data, position, end or len(data))
+                continue
+            if self._clean is not None:
+                position = self._take_clean_rows(self._clean, data, position)
+                if position == len(data):
+                    break
+            record = read_record(data, position, final=final)
+            if record is None:
+                break
+            self._take_record(data, position, record)
+            position = self._passed(data, position, record.end)
+            if self._given_up:
+                position = len(data)
+        if final and not self._columns and not self._findings.count:
+            self._find("emptyFile", "The file is empty. It needs a header row, and a row for each permission.", 1)
+        self._offset += position
+        self._rest = data[position:]
+
+    def _passed(self, data: bytes, start: int, end: int) -> int:
+        self._line += data.count(b"\n", start, end)
+        return end
+
+    def _begin(self, data: bytes) -> int:
+        """Look at how the file begins; gives where its text does."""
+        if data.startswith((b"\xff\xfe", b"\xfe\xff")) or b"\0" in data[:2]:
+            message = "The file is UTF-16, as a spreadsheet's 'Unicode text' is. Save it as 'CSV UTF-8'."
+            self._give_up("utf16", message)
+            return len(data)
+        return len(_BYTE_ORDER_MARK) if data.startswith(_BYTE_ORDER_MARK) else 0
+
+    def _give_up(self, code: str, message: str, value: str | None = None) -> None:
+        self._find(code, message, 1, value=value)
+        self._given_up = True
+
+    def _find(
+        self, code: str, message: str, line: int | None, column: str | None = None, value: str | None = None
+    ) -> None:
+        self._findings.add(Finding(code, message, line, column, value))
+
+    # Rows
+
+    def _take_clean_rows(self, clean: CleanRows, data: bytes, start: int) -> int:
+        """Pass the clean rows that come next; gives where they end."""
+        match = clean.rows.match(data, start)
+        end = match.end() if match else start
+        if end == start:
+            return start
+        text = data[start:end]
+        if not text.isascii() and not _is_utf8(text):
+            return start
+        self._tell_blank_lines()
+        keys = clean.keys.findall(text.lower())
+        if text.count(b"\n") == len(keys):
+            lines: Sequence[int] = range(self._line, self._line + len(keys))
+        else:
+            breaks = (row[0].count(b"\n") for row in clean.keys.finditer(text))
+            lines = list(accumulate(breaks, initial=self._line))[:-1]
+        self._rows += len(keys)
+        self._duplicates.add(keys, lines)
+        return self._passed(data, start, end)
+
+    def _take_record(self, data: bytes, start: int, record: CsvRecord) -> None:
+        if record.blank:
+            self._blank_lines = [(self._blank_lines or [self._line])[0], self._line]
+            return
+        if self._layout is None and not self._blank_lines:
+            self._take_header(data, start, record)
+            return
+        self._tell_blank_lines()
+        if record.too_long:
+            self._skipping = record.open
+            message = (
+                f"The row has no end within {MAX_RECORD_BYTES} bytes, which is the limit. Usually a quote opens a "
+                "cell and is never closed."
+            )
+            self._find("rowTooLong", message, self._line)
+            return
+        self._rows += 1
+        raw = data[start : record.end]
+        if not _is_utf8(raw):
+            self._find_invalid_utf8(raw, start)
+            return
+        self._check_row(record)
+
+    def _tell_blank_lines(self) -> None:
+        """Blank lines are nothing at the end of a file; a row has shown that these are not there."""
+        if self._blank_lines:
+            first, last = self._blank_lines
+            self._blank_lines = []
+            if self._layout is None:
+                self._give_up("missingHeader", f"The file begins with blank lines. {_HEADER_RULE}")
+                return
+            for line in range(first, last + 1):
+                self._find("blankLine", "A blank line between rows. Remove it.", line)
+
+    def _find_invalid_utf8(self, raw: bytes, start: int) -> None:
+        try:
+            raw.decode()
+        except UnicodeDecodeError as error:
+            offset = self._offset + start + error.start
+            message = (
+                f"Byte 0x{raw[error.start]:02X} at offset {offset} of the file is not UTF-8. Save the file as "
+                "'CSV UTF-8'."
+            )
+            line = self._line + raw.count(b"\n", 0, error.start)
+            self._find("invalidUtf8", message, line, self._column_at(raw, error.start))
+
+    def _column_at(self, raw: bytes, offset: int) -> str | None:
+        """The column in which a byte of a record lies."""
+        cut = read_record(raw[:offset], 0, final=True) if offset else None
+        index = len(cut.cells) - 1 if cut else 0
+        return self._columns[index].name if index < len(self._columns) else None
+
+    def _check_row(self, record: CsvRecord) -> None:
+        expected = len(self._columns)
+        if len(record.cells) != expected:
+            self._find_wrong_count(record, expected)
+            return
+        texts = [cell.value.decode() for cell in record.cells]
+        for column, cell, text in zip(self._columns, record.cells, texts, strict=True):
+            self._check_cell(column, cell, text)
+        if self._layout is not None and not self._findings.count:
+            key = {column.name: text.lower().encode() for column, text in zip(self._columns, texts, strict=True)}
+            self._duplicates.add([(key[self._layout.principal], key[self._layout.permission])], [self._line])
+
+    def _find_wrong_count(self, record: CsvRecord, expected: int) -> None:
+        count = len(record.cells)
+        unclosed = next((cell for cell in record.cells if cell.fault == "unclosedQuote"), None)
+        if unclosed is not None:
+            self._find(*_quote_fault(unclosed, self._line))
+            return
+        code = "tooFewFields" if count < expected else "tooManyFields"
+        message = f"The row has {count} cells, and the header has {expected}."
+        owners = next((index for index, column in enumerate(self._columns) if column.content is Content.OWNERS), None)
+        if owners is not None and count > expected and record.cells[owners].value.startswith(b"["):
+            message += (
+                f" {self._columns[owners].name} is a JSON array and stands unquoted here, as in Microsoft's own "
+                "example; with two owners or more its commas make several cells of it (RFC 4180). Quote the cell, and "
+                'double the quotes within: "[""a"",""b""]".'
+            )
+        elif count > expected:
+            message += " A cell that holds a comma must stand in quotes."
+        self._find(code, message, self._line)
+
+    def _check_cell(self, column: Column, cell: Cell, text: str) -> None:
+        line = self._line + cell.lines_down
+        if cell.fault and not (column.content is Content.OWNERS and text.startswith("[") and not cell.quoted):
+            code, message, line, _, value = _quote_fault(cell, self._line)
+            self._find(code, message, line, column.name, value)
+        elif fault := self._cell_fault(column, cell, text):
+            code, message = fault
+            self._find(code, message, line, column.name, _shown(text))
+        elif text.startswith(_FORMULA_STARTS):
+            message = f"{_shown(text)!r} begins like a formula: a spreadsheet would run it when the file is opened."
+            self._warnings.add(Finding("formulaCell", message, line, column.name, _shown(text)))
+
+    def _cell_fault(self, column: Column, cell: Cell, text: str) -> tuple[str, str] | None:  # noqa: PLR0911  # a rule each
+        """The code and the message of what is wrong with a cell's content."""
+        if "\0" in text:
+            return "nulByte", "The cell holds a NUL byte, which is not text."
+        if not cell.quoted and "\r" in text:
+            return (
+                "loneCarriageReturn",
+                "The cell holds a carriage return without a line feed. End lines with LF or CRLF.",
+            )
+        if len(text) > MAX_CELL_CHARACTERS:
+            return "fieldTooLong", f"The cell has {len(text)} characters, and {MAX_CELL_CHARACTERS} is the limit."
+        if not text.strip():
+            return ("missingValue", f"{column.name} is empty, and it is required.") if column.required else None
+        if column.content is Content.PRINCIPAL and not _PRINCIPAL.fullmatch(text):
+            return (
+                "invalidPrincipalId",
+                f"{_shown(text)!r} is neither an object id (a GUID) nor a user principal name (name@domain).",
+            )
+        if column.content is Content.PRINCIPAL_TYPE and text.casefold() not in self._principal_types:
+            return (
+                "unknownPrincipalType",
+                f"{_shown(text)!r} is not a principal type here. Possible: {', '.join(self._type_names)}.",
+            )
+        if column.content is Content.OWNERS and not _is_json_strings(text):
+            message = (
+                f"{_shown(text)!r} is not a JSON array of strings. In CSV its quotes are doubled: "
+                '"[""a@contoso.com"",""b@contoso.com""]".'
+            )
+            return "invalidOwners", message
+        return None
+
+    # The header
+
+    def _take_header(self, data: bytes, start: int, record: CsvRecord) -> None:
+        raw = data[start : record.end]
+        content = raw.removesuffix(b"\n").removesuffix(b"\r")
+        if b"\r" in content.split(b"\n")[0]:
+            self._give_up("loneCarriageReturn", "Lines end with a carriage return alone. End them with LF or CRLF.")
+            return
+        if record.too_long or not _is_utf8(raw) or any(cell.fault for cell in record.cells):
+            self._give_up("missingHeader", f"The first row cannot be read as a header. {_HEADER_RULE}")
+            return
+        names = [cell.value.decode() for cell in record.cells]
+        if b"\0" in content:
+            self._give_up("nulByte", "The first row holds a NUL byte, which is not text. Is this a CSV file?")
+            return
+        layout = _layout_of(names)
+        if layout is None:
+            separator = next((name for name in _SEPARATORS if _layout_of(content.decode().split(name))), None)
+            if separator is not None:
+                code, word = _SEPARATORS[separator]
+                message = f"Cells are parted by {word}. Save the file with commas (a list separator of ',')."
+                self._give_up(code, message)
+            else:
+                shown = _shown(content.decode())
+                self._give_up("missingHeader", f"The first row is no header that is known here. {_HEADER_RULE}", shown)
+            return
+        self._layout = layout
+        self._check_header(layout, names)
+        if self._findings.count:
+            self._given_up = True
+
+    def _check_header(self, layout: Layout, names: Sequence[str]) -> None:
+        known = {column.name.casefold(): column for column in layout.columns}
+        columns: list[Column] = []
+        for name in names:
+            column = known.get(name.casefold())
+            if column is None:
+                possible = ", ".join(known[key].name for key in known)
+                message = f"There is no column {_shown(name)!r} in this layout. Its columns: {possible}."
+                self._find("unknownColumn", message, 1, _shown(name), _shown(name))
+            elif column in columns:
+                self._find("duplicateColumn", f"The column {column.name} is there twice.", 1, column.name, _shown(name))
+            else:
+                columns.append(column)
+        for column in layout.columns:
+            if column not in columns:
+                message = f"The column {column.name} is missing; every column has to be there, even if it is empty."
+                self._find("missingColumn", message, 1, column.name)
+        self._columns = tuple(columns)
+        self._clean = CleanRows.of(layout, columns, self._type_names)
+
+
+_HEADER_RULE = "The first row must name the columns: " + ",".join(column.name for column in LAYOUTS[0].columns) + "."
+_SEPARATORS = {";": ("semicolonSeparator", "semicolons"), "\t": ("tabSeparator", "tabs")}
+
+
+class _Collected:
+    """The first of many findings, and how many there are."""
+
+    def __init__(self, limit: int) -> None:
+        self.first: list[Finding] = []
+        self.count = 0
+        self._limit = limit
+
+    def add(self, finding: Finding) -> None:
+        self.count += 1
+        if len(self.first) < self._limit:
+            self.first.append(finding)
+
+
+def _layout_of(names: Sequence[str]) -> Layout | None:
+    """The layout with which a header has most names in common; of equals, the smaller one."""
+    given = {name.casefold() for name in names}
+
+    def common(layout: Layout) -> int:
+        return sum(column.name.casefold() in given for column in layout.columns)
+
+    best = max(LAYOUTS, key=lambda layout: (common(layout), -len(layout.columns)))
+    return best if common(best) else None
+
+
+def _quote_fault(cell: Cell, line: int) -> tuple[str, str, int, None, str]:
+    """The arguments of a finding about a cell's quotes."""
+    value = _shown(cell.value.decode(errors="replace"))
+    if cell.fault == "unclosedQuote":
+        message = "The cell begins with a quote that is never closed: all that follows became part of it."
+    else:
+        message = "A quote stands where none may. A cell with quotes in it must stand in quotes, with each one doubled."
+    return str(cell.fault), message, line + cell.lines_down, None, value
+
+
+def _is_utf8(data: bytes) -> bool:
+    try:
+        data.decode()
+    except UnicodeDecodeError:
+        return False
+    return True
+
+
+def _is_json_strings(text: str) -> bool:
+    try:
+        owners = json.loads(text)
+    except (ValueError, RecursionError):
+        return False
+    return isinstance(owners, list) and all(isinstance(owner, str) for owner in owners)
+
+
+def _shown(text: str) -> str:
+    """A value as a message shows it: shortened, and with control characters made visible."""
+    visible = "".join(letter if letter.isprintable() else repr(letter)[1:-1] for letter in text[:_MAX_SHOWN])
+    return f"{visible}..." if len(text) > _MAX_SHOWN else visible

@@ -1,0 +1,80 @@
+"""The CSV layouts: which columns there are, and what each must hold. Data only; a file's header tells which one it has.
+
+Sources: Graph's "customDataProvidedResourceUploadSession: uploadFile" (graph), the first preview of it (early), and the
+Entra guide of 2026 on including custom data in access reviews (extended).
+"""
+
+from dataclasses import dataclass
+from enum import Enum
+
+
+class Content(Enum):
+    """What a cell must hold if it is not empty."""
+
+    TEXT = "any text"
+    PRINCIPAL = "an object id (GUID) or a user principal name"
+    PRINCIPAL_TYPE = "one of the principal types that the settings allow"
+    OWNERS = "a JSON array of strings"
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """A column's name as Microsoft writes it, what its cells hold, and whether they may be empty."""
+
+    name: str
+    content: Content = Content.TEXT
+    required: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """A set of columns, in any order; ``principal`` and ``permission`` are the two that make a row what it is."""
+
+    name: str
+    columns: tuple[Column, ...]
+    principal: str
+    permission: str
+
+
+_GRAPH_COLUMNS = (
+    Column("principalId", Content.PRINCIPAL, required=True),
+    Column("principalType", Content.PRINCIPAL_TYPE, required=True),
+    Column("permissionId", required=True),
+    Column("permissionName", required=True),
+    Column("permissionDescription"),
+    Column("permissionType"),
+)
+
+LAYOUTS = (
+    Layout("graph", _GRAPH_COLUMNS, "principalId", "permissionId"),
+    Layout(
+        "early",
+        (
+            Column("PrincipalAADId", Content.PRINCIPAL, required=True),
+            Column("ResourceId", required=True),
+            Column("ResourceName"),
+            Column("ResourceDescription"),
+            Column("ResourceType"),
+            Column("PermissionId", required=True),
+            Column("PermissionName", required=True),
+            Column("PermissionDescription"),
+            Column("PermissionType"),
+            Column("ResourceOwners", Content.OWNERS),
+        ),
+        "PrincipalAADId",
+        "PermissionId",
+    ),
+    Layout(
+        "extended",
+        (
+            *_GRAPH_COLUMNS,
+            Column("ScopeId"),
+            Column("ScopeDisplayName"),
+            Column("EntitlementOwners_Users"),
+            Column("EntitlementOwners_Groups"),
+            Column("CustomData"),
+        ),
+        "principalId",
+        "permissionId",
+    ),
+)
