@@ -1,7 +1,7 @@
 """Route templates, matched as the Functions host matches them (ASP.NET Core routing, the part that Functions uses).
 
-Literals compare without regard to case; segment by segment a literal beats a parameter, and that a catch-all. A path is
-parted at its slashes before it is decoded, so that an encoded slash stays within its segment.
+Literals compare without regard to case; segment by segment a literal beats a parameter, and that a catch-all. A slash at
+the end means nothing. A path is parted at its slashes before it is decoded, so that an encoded slash stays in its segment.
 """
 
 from collections.abc import Callable, Iterable
@@ -37,7 +37,7 @@ class Router:
 
         A wrong method on an exact template falls on to a less exact one, as in the real host.
         """
-        segments = [unquote(segment) for segment in raw_path.removeprefix("/").split("/")]
+        segments = [unquote(segment) for segment in raw_path.removeprefix("/").removesuffix("/").split("/")]
         for route, parts in self._routes:
             if method in route.methods:
                 parameters = _match(parts, segments)

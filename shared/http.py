@@ -26,7 +26,9 @@ from shared.errors import (
     BODY_TOO_LARGE,
     INTERNAL,
     INVALID_PARAMETER,
+    METHOD_NOT_ALLOWED,
     STORAGE_UNAVAILABLE,
+    UNKNOWN_PATH,
     UNSUPPORTED_MEDIA_TYPE,
     GraphError,
 )
@@ -34,7 +36,7 @@ from shared.ids import parse_guid
 from shared.lifecycle import ResourceKey, SessionKey
 from shared.models import Dialect
 from shared.odata import SESSION, Entity, Query, parse_query
-from shared.routes import FAMILIES, PathFamily, register
+from shared.routes import FAMILIES, PathFamily, allowed_methods, register
 from shared.settings import settings
 
 Handler = Callable[[Request], Awaitable[Response]]
@@ -42,7 +44,7 @@ Handler = Callable[[Request], Awaitable[Response]]
 # A create or update has a few hundred bytes.
 MAX_JSON_BYTES = 64 * 1024
 
-_CLIENT_REQUEST_ID = re.compile(r"[\x21-\x7e]{1,128}")
+_CLIENT_REQUEST_ID = re.compile(r"[\x20-\x7e]{1,128}")
 
 _log = logging.getLogger("uploads")
 
@@ -164,7 +166,11 @@ def path_guid(req: Request, name: str) -> str:
     Raises:
         GraphError: 400.
     """
-    guid = parse_guid(req.path_params[name])
+    text: str = req.path_params[name]
+    guid = parse_guid(text)
+    if guid is None and text.startswith("$"):
+        # No id, but a word of OData, which has a route of its own for other methods.
+        raise unserved(req)
     if guid is None:
         raise GraphError(
             INVALID_PARAMETER,
@@ -187,6 +193,22 @@ def parse_options(req: Request, entity: Entity = SESSION, allowed: Sequence[str]
         GraphError: 400 for an option, or a part of one, that is not supported, naming it.
     """
     return parse_query(req.query_params.multi_items(), entity=entity, allowed=allowed)
+
+
+def unserved(req: Request) -> GraphError:
+    """The error for a path that nothing serves, or not with this method: 405 with ``Allow``, or 404."""
+    allowed = allowed_methods(req.url.path)
+    if allowed:
+        return GraphError(
+            METHOD_NOT_ALLOWED,
+            f"This path takes {' and '.join(allowed)}, and not {req.method}.",
+            headers={"Allow": ", ".join(allowed)},
+        )
+    return GraphError(
+        UNKNOWN_PATH,
+        "There is nothing at this path. Upload sessions are at "
+        "/v1.0/identityGovernance/entitlementManagement/catalogs/{catalogId}/resources/{resourceId}/uploadSessions.",
+    )
 
 
 async def read_json(req: Request) -> bytes:

@@ -63,9 +63,10 @@ def register(template: str, method: str) -> None:
 
 
 def allowed_methods(path: str) -> list[str]:
-    """The methods that a path takes, in order; none if there is no such path."""
+    """The methods that a path takes by the most exact of the templates that it fits; none if there is no such path."""
     segments = path.strip("/").split("/")
-    return sorted({method for template, methods in _methods.items() if _fits(template, segments) for method in methods})
+    fitting = [template for template in _methods if _fits(template, segments)]
+    return sorted(_methods[min(fitting, key=lambda template: template.count("{"))]) if fitting else []
 
 
 def _fits(template: str, segments: list[str]) -> bool:

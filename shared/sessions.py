@@ -136,7 +136,8 @@ class Sessions:
                 return await self._table.insert_session(session)
             except ConcurrentChangeError:
                 holder = await self._holder(resource, review.instance_id)
-            if holder is None:
+            # A session that is stored as over has given its reference back, perhaps to the next one already.
+            if holder is None or holder.status in (Status.EXPIRED, Status.DELETED):
                 await _pause()
             elif holder.key == session.key:
                 return holder

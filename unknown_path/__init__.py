@@ -3,10 +3,8 @@
 import azure.functions as func
 from fastapi import Request, Response
 
-from shared.errors import METHOD_NOT_ALLOWED, UNKNOWN_PATH, GraphError
-from shared.http import endpoint
+from shared.http import endpoint, unserved
 from shared.models import Dialect
-from shared.routes import allowed_methods
 
 blueprint = func.Blueprint()
 
@@ -20,18 +18,7 @@ async def unknown_path(req: Request) -> Response:
     The host itself answers 404 for both, with no body. A catch-all at the very root would be a trap: it would swallow
     paths that the Functions worker keeps for itself.
     """
-    allowed = allowed_methods(req.url.path)
-    if allowed:
-        raise GraphError(
-            METHOD_NOT_ALLOWED,
-            f"This path takes {' and '.join(allowed)}, and not {req.method}.",
-            headers={"Allow": ", ".join(allowed)},
-        )
-    raise GraphError(
-        UNKNOWN_PATH,
-        "There is nothing at this path. Upload sessions are at "
-        "/v1.0/identityGovernance/entitlementManagement/catalogs/{catalogId}/resources/{resourceId}/uploadSessions.",
-    )
+    raise unserved(req)
 
 
 for dialect in Dialect:

@@ -1,0 +1,51 @@
+"""What the tests stand on: a real Azurite and the service as its own process, both started once, both on free ports."""
+
+import sys
+from collections.abc import Iterator
+from contextlib import closing
+
+import httpx
+import pytest
+
+pytest.register_assert_rewrite("tests.client", "tests.wire", "tests.service")
+
+from local.azurite import azurite  # noqa: E402  # after the rewriting of asserts is registered
+from tests.client import Resource, Session, http_client  # noqa: E402
+from tests.invariants import Storage  # noqa: E402
+from tests.service import running_service  # noqa: E402
+
+# azure-functions-runtime, Microsoft's worker library, exists for Python 3.13 and newer only.
+collect_ignore = ["test_worker.py"] if sys.version_info < (3, 13) else []
+
+
+@pytest.fixture(scope="session")
+def storage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Storage]:
+    """The storage account that the tests share; each test has resources of its own in it."""
+    with azurite(tmp_path_factory.mktemp("azurite")) as account, closing(Storage(account.connection_string)) as opened:
+        yield opened
+
+
+@pytest.fixture(scope="session")
+def service(storage: Storage) -> Iterator[str]:
+    """The URL of the service with its default settings."""
+    with running_service(storage.connection_string) as url:
+        yield url
+
+
+@pytest.fixture(scope="session")
+def http(service: str) -> Iterator[httpx.Client]:
+    """A client of the service that checks of every answer what holds for every answer."""
+    with http_client(service) as client:
+        yield client
+
+
+@pytest.fixture
+def resource(http: httpx.Client) -> Resource:
+    """A resource that nobody has used yet."""
+    return Resource(http)
+
+
+@pytest.fixture
+def session(resource: Resource) -> Session:
+    """An active session without files."""
+    return resource.new_session()
