@@ -8,7 +8,7 @@ import os
 import signal
 import socket
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from threading import Thread
@@ -16,6 +16,8 @@ from threading import Thread
 import uvicorn
 
 from local.azurite import Azurite, AzuriteError
+from local.core_tools import CoreToolsError
+from local.core_tools import serve as serve_with_core_tools
 
 ROOT = Path(__file__).parent.parent
 
@@ -29,11 +31,16 @@ def main() -> int:
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, _stop)
     try:
-        with _listening(arguments.port) as listener, _storage(arguments.data):
+        if arguments.host == "func":
+            with _listening(arguments.port) as listener:
+                port = listener.getsockname()[1]
+            with _storage(arguments.data):
+                return serve_with_core_tools(ROOT, port)
+        with _listening(arguments.port) as listener, _storage(arguments.data, meanwhile=_import_app):
             url = f"http://127.0.0.1:{listener.getsockname()[1]}"
             os.environ.setdefault("UPLOADS_PUBLIC_URL", url)
             asyncio.run(_serve(listener, url))
-    except (AzuriteError, StartError) as error:
+    except (AzuriteError, CoreToolsError, StartError) as error:
         sys.stderr.write(f"{error}\n")
         return 1
     except KeyboardInterrupt:
@@ -50,6 +57,9 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--port", type=int, default=7071, help="where to listen; 0 for a free port (default 7071)")
     parser.add_argument(
         "--data", type=Path, default=ROOT / ".data", help="folder of Azurite's data (default .data); it is kept"
+    )
+    parser.add_argument(
+        "--host", choices=("local", "func"), default="local", help="our own host, or Core Tools' func (default local)"
     )
     return parser.parse_args()
 
@@ -73,13 +83,13 @@ def _listening(port: int) -> Iterator[socket.socket]:
 
 
 @contextmanager
-def _storage(data: Path) -> Iterator[None]:
-    """Storage for the app: what the environment names, or else an Azurite of our own, which starts in the background.
+def _storage(data: Path, meanwhile: Callable[[], None] = lambda: None) -> Iterator[None]:
+    """Storage for the app: what the environment names, or else an Azurite of our own.
 
-    The app is imported in the meantime: each takes about as long as the other.
+    While that starts, ``meanwhile`` is done: importing the app takes about as long.
     """
     if any(name in os.environ for name in ("UPLOADS_STORAGE", "UPLOADS_STORAGE__blobServiceUri")):
-        _import_app()
+        meanwhile()
         yield
         return
     data.mkdir(parents=True, exist_ok=True)
@@ -92,11 +102,11 @@ def _storage(data: Path) -> Iterator[None]:
             ) from None
         account = Azurite(data)
         os.environ["UPLOADS_STORAGE"] = account.connection_string
-        importing = Thread(target=_import_app)
-        importing.start()
+        other = Thread(target=meanwhile)
+        other.start()
         try:
             account.start()
-            importing.join()
+            other.join()
             yield
         finally:
             account.stop()

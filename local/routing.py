@@ -1,7 +1,7 @@
 """Route templates, matched as the Functions host matches them (ASP.NET Core routing, the part that Functions uses).
 
-Literals compare without regard to case; segment by segment a literal beats a parameter, and that a catch-all. A slash at
-the end means nothing. A path is parted at its slashes before it is decoded, so that an encoded slash stays in its segment.
+Literals compare without regard to case; segment by segment a literal beats a parameter, and that a catch-all. A slash
+at the end means nothing. A path is parted at its slashes before it is decoded: an encoded slash stays in its segment.
 """
 
 from collections.abc import Callable, Iterable

@@ -1,0 +1,151 @@
+"""A whole session, told request by request: ``python3 dev.py demo``."""
+
+import argparse
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+import httpx
+
+ROOT = Path(__file__).parent.parent
+SAMPLES = ROOT / "samples"
+IDLE_SECONDS = 5
+
+COLOUR = sys.stdout.isatty() and "NO_COLOR" not in os.environ
+BOLD, DIM, GREEN, RED, PLAIN = ("\033[1m", "\033[2m", "\033[32m", "\033[31m", "\033[0m") if COLOUR else [""] * 5
+
+
+class Story:
+    """Sends requests, and prints each with its answer in a line or two; what is not as expected ends it."""
+
+    def __init__(self, http: httpx.Client) -> None:
+        self._http = http
+        catalog, resource = uuid4(), uuid4()
+        self.sessions = (
+            f"/v1.0/identityGovernance/entitlementManagement/catalogs/{catalog}/resources/{resource}/uploadSessions"
+        )
+
+    def say(self, text: str) -> None:
+        """A sentence of the story."""
+        print(f"\n{BOLD}{text}{PLAIN}")
+
+    def send(self, method: str, path: str, expected: int, *show: str, **options: Any) -> dict[str, Any]:
+        """Send a request; gives the answer's JSON. ``show`` names the properties to print."""
+        answer = self._http.request(method, path, **options)
+        body: dict[str, Any] = answer.json() if "json" in answer.headers.get("content-type", "") else {}
+        shown = path.replace(self.sessions, "…/uploadSessions")
+        colour = GREEN if answer.status_code == expected else RED
+        print(f"  {method} {shown}  {colour}{answer.status_code} {answer.reason_phrase}{PLAIN}")
+        for name in show:
+            if name in body:
+                print(f"      {DIM}{name}:{PLAIN} {body[name]}")
+        if "error" in body:
+            print(f"      {body['error']['message']}")
+            for detail in body["error"].get("details", []):
+                print(f"      {DIM}{detail['target']}:{PLAIN} {detail['message']}")
+        if answer.status_code != expected:
+            raise SystemExit(f"{expected} was expected here.")
+        return body
+
+    def create(self, expected: int = 201, reference: str | None = None) -> dict[str, Any]:
+        """Create a session for a review instance."""
+        data = {"reviewDefinitionId": str(uuid4()), "reviewInstanceId": reference or str(uuid4())}
+        return self.send("POST", self.sessions, expected, "id", "status", "expirationDateTime", json={"data": data})
+
+    def upload(self, session: str, sample: str, expected: int = 200, name: str | None = None) -> None:
+        """Upload one of the samples, under its own name unless another is given."""
+        print(f"  {DIM}{sample}{f' as {name}' if name else ''}{PLAIN}")
+        with (SAMPLES / sample).open("rb") as file:
+            self.send("POST", f"{session}/uploadFile", expected, "stats", files={"file": (name or sample, file)})
+
+
+def tell(story: Story, *, idle_seconds: float | None) -> None:
+    """The story."""
+    story.say("A session for one application and one access review instance.")
+    created = story.create()
+    session = f"{story.sessions}/{created['id']}"
+
+    story.say("Files go into it, one request each, in any of three column layouts.")
+    for sample in ("building-access.csv", "mainframe-access.csv", "door-badges-early.csv"):
+        story.upload(session, sample)
+
+    story.say("A file with faults is refused at once, with the line and the column of each.")
+    story.upload(session, "crm-access-faulty.csv", expected=400)
+
+    story.say("Marking the session as done is refused, too: half the data would be certified.")
+    done = {"isUploadDone": True}
+    story.send("PATCH", session, 409, json=done)
+
+    story.say("The mended file, under the same name; and sent twice, as a client does that did not hear the answer.")
+    story.upload(session, "crm-access.csv", name="crm-access-faulty.csv")
+    story.upload(session, "crm-access.csv", name="crm-access-faulty.csv")
+
+    story.say("Now it is done: complete, and sealed.")
+    story.send("PATCH", session, 200, "status", "isUploadDone", json=done)
+    story.send("DELETE", session, 409)
+
+    story.say("Read it back, with the files above 300 kB only.")
+    read = story.send("GET", session, 200, "status", params={"$expand": "files($filter=size gt 300000)"})
+    for file in read["files"]:
+        print(f"      {file['name']} {file['size']} bytes")
+
+    story.say("A second create for the same review instance is told which session there is.")
+    story.create(expected=409, reference=created["referenceId"])
+
+    if idle_seconds is not None:
+        story.say(f"What nobody finishes expires, here after {idle_seconds:.0f} seconds; the timer makes it lasting.")
+        other = story.create()
+        time.sleep(idle_seconds + 0.1)
+        story.send("POST", "/admin/functions/expire_sessions", 202, json={"input": ""})
+        story.send("GET", f"{story.sessions}/{other['id']}", 200, "status")
+
+    story.say("What there is for this application.")
+    listed = story.send(
+        "GET", story.sessions, 200, "@odata.count", params={"$count": "true", "$filter": "status eq 'complete'"}
+    )
+    for each in listed["value"]:
+        print(f"      {each['id']} {each['status']} {each['stats']}")
+
+
+@contextmanager
+def service() -> Iterator[str]:
+    """A service of its own, on a free port and with a data folder that goes again."""
+    with tempfile.TemporaryDirectory() as data:
+        environment = os.environ | {"UPLOADS_IDLE_SECONDS": str(IDLE_SECONDS)}
+        command = [sys.executable, "-m", "local", "--port", "0", "--data", data]
+        process = subprocess.Popen(
+            command, cwd=ROOT, env=environment, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
+        )
+        try:
+            line = process.stdout.readline() if process.stdout else ""
+            if not line.startswith("ready "):
+                raise SystemExit("The service did not start. 'python3 dev.py run' says why.")
+            yield line.removeprefix("ready ").strip()
+        finally:
+            process.terminate()
+            process.wait()
+
+
+def main() -> None:
+    """Tell the story to the terminal."""
+    parser = argparse.ArgumentParser(prog="dev.py demo", description="Take real files through a whole session.")
+    parser.add_argument("--url", help="use the service that runs there; its sessions are not made to expire")
+    url = parser.parse_args().url
+    if url:
+        with httpx.Client(base_url=url, timeout=60) as http:
+            tell(Story(http), idle_seconds=None)
+    else:
+        with service() as own, httpx.Client(base_url=own, timeout=60) as http:
+            tell(Story(http), idle_seconds=IDLE_SECONDS)
+    print(f"\n{GREEN}All as it should be.{PLAIN} Your turn: python3 dev.py run")
+
+
+if __name__ == "__main__":
+    main()
