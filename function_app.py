@@ -15,6 +15,7 @@ from list_sessions import blueprint as list_sessions
 from unknown_path import blueprint as unknown_path
 from update_session import blueprint as update_session
 from upload_file import blueprint as upload_file
+from validate_file import blueprint as validate_file
 
 app = func.FunctionApp(http_auth_level=func.AuthLevel.ANONYMOUS)
 
@@ -26,6 +27,7 @@ for blueprint in (
     update_session,
     delete_session,
     upload_file,
+    validate_file,
     list_files,
     count_files,
     get_file,

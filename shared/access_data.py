@@ -8,9 +8,8 @@ import json
 import re
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
-from itertools import accumulate
 
-from shared.clean_rows import CleanRows
+from shared.clean_rows import clean_row
 from shared.csv_layouts import LAYOUTS, Column, Content, Layout
 from shared.csv_records import MAX_RECORD_BYTES, Cell, CsvRecord, read_record
 from shared.duplicates import DuplicateRows
@@ -85,7 +84,7 @@ class Validator:
         self._blank_lines: list[int] = []  # first and last of a run of blank lines that no row has followed yet
         self._layout: Layout | None = None
         self._columns: tuple[Column, ...] = ()
-        self._clean: CleanRows | None = None
+        self._clean: tuple[re.Pattern[bytes], ...] = ()
         self._rows = 0
         self._duplicates = DuplicateRows()
 
@@ -123,6 +122,7 @@ class Validator:
         self._pieces.clear()
         self._pending = 0
         position = 0
+        taken_apart = False  # a batch that is not clean as a whole is looked at row by row
         if not self._begun:
             self._begun = True
             position = self._begin(data)
@@ -135,10 +135,12 @@ class Validator:
                 self._skipping = end == 0
                 position = self._passed(data, position, end or len(data))
                 continue
-            if self._clean is not None:
-                position = self._take_clean_rows(self._clean, data, position)
-                if position == len(data):
-                    break
+            if self._clean:
+                clean_end = (self._take_clean_row if taken_apart else self._take_clean_batch)(data, position)
+                taken_apart = clean_end == position or taken_apart
+                if clean_end > position:
+                    position = clean_end
+                    continue
             record = read_record(data, position, final=final)
             if record is None:
                 break
@@ -174,24 +176,32 @@ class Validator:
 
     # Rows
 
-    def _take_clean_rows(self, clean: CleanRows, data: bytes, start: int) -> int:
-        """Pass the clean rows that come next; gives where they end."""
-        match = clean.rows.match(data, start)
-        end = match.end() if match else start
-        if end == start:
-            return start
-        text = data[start:end]
-        if not text.isascii() and not _is_utf8(text):
-            return start
+    def _take_clean_batch(self, data: bytes, start: int) -> int:
+        """Pass all whole lines at hand if each is a clean row; gives where they end, or ``start`` if they are not."""
+        end = data.rfind(b"\n", start) + 1
+        text = data[start:end].lower()
+        for row in self._clean:
+            keys = row.findall(text)
+            # A clean row has one line break, and begins where a line does: if there are as many of them as lines, they
+            # are all that there is.
+            if keys and len(keys) == text.count(b"\n") and (text.isascii() or _is_utf8(text)):
+                return self._take_clean_rows(data, start, end, keys)
+        return start
+
+    def _take_clean_row(self, data: bytes, start: int) -> int:
+        """Pass the next line if it is a clean row; gives where it ends, or ``start`` if it is not."""
+        end = data.find(b"\n", start) + 1
+        text = data[start:end].lower()
+        for row in self._clean:
+            match = row.fullmatch(text)
+            if match and (text.isascii() or _is_utf8(text)):
+                return self._take_clean_rows(data, start, end, [match.groups()])
+        return start
+
+    def _take_clean_rows(self, data: bytes, start: int, end: int, keys: Sequence[tuple[bytes, ...]]) -> int:
         self._tell_blank_lines()
-        keys = clean.keys.findall(text.lower())
-        if text.count(b"\n") == len(keys):
-            lines: Sequence[int] = range(self._line, self._line + len(keys))
-        else:
-            breaks = (row[0].count(b"\n") for row in clean.keys.finditer(text))
-            lines = list(accumulate(breaks, initial=self._line))[:-1]
         self._rows += len(keys)
-        self._duplicates.add(keys, lines)
+        self._duplicates.add(keys, range(self._line, self._line + len(keys)))
         return self._passed(data, start, end)
 
     def _take_record(self, data: bytes, start: int, record: CsvRecord) -> None:
@@ -369,7 +379,10 @@ class Validator:
                 message = f"The column {column.name} is missing; every column has to be there, even if it is empty."
                 self._find("missingColumn", message, 1, column.name)
         self._columns = tuple(columns)
-        self._clean = CleanRows.of(layout, columns, self._type_names)
+        if not self._findings.count:
+            self._clean = tuple(
+                clean_row(layout, columns, self._type_names, quoted_keys=quoted) for quoted in (False, True)
+            )
 
 
 _HEADER_RULE = "The first row must name the columns: " + ",".join(column.name for column in LAYOUTS[0].columns) + "."

@@ -24,11 +24,12 @@ def session_answer(
     action: bool = False,
     status: int = 200,
     headers: Mapping[str, str] | None = None,
-    warnings: Report | None = None,
+    report: Report | None = None,
 ) -> Response:
     """The answer with one session: all of it and its files, or with a ``query`` what that asks for.
 
-    ``action`` is for the answer of an action, whose context is a type; ``warnings`` for what an upload's file had.
+    ``action`` is for the answer of an action, whose context is a type; ``report`` for the warnings of a file that was
+    uploaded with it.
     """
     session = snapshot.session
     query = query or Query(expand_files=Query())
@@ -41,12 +42,8 @@ def session_answer(
     else:
         context = f"{sessions_context(req, session.key.resource)}/$entity"
     body = {"@odata.context": context} | session_json_for(req, session, query, snapshot.files)
-    if warnings is not None and warnings.warning_count:
-        body["@uploads.warnings"] = [
-            {"code": warning.code, "message": warning.message, "target": warning.target}
-            for warning in warnings.warnings
-        ]
-        body["@uploads.warningCount"] = warnings.warning_count
+    if report is not None:
+        body |= warnings_json(report)
     return json_answer(body, status=status, headers={"ETag": session.etag} | dict(headers or {}))
 
 
@@ -59,3 +56,16 @@ def session_json_for(req: Request, session: Session, query: Query, files: Sequen
             body["files@odata.count"] = len(matching)
         body["files"] = page_of_files(matching, query.expand_files)
     return select_properties(body, query.select)
+
+
+def warnings_json(report: Report) -> dict[str, Any]:
+    """The annotations for what is worth a look in a file that is valid; none if there is nothing."""
+    if not report.warning_count and report.duplicates_checked:
+        return {}
+    return {
+        "@uploads.warningCount": report.warning_count,
+        "@uploads.duplicatesChecked": report.duplicates_checked,
+        "@uploads.warnings": [
+            {"code": warning.code, "message": warning.message, "target": warning.target} for warning in report.warnings
+        ],
+    }

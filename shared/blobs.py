@@ -25,7 +25,7 @@ _DELETES_IN_FLIGHT = 8
 
 _CALL_OPTIONS: dict[str, Any] = {
     "connection_timeout": 5,
-    "read_timeout": 60,
+    "read_timeout": 15,
     # A download is held one piece at a time; the SDK's first piece would be 32 MiB.
     "max_single_get_size": 4 * MIB,
     "max_chunk_get_size": 4 * MIB,
@@ -33,7 +33,7 @@ _CALL_OPTIONS: dict[str, Any] = {
 
 
 def _retry() -> ExponentialRetry:
-    return ExponentialRetry(initial_backoff=1, increment_base=2, retry_total=3, random_jitter_range=1)
+    return ExponentialRetry(initial_backoff=1, increment_base=2, retry_total=2, random_jitter_range=1)
 
 
 class BlobStore:
@@ -139,12 +139,12 @@ class BlobWriter:
 
     async def discard(self) -> None:
         """Leave nothing behind, whether or not it was committed; safe to call at any time."""
-        for task in self._staging:
-            task.cancel()
+        # A block that is on its way is waited for: one that was cancelled might still arrive after the rest was removed.
         await asyncio.gather(*self._staging, return_exceptions=True)
         self._buffer.clear()
         if self._sent:
             await _delete(self._blob)
+            self._sent = False
 
     async def _stage(self, block: bytes) -> None:
         while len(self._staging) >= self._blocks_in_flight:

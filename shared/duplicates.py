@@ -5,7 +5,8 @@ of a million are taken for the same with a chance of one in 37 million, and all 
 """
 
 from array import array
-from collections.abc import Iterable, Iterator, Sequence
+from collections import Counter
+from collections.abc import Iterator, Sequence
 
 # Rows that are kept in mind; what comes after them is not compared.
 MAX_ROWS = 1_000_000
@@ -22,7 +23,7 @@ class DuplicateRows:
         self._lines = array("L")
         self.complete = True
 
-    def add(self, keys: Sequence[tuple[bytes, bytes]], lines: Sequence[int]) -> None:
+    def add(self, keys: Sequence[tuple[bytes, ...]], lines: Sequence[int]) -> None:
         """Note rows: what identifies each, in lower case, and the physical line on which it begins."""
         room = MAX_ROWS - len(self._hashes)
         if len(keys) > room:
@@ -33,6 +34,8 @@ class DuplicateRows:
     def found(self) -> Iterator[tuple[int, int]]:
         """The lines of each row that came before and of its first occurrence, in the order of the file."""
         suspects = self._suspects()
+        if not suspects:
+            return
         first: dict[int, int] = {}
         for value, line in zip(self._hashes, self._lines, strict=True):
             if value in suspects:
@@ -43,15 +46,11 @@ class DuplicateRows:
 
     def _suspects(self) -> set[int]:
         """The hashes that occur more than once. Looked for in parts, by value, so that memory stays bounded."""
-        parts = len(self._hashes) // _PART_ROWS + 1
-        return set().union(*(_repeated(h for h in self._hashes if h % parts == part) for part in range(parts)))
-
-
-def _repeated(values: Iterable[int]) -> set[int]:
-    seen: set[int] = set()
-    repeated: set[int] = set()
-    for value in values:
-        if value in seen:
-            repeated.add(value)
-        seen.add(value)
-    return repeated
+        parts = [array("q") for _ in range(len(self._hashes) // _PART_ROWS + 1)]
+        for value in self._hashes:
+            parts[value % len(parts)].append(value)
+        suspects: set[int] = set()
+        for part in parts:
+            if len(set(part)) < len(part):
+                suspects |= {value for value, count in Counter(part).items() if count > 1}
+        return suspects

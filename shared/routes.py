@@ -14,6 +14,8 @@ SESSION = f"{SESSIONS}/{{sessionId}}"
 UPLOAD_FILE = f"{SESSION}/uploadFile"
 # OData-qualified, as generated clients may send it.
 UPLOAD_FILE_QUALIFIED = f"{SESSION}/microsoft.graph.uploadFile"
+# Ours: a dry run of uploadFile.
+VALIDATE_FILE = f"{SESSION}/validateFile"
 FILES = f"{SESSION}/files"
 FILE_COUNT = f"{FILES}/$count"
 FILE = f"{FILES}/{{fileId}}"

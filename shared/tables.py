@@ -33,8 +33,8 @@ EXPIRY_SHARDS = 4
 # A table call is small: one that takes longer than this has been lost, and a retry is better than waiting.
 _CALL_OPTIONS: dict[str, Any] = {
     "connection_timeout": 5,
-    "read_timeout": 15,
-    "retry_total": 3,
+    "read_timeout": 5,
+    "retry_total": 2,
     "retry_backoff_factor": 0.3,
     "retry_backoff_max": 3,
 }

@@ -57,6 +57,7 @@ async def upload(
     writer = store.writer(key, file_id)
     received = await receive(body, content_type, config, writer)
     if received.refused:
+        await _drop(writer)
         await store.refuse(began, received.name, max(1, received.report.finding_count), if_match)
         raise refusal(received, config)
     file = StoredFile(
@@ -69,6 +70,22 @@ async def upload(
         uploaded=utc_now(),
     )
     return await store.accept(began, file, writer, if_match), received
+
+
+async def validate(
+    store: Sessions, key: SessionKey, body: AsyncIterator[bytes], content_type: str | None
+) -> ReceivedFile:
+    """Check one file as an upload into the session would, and neither store nor remember anything.
+
+    Raises:
+        GraphError: as ``upload``.
+    """
+    config = settings()
+    await store.begin_upload(key, IfMatch())
+    received = await receive(body, content_type, config, writer=None)
+    if received.refused:
+        raise refusal(received, config)
+    return received
 
 
 async def receive(
@@ -111,7 +128,9 @@ async def receive(
     except BaseException:
         await _drop(writer)
         raise
-    return ReceivedFile(name, size, digest.hexdigest(), validator.finish(), size > config.max_file_bytes)
+    return ReceivedFile(
+        name, size, digest.hexdigest(), await asyncio.to_thread(validator.finish), size > config.max_file_bytes
+    )
 
 
 async def _drop(writer: BlobWriter | None) -> None:

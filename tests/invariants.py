@@ -96,7 +96,7 @@ class Storage:
         ]
 
     def orphans(self, resource: Resource) -> list[str]:
-        """The blobs that no row names."""
+        """The blobs that no row names, those included of which only staged blocks exist."""
         rows = self.rows(resource)
         named = {f"{_folder(resource)}/{sid}/{fid}" for sid, fid in _file_ids(rows)}
         manifests = {
@@ -104,7 +104,8 @@ class Storage:
             for sid, row in _sessions(rows).items()
             if row["Status"] == "complete"
         }
-        return [name for name in self.blob_names(resource) if name not in named | manifests]
+        found = self.uploads.list_blobs(name_starts_with=f"{_folder(resource)}/", include=["uncommittedblobs"])
+        return [blob.name for blob in found if blob.name not in named | manifests]
 
     def violations(self, resource: Resource) -> list[str]:
         """Every broken invariant of the resource, in words; blobs without a row are left to the sweep."""

@@ -180,6 +180,20 @@ async def test_complete_against_delete_has_one_winner(
         assert storage.violations(resource) == []
 
 
+async def test_deletes_at_once_are_one(resource: Resource, racers: httpx.AsyncClient, storage: Storage) -> None:
+    for _ in range(10):
+        session = resource.new_session()
+        for name in ("a.csv", "b.csv", "c.csv"):
+            session.uploaded(name)
+
+        answers = await asyncio.gather(*(racers.delete(session.path) for _ in range(4)))
+
+        assert 204 in _statuses(answers)
+        assert _statuses(answers).keys() <= {204, 404}
+        assert storage.violations(resource) == []
+        assert storage.orphans(resource) == []
+
+
 async def test_upload_against_delete_leaves_nothing_or_was_too_late(
     resource: Resource, racers: httpx.AsyncClient, storage: Storage
 ) -> None:

@@ -212,10 +212,20 @@ def test_a_file_that_is_no_access_file_is_refused_with_its_place(session: Sessio
     assert error["innerError"]["findingCount"] >= len(error["details"]) >= 1
 
 
-def test_a_refused_file_leaves_nothing_behind_but_its_refusal(strict: Session, storage: Storage) -> None:
+@pytest.mark.parametrize(
+    "end",
+    [
+        pytest.param(b"\r\n,,,,,\r\n", id="in-a-row"),
+        pytest.param(b'\r\n"ada@contoso.com,user,1,Door,,', id="at-the-very-end"),
+    ],
+)
+@pytest.mark.parametrize("blocks", [0, 4])
+def test_a_refused_file_leaves_nothing_behind_but_its_refusal(
+    strict: Session, storage: Storage, blocks: int, end: bytes
+) -> None:
     kept = strict.uploaded("good.csv")
     stats = strict.read()["stats"]
-    content = access_file_of(4 * BLOCK_BYTES).rstrip() + b"\r\n,,,,,\r\n"
+    content = access_file_of(1000 + blocks * BLOCK_BYTES).rstrip() + end
 
     assert_error(strict.upload("bad.csv", content), 400, "invalidRequest", "invalidFile")
 

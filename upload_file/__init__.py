@@ -22,4 +22,4 @@ async def upload_file(req: Request) -> Response:
         parse_options(req)
         if_match = IfMatch.parse(req.headers.get("if-match"))
         snapshot, received = await upload(await sessions(), key, body, req.headers.get("content-type"), if_match)
-    return session_answer(req, snapshot, action=True, warnings=received.report)
+    return session_answer(req, snapshot, action=True, report=received.report)
