@@ -139,7 +139,7 @@ class BlobWriter:
 
     async def discard(self) -> None:
         """Leave nothing behind, whether or not it was committed; safe to call at any time."""
-        # A block that is on its way is waited for: one that was cancelled might still arrive after the rest was removed.
+        # A block on its way is waited for: one that was cancelled might still arrive after the rest was removed.
         await asyncio.gather(*self._staging, return_exceptions=True)
         self._buffer.clear()
         if self._sent:

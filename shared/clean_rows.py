@@ -1,7 +1,7 @@
 """The quick reader: one regular expression that a row matches only if nothing at all has to be said about it.
 
 It is the layout's rules over again, in the form that a regular expression engine runs through quickly. What it does
-not match goes to the careful reader, one record at a time, so that it may be stricter than the rules (a cell that begins
+not match goes to the careful reader, one record at a time, so that it may be stricter than the rules (no cell begins
 with a space, say) but never laxer: a property-based test holds the two together.
 """
 
