@@ -310,7 +310,7 @@ class Validator:
             )
         if len(text) > MAX_CELL_CHARACTERS:
             return "fieldTooLong", f"The cell has {len(text)} characters, and {MAX_CELL_CHARACTERS} is the limit."
-        if not text.strip():
+        if not text.strip(" \t\r\n"):
             return ("missingValue", f"{column.name} is empty, and it is required.") if column.required else None
         if column.content is Content.PRINCIPAL and not _PRINCIPAL.fullmatch(text):
             return (

@@ -57,10 +57,10 @@ class BlobStore:
         with contextlib.suppress(ResourceExistsError):
             await self._container.create_container()
 
-    def writer(self, key: SessionKey, file_id: str) -> "BlobWriter":
-        """A writer for a new blob."""
+    def writer(self, key: SessionKey, file_id: str, opened: asyncio.Future[Any]) -> "BlobWriter":
+        """A writer for a new blob, which sends nothing before ``opened`` is done."""
         blob = self._container.get_blob_client(_prefix(key) + file_id)
-        return BlobWriter(blob, block_bytes=self._block_bytes, blocks_in_flight=self._blocks_in_flight)
+        return BlobWriter(blob, opened, block_bytes=self._block_bytes, blocks_in_flight=self._blocks_in_flight)
 
     async def read(self, key: SessionKey, file_id: str) -> AsyncIterator[bytes]:
         """A file's bytes, piece by piece. It has begun when this returns, so that a fault is still an answer.
@@ -101,11 +101,16 @@ class BlobWriter:
     ``commit``. Memory: ``blocks_in_flight + 1`` blocks.
     """
 
-    def __init__(self, blob: BlobClient, *, block_bytes: int, blocks_in_flight: int) -> None:
+    def __init__(
+        self, blob: BlobClient, opened: asyncio.Future[Any], *, block_bytes: int, blocks_in_flight: int
+    ) -> None:
+        """Write to a new blob, but send nothing before ``opened`` is done; what that raises, ``write`` raises."""
         self._blob = blob
+        self._opened = opened
         self._block_bytes = block_bytes
         self._blocks_in_flight = blocks_in_flight
-        self._buffer = bytearray()
+        self._pieces: list[bytes] = []
+        self._held = 0
         self._blocks: list[BlobBlock] = []
         self._staging: set[asyncio.Future[Any]] = set()
         self._sent = False
@@ -116,11 +121,10 @@ class BlobWriter:
         Raises:
             AzureError: a block could not be staged.
         """
-        self._buffer += data
-        while len(self._buffer) >= self._block_bytes:
-            block = bytes(memoryview(self._buffer)[: self._block_bytes])
-            del self._buffer[: self._block_bytes]
-            await self._stage(block)
+        self._pieces.append(data)
+        self._held += len(data)
+        if self._held >= self._block_bytes:
+            await self._stage(self._take_pieces())
 
     async def commit(self) -> None:
         """Make the blob visible, whole.
@@ -130,10 +134,10 @@ class BlobWriter:
         """
         if not self._blocks:
             self._sent = True
-            await self._blob.upload_blob(bytes(self._buffer), overwrite=True)
+            await self._blob.upload_blob(self._take_pieces(), overwrite=True)
             return
-        if self._buffer:
-            await self._stage(bytes(self._buffer))
+        if self._pieces:
+            await self._stage(self._take_pieces())
         await asyncio.gather(*self._staging)
         await self._blob.commit_block_list(self._blocks)
 
@@ -141,12 +145,20 @@ class BlobWriter:
         """Leave nothing behind, whether or not it was committed; safe to call at any time."""
         # A block on its way is waited for: one that was cancelled might still arrive after the rest was removed.
         await asyncio.gather(*self._staging, return_exceptions=True)
-        self._buffer.clear()
+        self._pieces.clear()
         if self._sent:
             await _delete(self._blob)
             self._sent = False
 
+    def _take_pieces(self) -> bytes:
+        """What is held, in one: the only time that a file's bytes are copied on their way."""
+        block = b"".join(self._pieces)
+        self._pieces.clear()
+        self._held = 0
+        return block
+
     async def _stage(self, block: bytes) -> None:
+        await self._opened
         while len(self._staging) >= self._blocks_in_flight:
             done, self._staging = await asyncio.wait(self._staging, return_when=asyncio.FIRST_COMPLETED)
             for task in done:

@@ -193,9 +193,9 @@ class Sessions:
         check_open(snapshot.session, utc_now(), self._config.idle)
         return snapshot
 
-    def writer(self, key: SessionKey, file_id: str) -> BlobWriter:
-        """Where the bytes of a new file go while they come in."""
-        return self._blobs.writer(key, file_id)
+    def writer(self, key: SessionKey, file_id: str, opened: asyncio.Future[Snapshot]) -> BlobWriter:
+        """Where the bytes of a new file go while they come in, once it is clear that the session takes it."""
+        return self._blobs.writer(key, file_id, opened)
 
     async def accept(self, began: Snapshot, file: StoredFile, writer: BlobWriter, if_match: IfMatch) -> Snapshot:
         """Add a valid file: its blob first, then its row and the session's stats in one transaction.

@@ -52,10 +52,18 @@ async def upload(
             remembered as refused; nothing else of it stays.
     """
     config = settings()
-    began = await store.begin_upload(key, if_match)
+    # The session is read while the body comes in; nothing is staged before it is clear that it takes the file.
+    beginning = asyncio.ensure_future(store.begin_upload(key, if_match))
     file_id = new_id(utc_now())
-    writer = store.writer(key, file_id)
-    received = await receive(body, content_type, config, writer)
+    writer = store.writer(key, file_id, beginning)
+    try:
+        received = await receive(body, content_type, config, writer)
+    except BaseException:
+        await asyncio.wait([beginning])
+        # That there is no such session, or that it is over, comes before anything that is wrong with the body.
+        beginning.result()
+        raise
+    began = await beginning
     if received.refused:
         await _drop(writer)
         await store.refuse(began, received.name, max(1, received.report.finding_count), if_match)
