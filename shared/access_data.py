@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from shared.clean_rows import clean_row
 from shared.csv_layouts import LAYOUTS, Column, Content, Layout
-from shared.csv_records import MAX_RECORD_BYTES, Cell, CsvRecord, read_record
+from shared.csv_records import MAX_CELLS, MAX_RECORD_BYTES, Cell, CsvRecord, read_record
 from shared.duplicates import DuplicateRows
 from shared.principals import PRINCIPAL
 
@@ -23,6 +23,7 @@ MAX_CELL_CHARACTERS = 32 * 1024
 
 _MAX_SHOWN = 60
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
+_BEGINNING_BYTES = 4  # enough to tell the encoding
 _FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
 _PRINCIPAL = re.compile(PRINCIPAL)
 
@@ -121,6 +122,9 @@ class Validator:
         data = b"".join((self._rest, *self._pieces))
         self._pieces.clear()
         self._pending = 0
+        if not self._begun and len(data) < _BEGINNING_BYTES and not final:
+            self._rest = data
+            return
         position = 0
         taken_apart = False  # a batch that is not clean as a whole is looked at row by row
         if not self._begun:
@@ -212,10 +216,12 @@ class Validator:
             self._take_header(data, start, record)
             return
         self._tell_blank_lines()
+        if self._given_up:
+            return
         if record.too_long:
             self._skipping = record.open
             message = (
-                f"The row has no end within {MAX_RECORD_BYTES} bytes, which is the limit. Usually a quote opens a "
+                f"The row has no end within {MAX_RECORD_BYTES} bytes or {MAX_CELLS} cells, the limits. Usually a quote opens a "
                 "cell and is never closed."
             )
             self._find("rowTooLong", message, self._line)
@@ -265,7 +271,9 @@ class Validator:
         for column, cell, text in zip(self._columns, record.cells, texts, strict=True):
             self._check_cell(column, cell, text)
         if self._layout is not None and not self._findings.count:
-            key = {column.name: text.lower().encode() for column, text in zip(self._columns, texts, strict=True)}
+            # As the quick reader does it: letters beyond ASCII keep their case.
+            cells = zip(self._columns, record.cells, strict=True)
+            key = {column.name: cell.value.lower() for column, cell in cells}
             self._duplicates.add([(key[self._layout.principal], key[self._layout.permission])], [self._line])
 
     def _find_wrong_count(self, record: CsvRecord, expected: int) -> None:

@@ -10,6 +10,9 @@ from dataclasses import dataclass
 # A record is held whole while it is read. None of the layouts comes near this; an unclosed quote does.
 MAX_RECORD_BYTES = 1024 * 1024
 
+# Many more than any layout has; half a million commas in a row would take seconds and 40 MB otherwise.
+MAX_CELLS = 1000
+
 _CELL = re.compile(rb'(?:"((?:[^"]++|"")*+)("?)([^,\n]*+)|([^,\n]*+))([,\n]?)')
 
 
@@ -63,24 +66,27 @@ def read_record(data: bytes, start: int, *, final: bool) -> CsvRecord | None:
         quoted_value, closing, rest, plain, delimiter = match.groups()
         position = match.end()
         if position - start > MAX_RECORD_BYTES:
-            return _too_long(data, start)
+            return _too_long(data, start + MAX_RECORD_BYTES)
         if not delimiter and not final:
             return None
         ends = delimiter != b","
         if quoted_value is None:
             value = plain.removesuffix(b"\r") if ends else plain
-            cells.append(Cell(value, False, lines_down, "strayQuote" if b'"' in value else None))
+            cell = Cell(value, False, lines_down, "strayQuote" if b'"' in value else None)
         else:
             rest = rest.removesuffix(b"\r") if ends else rest
             fault = None if closing and not rest else "strayQuote" if closing else "unclosedQuote"
-            cells.append(Cell(quoted_value.replace(b'""', b'"') + rest, True, lines_down, fault))
+            cell = Cell(quoted_value.replace(b'""', b'"') + rest, True, lines_down, fault)
             lines_down += quoted_value.count(b"\n")
+        cells.append(cell)
         if ends:
             return CsvRecord(position, tuple(cells))
+        if len(cells) == MAX_CELLS:
+            return _too_long(data, position)
 
 
-def _too_long(data: bytes, start: int) -> CsvRecord:
-    line_break = data.find(b"\n", start + MAX_RECORD_BYTES)
+def _too_long(data: bytes, limit: int) -> CsvRecord:
+    line_break = data.find(b"\n", limit)
     if line_break < 0:
         return CsvRecord(len(data), (), too_long=True, open=True)
     return CsvRecord(line_break + 1, (), too_long=True)

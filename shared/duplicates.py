@@ -20,7 +20,7 @@ class DuplicateRows:
 
     def __init__(self) -> None:
         self._hashes = array("q")
-        self._lines = array("L")
+        self._lines = array("I")
         self.complete = True
 
     def add(self, keys: Sequence[tuple[bytes, ...]], lines: Sequence[int]) -> None:
@@ -46,11 +46,10 @@ class DuplicateRows:
 
     def _suspects(self) -> set[int]:
         """The hashes that occur more than once. Looked for in parts, by value, so that memory stays bounded."""
-        parts = [array("q") for _ in range(len(self._hashes) // _PART_ROWS + 1)]
-        for value in self._hashes:
-            parts[value % len(parts)].append(value)
+        parts = len(self._hashes) // _PART_ROWS + 1
         suspects: set[int] = set()
-        for part in parts:
-            if len(set(part)) < len(part):
-                suspects |= {value for value, count in Counter(part).items() if count > 1}
+        for part in range(parts):
+            values = [value for value in self._hashes if value % parts == part]
+            if len(set(values)) < len(values):
+                suspects |= {value for value, count in Counter(values).items() if count > 1}
         return suspects

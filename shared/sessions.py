@@ -8,6 +8,7 @@ import asyncio
 import random
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, replace
+from weakref import WeakValueDictionary
 
 from shared.blobs import BlobWriter
 from shared.errors import FILE_NOT_FOUND, REFERENCE_TAKEN, STORAGE_UNAVAILABLE, GraphError
@@ -41,7 +42,7 @@ from shared.tables import ConcurrentChangeError, ExpiryEntry
 
 # Twenty clients that upload into one session at once make nineteen of them lose a round, eighteen the next, and so on.
 _MAX_ATTEMPTS = 60
-_MAX_PAUSE_SECONDS = 0.25
+_MAX_PAUSE_SECONDS = 0.05
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +51,26 @@ class Snapshot:
 
     session: Session
     files: Sequence[StoredFile]
+
+
+class Turn:
+    """The turn that uploads into one session take within this process, each handing on what it left.
+
+    Nothing depends on it: other processes know nothing of it, and every write is conditional. But who waits for a turn
+    does not lose a race, which would cost two reads and a write.
+    """
+
+    def __init__(self) -> None:
+        self.lock = asyncio.Lock()
+        self.latest: Snapshot | None = None
+
+
+_turns: WeakValueDictionary[SessionKey, Turn] = WeakValueDictionary()
+
+
+def turn_of(key: SessionKey) -> Turn:
+    """The turn of a session, which lives as long as somebody has it or waits for it."""
+    return _turns.setdefault(key, Turn())
 
 
 class Sessions:
@@ -214,34 +235,53 @@ class Sessions:
             raise
 
     async def _accept(self, began: Snapshot, file: StoredFile, writer: BlobWriter, if_match: IfMatch) -> Snapshot:
-        snapshot = began
-        committed = False
-        for _ in _attempts():
-            session, files = snapshot.session, snapshot.files
-            if any(stored.id == file.id for stored in files):
-                return snapshot
-            if_match.check(session.etag)
-            check_open(session, utc_now(), self._config.idle)
-            twin = find_twin(files, file)
-            refused_before = await self._was_refused(session, file.name)
-            try:
-                if twin is not None:
-                    await writer.discard()
-                    if refused_before:
-                        changed = without_refusal(session, utc_now())
-                        session = await self._table.clear_refusal(changed, file.name)
-                    return Snapshot(session, files)
-                check_room(session, self._config.max_files)
-                if not committed:
-                    await writer.commit()
-                    committed = True
-                changed = with_file(session, file, clears_refusal=refused_before, now=utc_now())
-                session = await self._table.add_file(changed, file, clears_refusal=refused_before)
-                return Snapshot(session, [*files, file])
-            except ConcurrentChangeError:
-                await _pause()
-                snapshot = await self.snapshot(began.session.key)
+        key = began.session.key
+        committed = all(stored.name != file.name for stored in began.files)
+        if committed:
+            await writer.commit()
+        turn = turn_of(key)
+        async with turn.lock:
+            snapshot, fresh = turn.latest or began, False
+            for _ in _attempts():
+                session, files = snapshot.session, snapshot.files
+                if any(stored.id == file.id for stored in files):
+                    return snapshot
+                try:
+                    twin = self._check_fits(snapshot, file, if_match)
+                except GraphError:
+                    # Much may have changed while the body came in: a refusal must be about how things are now.
+                    if fresh:
+                        raise
+                    snapshot, fresh = await self.snapshot(key), True
+                    continue
+                refused_before = await self._was_refused(session, file.name)
+                try:
+                    if twin is not None:
+                        await writer.discard()
+                        if refused_before:
+                            changed = without_refusal(session, utc_now())
+                            session = await self._table.clear_refusal(changed, file.name)
+                        return Snapshot(session, files)
+                    if not committed:
+                        await writer.commit()
+                        committed = True
+                    changed = with_file(session, file, clears_refusal=refused_before, now=utc_now())
+                    session = await self._table.add_file(changed, file, clears_refusal=refused_before)
+                    turn.latest = Snapshot(session, [*files, file])
+                    return turn.latest
+                except ConcurrentChangeError:
+                    await _pause()
+                    snapshot, fresh = await self.snapshot(key), True
         raise _too_busy()
+
+    def _check_fits(self, snapshot: Snapshot, file: StoredFile, if_match: IfMatch) -> StoredFile | None:
+        """Raise unless the session takes this file; gives the file if it has it already."""
+        if_match.check(snapshot.session.etag)
+        check_open(snapshot.session, utc_now(), self._config.idle)
+        twin = find_twin(snapshot.files, file)
+        if twin is None:
+            check_room(snapshot.session, self._config.max_files)
+        return twin
 
     async def refuse(self, began: Snapshot, name: str, finding_count: int, if_match: IfMatch) -> None:
         """Remember that a file was refused, until a good one of its name replaces it.
@@ -249,7 +289,7 @@ class Sessions:
         Raises:
             GraphError: 404, 409 or 412 when the session no longer takes changes.
         """
-        session = began.session
+        session = await self.get(began.session.key)
         for _ in _attempts():
             if_match.check(session.etag)
             now = utc_now()
@@ -271,28 +311,37 @@ class Sessions:
         Raises:
             GraphError: 404; 409 when it is complete; 412.
         """
+        gone = False
         for _ in _attempts():
             session = await self._table.session(key)
             if session is None:
+                if gone:
+                    return
                 raise session_not_found(key)
-            if session.status is not Status.DELETED:
-                if_match.check(session.etag)
-                check_deletable(session)
-                now = utc_now()
-                # If this process dies in the middle, the next tick goes on; and once no upload that was under way can
-                # still be running, what such a one may have left goes too.
-                await asyncio.gather(
-                    self._table.put_expiry(ExpiryEntry(now, key)),
-                    self._table.put_expiry(ExpiryEntry(now + self._config.max_upload, key)),
-                )
-                try:
+            try:
+                if session.status is not Status.DELETED:
+                    if_match.check(session.etag)
+                    check_deletable(session)
+                    await self._put_delete_on_the_timers_list(key)
                     session = await end(self._table, session, Status.DELETED)
-                except ConcurrentChangeError:
-                    await _pause()
-                    continue
-            await purge(self._table, self._blobs, session)
-            return
+                gone = True
+                await purge(self._table, self._blobs, session)
+            except ConcurrentChangeError:
+                await _pause()
+            else:
+                return
         raise _too_busy()
+
+    async def _put_delete_on_the_timers_list(self, key: SessionKey) -> None:
+        """If this process dies in the middle of a deletion, the next tick goes on.
+
+        And once no upload that was under way can still be running, what such a one may have left goes too.
+        """
+        now = utc_now()
+        await asyncio.gather(
+            self._table.put_expiry(ExpiryEntry(now, key)),
+            self._table.put_expiry(ExpiryEntry(now + self._config.max_upload, key)),
+        )
 
     async def _holder(self, resource: ResourceKey, reference_id: str) -> Session | None:
         holder_id = await self._table.reference_holder(resource, reference_id)

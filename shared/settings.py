@@ -69,7 +69,7 @@ class Settings(BaseSettings):
     block_bytes: int = Field(
         default=4 * MIB, ge=64 * 1024, le=100 * MIB, description="Bytes of one staged block of a blob."
     )
-    blocks_in_flight: int = Field(default=2, ge=1, le=64, description="Blocks of one upload staged at the same time.")
+    blocks_in_flight: int = Field(default=4, ge=1, le=64, description="Blocks of one upload staged at the same time.")
     principal_types: Annotated[frozenset[str], NoDecode, BeforeValidator(_split_list)] = Field(
         default=frozenset({"EntraIdUser", "user"}),
         description="Values that principalType may have, parted by commas, in any case.",

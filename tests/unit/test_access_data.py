@@ -1,0 +1,239 @@
+"""What the validator says of a file: each fault by its code, its physical line and its column."""
+
+import tracemalloc
+
+import pytest
+
+from shared.access_data import BATCH_BYTES, Report, Validator
+
+G = "principalId,principalType,permissionId,permissionName,permissionDescription,permissionType"
+EARLY = (
+    "PrincipalAADId,ResourceId,ResourceName,ResourceDescription,ResourceType,"
+    "PermissionId,PermissionName,PermissionDescription,PermissionType,ResourceOwners"
+)
+EXTENDED = f"{G},ScopeId,ScopeDisplayName,EntitlementOwners_Users,EntitlementOwners_Groups,CustomData"
+ANA = "ana@contoso.com,user,door-1,Main door,Opens it,Door"
+OK = "8f3c1a52-94de-4f0b-9c2f-0d6a5b1e7c11,EntraIdUser,door-2,Archive,,"
+
+Place = tuple[str, str]
+
+
+def check(
+    content: bytes | str, *, batch_bytes: int = BATCH_BYTES, piece: int = 65536, max_findings: int = 1000
+) -> Report:
+    content = content.encode() if isinstance(content, str) else content
+    validator = Validator(principal_types={"user", "EntraIdUser"}, max_findings=max_findings, batch_bytes=batch_bytes)
+    for start in range(0, len(content), piece):
+        validator.feed(content[start : start + piece])
+    return validator.finish()
+
+
+def findings(report: Report) -> list[Place]:
+    return [(finding.code, finding.target) for finding in report.findings]
+
+
+def warnings(report: Report) -> list[Place]:
+    return [(warning.code, warning.target) for warning in report.warnings]
+
+
+ROW_FAULTS: dict[str, tuple[str | bytes, list[Place]]] = {
+    "a short row": ("ana@contoso.com,user,door-1", [("tooFewFields", "line {}")]),
+    "a long row": (f"{ANA},more", [("tooManyFields", "line {}")]),
+    "a blank line": ("", [("blankLine", "line {}")]),
+    "an empty required cell": ("ana@contoso.com,user,,Main door,,", [("missingValue", "line {}, permissionId")]),
+    "a required cell of spaces": ("ana@contoso.com,user,1,  ,,", [("missingValue", "line {}, permissionName")]),
+    "every required cell empty": (
+        ",,,,,",
+        [("missingValue", f"line {{}}, {name}") for name in G.split(",")[:4]],
+    ),
+    "a bad GUID": (OK.replace("8f3c", "8f3"), [("invalidPrincipalId", "line {}, principalId")]),
+    "a GUID in braces": ("{" + OK.replace(",E", "},E"), [("invalidPrincipalId", "line {}, principalId")]),
+    "a bad user principal name": (ANA.replace("@", " at "), [("invalidPrincipalId", "line {}, principalId")]),
+    "a name without a domain": (ANA.replace("@contoso.com", "@"), [("invalidPrincipalId", "line {}, principalId")]),
+    "an unknown principal type": (ANA.replace("user", "group"), [("unknownPrincipalType", "line {}, principalType")]),
+    "a stray quote": (ANA.replace("Main", 'Ma"in'), [("strayQuote", "line {}, permissionName")]),
+    "text behind a closing quote": (ANA.replace("Main", '"Ma"in'), [("strayQuote", "line {}, permissionName")]),
+    "a NUL byte": (ANA.replace("Main", "Ma\0in"), [("nulByte", "line {}, permissionName")]),
+    "a lone carriage return": (ANA.replace("Main", "Ma\rin"), [("loneCarriageReturn", "line {}, permissionName")]),
+    "invalid UTF-8": (ANA.encode().replace(b"Main", b"Ma\xffin"), [("invalidUtf8", "line {}, permissionName")]),
+    "a cell that is too long": (ANA.replace("Main", "x" * 32769), [("fieldTooLong", "line {}, permissionName")]),
+}
+
+
+@pytest.mark.parametrize("before", [0, 1, 5, 40])
+@pytest.mark.parametrize("line_break", [b"\n", b"\r\n"], ids=["lf", "crlf"])
+@pytest.mark.parametrize("fault", ROW_FAULTS)
+def test_a_fault_is_named_by_its_line_and_column(fault: str, line_break: bytes, before: int) -> None:
+    row, expected = ROW_FAULTS[fault]
+    row = row.encode() if isinstance(row, str) else row
+    content = line_break.join([G.encode(), *[OK.encode()] * before, row, ANA.encode(), b""])
+    places = [(code, target.format(before + 2)) for code, target in expected]
+
+    # Borders of batches at every distance from the fault, and the bytes cut anew each time.
+    for batch_bytes in (1, 7, 64, 200, BATCH_BYTES):
+        report = check(content, batch_bytes=batch_bytes, piece=1 if batch_bytes < 64 and len(content) < 9999 else 97)
+        assert findings(report) == places
+        assert report.finding_count == len(places)
+
+
+@pytest.mark.parametrize("batch_bytes", [*range(1, 130), BATCH_BYTES])
+def test_quoted_line_breaks_move_the_lines_of_what_follows(batch_bytes: int) -> None:
+    two_lines = ANA.replace("Opens it", '"Opens\nit, ""by day"""')
+    content = "\n".join([G, two_lines, OK, two_lines, "x,user,1,n,,", f'"a\nb",user,1,n,{"," * 1}', ""])
+
+    report = check(content, batch_bytes=batch_bytes, piece=batch_bytes)
+
+    assert findings(report) == [
+        ("invalidPrincipalId", "line 7, principalId"),
+        ("invalidPrincipalId", "line 8, principalId"),
+    ]
+
+
+@pytest.mark.parametrize("batch_bytes", [1, 50, BATCH_BYTES])
+def test_a_quote_that_is_never_closed_is_named_where_it_opens(batch_bytes: int) -> None:
+    content = "\n".join([G, OK, ANA.replace("Main", '"Main'), OK, OK])
+
+    assert findings(check(content, batch_bytes=batch_bytes)) == [("unclosedQuote", "line 3")]
+
+
+HEADER_FAULTS: dict[str, tuple[bytes, list[Place]]] = {
+    "an empty file": (b"", [("emptyFile", "line 1")]),
+    "nothing but blank lines": (b"\r\n\n\n", [("emptyFile", "line 1")]),
+    "nothing but a byte order mark": (b"\xef\xbb\xbf", [("emptyFile", "line 1")]),
+    "no header": (f"{ANA}\n{OK}\n".encode(), [("missingHeader", "line 1")]),
+    "blank lines before the header": (f"\n{G}\n".encode(), [("missingHeader", "line 1")]),
+    "semicolons": (f"{G}\n{ANA}\n".replace(",", ";").encode(), [("semicolonSeparator", "line 1")]),
+    "tabs": (f"{G}\n{ANA}\n".replace(",", "\t").encode(), [("tabSeparator", "line 1")]),
+    "lines that end with CR alone": (f"{G}\r{ANA}\r".encode(), [("loneCarriageReturn", "line 1")]),
+    "UTF-16, little endian": (f"{G}\n".encode("utf-16-le"), [("utf16", "line 1")]),
+    "UTF-16, big endian": (f"{G}\n".encode("utf-16-be"), [("utf16", "line 1")]),
+    "UTF-16 with its mark": (f"{G}\n{ANA}\n".encode("utf-16"), [("utf16", "line 1")]),
+    "a column twice": (f"{G},principalid\n".encode(), [("duplicateColumn", "line 1, principalId")]),
+    "a column missing": (G.replace(",permissionType", "").encode(), [("missingColumn", "line 1, permissionType")]),
+    "a column too many": (f"{G},colour\n".encode(), [("unknownColumn", "line 1, colour")]),
+}
+
+
+@pytest.mark.parametrize("batch_bytes", [1, 3, 64, BATCH_BYTES])
+@pytest.mark.parametrize("fault", HEADER_FAULTS)
+def test_a_file_that_does_not_begin_as_it_should_is_told_why(fault: str, batch_bytes: int) -> None:
+    content, expected = HEADER_FAULTS[fault]
+
+    report = check(content, batch_bytes=batch_bytes)
+
+    assert findings(report) == expected
+    assert report.rows == 0
+
+
+GOOD: dict[str, tuple[str | bytes, str, int]] = {
+    "a header only": (f"{G}\n", "graph", 0),
+    "a header without a line break": (G, "graph", 0),
+    "trailing blank lines": (f"{G}\r\n{ANA}\r\n\r\n\r\n", "graph", 1),
+    "no line break at the end": (f"{G}\n{ANA}\n{OK}", "graph", 2),
+    "a byte order mark": (f"\ufeff{G}\n{ANA}\n", "graph", 1),
+    "columns in another case and order": (
+        f"{','.join(reversed(G.upper().split(',')))}\nDoor,,Main door,door-1,USER,ana@contoso.com\n",
+        "graph",
+        1,
+    ),
+    "every cell in quotes": ("\n".join('"' + line.replace(",", '","') + '"' for line in (G, ANA, OK)), "graph", 2),
+    "letters beyond ASCII": (f"{G}\n{ANA.replace('Main', 'Küche 厨房')}\n", "graph", 1),
+    "the early layout": (f"{EARLY}\nana@contoso.com,r,,,,p,n,,,\n", "early", 1),
+    "owners as JSON, quoted": (f'{EARLY}\nana@contoso.com,r,,,,p,n,,,"[""a@b.c"",""d@e.f""]"\n', "early", 1),
+    "one owner, unquoted as in Microsoft's example": (f'{EARLY}\nana@contoso.com,r,,,,p,n,,,["a@b.c"]\n', "early", 1),
+    "the extended layout": (f'{EXTENDED}\n{ANA},,,"a@b.c,d@e.f",,"{{""k"": 1}}"\n', "extended", 1),
+}
+
+
+@pytest.mark.parametrize("batch_bytes", [1, 33, BATCH_BYTES])
+@pytest.mark.parametrize("kind", GOOD)
+def test_a_good_file_is_counted_and_nothing_is_said(kind: str, batch_bytes: int) -> None:
+    content, layout, rows = GOOD[kind]
+
+    report = check(content, batch_bytes=batch_bytes)
+
+    assert findings(report) == []
+    assert warnings(report) == []
+    assert (report.layout, report.rows) == (layout, rows)
+
+
+def test_two_owners_unquoted_are_told_as_what_microsofts_example_does() -> None:
+    report = check(f'{EARLY}\nana@contoso.com,r,,,,p,n,,,["a@b.c","d@e.f"]\n')
+
+    assert findings(report) == [("tooManyFields", "line 2")]
+    assert "Microsoft's own example" in report.findings[0].message
+
+
+@pytest.mark.parametrize("owners", ["a@b.c", '"{}"', '"[1]"', '"[""a"""'])
+def test_owners_that_are_no_json_array_of_strings_are_refused(owners: str) -> None:
+    assert findings(check(f"{EARLY}\nana@contoso.com,r,,,,p,n,,,{owners}\n")) == [
+        ("invalidOwners", "line 2, ResourceOwners")
+    ]
+
+
+def test_invalid_utf8_is_told_with_its_byte() -> None:
+    content = f"{G}\n{OK}\n".encode() + ANA.encode().replace(b"Main", b"Ma\xe9n")
+
+    (finding,) = check(content).findings
+
+    assert f"Byte 0xE9 at offset {content.index(0xE9)}" in finding.message
+    assert finding.target == "line 3, permissionName"
+
+
+def test_a_value_is_shown_short_and_with_its_control_characters() -> None:
+    (finding,) = check(f'{G}\n"no\tbody{"x" * 100}",user,1,n,,\n').findings
+
+    assert finding.value == "no\\tbody" + "x" * 53 + "..."
+
+
+def test_faults_beyond_the_limit_are_counted() -> None:
+    report = check("\n".join([G, *["x,user,1,n,,"] * 5000]))
+
+    assert report.finding_count == 5000
+    assert findings(report)[-1] == ("invalidPrincipalId", "line 1001, principalId")
+    assert (len(report.findings), report.rows) == (1000, 5000)
+
+
+@pytest.mark.parametrize("value", ["=1+1", "+1", "-1", "@x", "\tx", '"=a,b"', '"\rx"'])
+def test_a_cell_that_a_spreadsheet_would_run_is_a_warning(value: str) -> None:
+    report = check(f"{G}\n{OK}\n{ANA.replace('Opens it', value)}\n")
+
+    assert findings(report) == []
+    assert warnings(report) == [("formulaCell", "line 3, permissionDescription")]
+
+
+@pytest.mark.parametrize("batch_bytes", [1, 90, BATCH_BYTES])
+def test_the_same_permission_twice_is_a_warning_with_both_lines(batch_bytes: int) -> None:
+    quoted = ANA.upper().replace("ANA@CONTOSO.COM", '"ANA@CONTOSO.COM"').replace("Opens", '"Opens, as ""told"""')
+
+    report = check("\n".join([G, ANA, OK, quoted, ANA]), batch_bytes=batch_bytes)
+
+    assert warnings(report) == [("duplicatePermission", "line 4"), ("duplicatePermission", "line 5")]
+    assert all("as in line 2" in warning.message for warning in report.warnings)
+
+
+def test_rows_beyond_a_million_are_not_compared_and_that_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("shared.duplicates.MAX_ROWS", 3)
+
+    assert check("\n".join([G, ANA, OK, ANA])).duplicates_checked
+    beyond = check("\n".join([G, ANA, OK, OK, ANA]))
+    assert not beyond.duplicates_checked
+    assert warnings(beyond) == [("duplicatePermission", "line 4")]
+
+
+@pytest.mark.parametrize("endless", [b"x", b'"x', b"a," * 8, b"\xff"], ids=["a row", "a quote", "cells", "no text"])
+def test_a_row_without_end_is_told_in_bounded_memory_and_what_follows_is_checked(endless: bytes) -> None:
+    piece = endless * (65536 // len(endless))
+    validator = Validator(principal_types={"user"})
+    tracemalloc.start()
+    try:
+        validator.feed(f"{G}\n{ANA}\n".encode() + endless[:1])
+        for _ in range(160):  # 10 MB
+            validator.feed(piece)
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    validator.feed(f"\n{ANA}\nshort\n".encode())
+
+    assert findings(validator.finish()) == [("rowTooLong", "line 3"), ("tooFewFields", "line 5")]
+    assert peak < 16 * 1024 * 1024
