@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Runs, shows and tests the service on this machine: `python3 dev.py run | demo | test | lint`.
+"""Runs, shows and tests the service on this machine: `python3 dev.py run | demo | test | bench | lint`.
 
 Makes what it needs first, once: a virtual environment in .venv with the pinned packages, Node.js if there is none, and
 Azurite. Standard library only, and only syntax that an old Python can read, so that it can say what is wrong.
@@ -43,12 +43,13 @@ def main() -> int:
     demo = commands.add_parser("demo", help="take real files through a whole session, and show what happens")
     demo.add_argument("--url", help="use the service that runs there, instead of one of its own")
     commands.add_parser("test", help="run the tests; what follows goes to pytest", add_help=False)
+    commands.add_parser("bench", help="measure it against the raw storage SDK; --quick takes a minute", add_help=False)
     commands.add_parser("lint", help="check style and types")
     arguments, rest = parser.parse_known_args()
     if arguments.command is None:
         parser.print_help()
         return 2
-    if rest and arguments.command != "test":
+    if rest and arguments.command not in ("test", "bench"):
         parser.error(f"unknown arguments: {' '.join(rest)}")
     if sys.version_info < NEEDED:
         this, needed = (".".join(map(str, version)) for version in (sys.version_info[:2], NEEDED))
@@ -84,13 +85,18 @@ def test(_arguments: argparse.Namespace, rest: list[str]) -> int:
     return become([str(PYTHON), "-m", "pytest", *rest])
 
 
+def bench(_arguments: argparse.Namespace, rest: list[str]) -> int:
+    """Measure it."""
+    return become([str(PYTHON), "-m", "bench", *rest])
+
+
 def lint(_arguments: argparse.Namespace, _rest: list[str]) -> int:
     """Check style, formatting and types; all of them, even if the first fails."""
     checks = (["ruff", "check", "."], ["ruff", "format", "--check", "."], ["mypy", "."])
     return max([subprocess.call([str(PYTHON), "-m", *check], cwd=ROOT) for check in checks])
 
 
-COMMANDS = {"run": run, "demo": demo, "test": test, "lint": lint}
+COMMANDS = {"run": run, "demo": demo, "test": test, "bench": bench, "lint": lint}
 
 
 def become(command: list[str]) -> NoReturn:

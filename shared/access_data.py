@@ -221,8 +221,8 @@ class Validator:
         if record.too_long:
             self._skipping = record.open
             message = (
-                f"The row has no end within {MAX_RECORD_BYTES} bytes or {MAX_CELLS} cells, the limits. Usually a quote opens a "
-                "cell and is never closed."
+                f"The row has no end within {MAX_RECORD_BYTES} bytes or {MAX_CELLS} cells, the limits. Usually a "
+                "quote opens a cell and is never closed."
             )
             self._find("rowTooLong", message, self._line)
             return

@@ -1,0 +1,33 @@
+"""The benchmark: what the service costs on top of storage, measured side by side in one run.
+
+``python -m bench`` starts an Azurite, the service as a process of its own (``python -m local``), and one more process
+that makes the load, and prints a table: each figure of the service, the same work done without it, and their ratio
+against a bar. Both sides of a row take turns (A B A B ...), so that a machine that slows down slows down both.
+
+=====================  =======================================  ====================================================
+row                    the service                              against
+=====================  =======================================  ====================================================
+upload                 one uploadFile request of a valid file,  the same bytes from memory by the SDK's asynchronous
+                       read from a socket that is filled by     ``stage_block`` (4 MiB) and ``commit_block_list``,
+                       sendfile(2)                              1, 2, 4, 8 at a time, whichever has the best median
+small-upload           uploadFile of 150 kB, a new session for  one ``upload_blob`` (a Put Blob), then one
+                       each, on one connection                  ``submit_transaction`` of an insert and an update
+many-uploads           ten uploadFile requests into one         ``upload_blob`` and ``submit_transaction`` ten times,
+                       session, four at a time                  four at a time; its update has no condition
+get                    GET one session, one after the other     ``get_entity`` of a row like the session's
+create                 POST uploadSessions, one after the       one ``upsert_entity`` and one ``submit_transaction``
+                       other                                    of two inserts
+get-by-16              the same GET by 16 connections           ``get_entity`` by 16 tasks on one client
+get-while-uploading    p99 of GETs, one every 5 ms, while a     p99 of the same GETs while nothing else happens
+                       large file is uploaded
+memory                 growth of the server's peak memory       an absolute bar; "idle" is after one create, one small
+                       (VmHWM) by uploads, over its idle peak   upload and one GET, so that clients and modules exist
+validator              ``Validator`` fed 64 KiB at a time, in   an absolute bar
+                       a process of its own, bound to one core
+import                 ``import function_app``, module caches   importing the storage SDKs (aio), pydantic and FastAPI
+                       warm
+=====================  =======================================  ====================================================
+
+The load costs little on purpose: it shares the machine with what it measures. The service's requests are bytes made
+beforehand, on plain sockets; the SDK's are calls on one long-lived client.
+"""

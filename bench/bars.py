@@ -1,0 +1,169 @@
+"""The bars, and what a row of the table is made of."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+from statistics import median
+from typing import Any
+
+
+class Goal(StrEnum):
+    """On which side of its bar a ratio has to be."""
+
+    AT_LEAST = ">="
+    AT_MOST = "<="
+
+
+@dataclass(frozen=True, slots=True)
+class Bar:
+    """What a row is measured against.
+
+    ``limit`` is for the ratio of the service's median to the other side's; for a row that has no other side, for the
+    figure itself: of the largest sample if it must not be exceeded, else of the median.
+    """
+
+    name: str
+    title: str
+    unit: str
+    goal: Goal
+    limit: float
+
+
+BARS = {
+    bar.name: bar
+    for bar in (
+        Bar("upload", "uploadFile, {size}, against stage_block", "MB/s", Goal.AT_LEAST, 0.85),
+        Bar("upload-large", "uploadFile, {size}, against stage_block", "MB/s", Goal.AT_LEAST, 0.90),
+        Bar("small-upload", "uploadFile, {size}, p50", "ms", Goal.AT_MOST, 1.6),
+        Bar("many-uploads", "10 files of {size}, 4 at a time", "MB/s", Goal.AT_LEAST, 0.70),
+        Bar("memory", "memory of one upload of {size}", "MiB", Goal.AT_MOST, 64),
+        Bar("memory-by-8", "memory of 8 uploads of {size} at once", "MiB", Goal.AT_MOST, 256),
+        Bar("validator", "validator alone, {size}", "MB/s", Goal.AT_LEAST, 250),
+        Bar("get-while-uploading", "GET p99 while {size} come in", "ms", Goal.AT_MOST, 5),
+        Bar("get", "GET one session, p50", "ms", Goal.AT_MOST, 1.5),
+        Bar("create", "create, p50", "ms", Goal.AT_MOST, 1.5),
+        Bar("get-by-16", "GET by 16 clients", "1/s", Goal.AT_LEAST, 0.6),
+        Bar("import", "import function_app", "ms", Goal.AT_MOST, 1.25),
+    )
+}
+
+
+@dataclass(slots=True)
+class Result:
+    """The samples of one row; ``raw`` by contender, empty for a row with an absolute bar."""
+
+    bar: Bar
+    size: int | None = None
+    service: list[float] = field(default_factory=list)
+    raw: dict[str, list[float]] = field(default_factory=dict)
+    more: list[dict[str, Any]] = field(default_factory=list)
+
+    def add(self, sample: dict[str, Any]) -> None:
+        """Take a round's sample."""
+        sample = dict(sample)
+        self.service.append(sample.pop("service"))
+        for contender, figure in sample.pop("raw", {}).items():
+            self.raw.setdefault(contender, []).append(figure)
+        if sample:
+            self.more.append(sample)
+
+    @property
+    def title(self) -> str:
+        """The row's name, with its size."""
+        return self.bar.title.format(size=size_text(self.size or 0))
+
+    @property
+    def best(self) -> tuple[str, Sequence[float]] | None:
+        """The contender with the best median, and its samples."""
+        if not self.raw:
+            return None
+        better = max if self.bar.goal is Goal.AT_LEAST else min
+        return better(self.raw.items(), key=lambda item: median(item[1]))
+
+    @property
+    def score(self) -> float:
+        """What is held against the bar."""
+        best = self.best
+        if best is not None:
+            return median(self.service) / median(best[1])
+        return max(self.service) if self.bar.goal is Goal.AT_MOST else median(self.service)
+
+    @property
+    def scores(self) -> list[float]:
+        """The same for each round by itself."""
+        best = self.best
+        if best is None:
+            return self.service
+        return [figure / raw for figure, raw in zip(self.service, best[1], strict=True)]
+
+    @property
+    def reached(self) -> bool:
+        """Whether the bar is reached."""
+        return self.score >= self.bar.limit if self.bar.goal is Goal.AT_LEAST else self.score <= self.bar.limit
+
+    def as_json(self) -> dict[str, Any]:
+        """Everything of the row, each sample included."""
+        best = self.best
+        return {
+            "row": self.bar.name,
+            "title": self.title,
+            "unit": self.bar.unit,
+            "size": self.size,
+            "service": self.service,
+            "raw": self.raw,
+            "against": best and best[0],
+            "score": self.score,
+            "bar": f"{self.bar.goal} {self.bar.limit}",
+            "reached": self.reached,
+            "more": self.more,
+        }
+
+
+def table(results: Sequence[Result]) -> str:
+    """The results side by side: medians, ranges, and each ratio against its bar."""
+    lines = [("", "service", "raw", "against", "ratio", "bar", "")]
+    for result in results:
+        best = result.best
+        unit = result.bar.unit
+        if best is None:
+            peak = result.bar.goal is Goal.AT_MOST
+            bar = f"{result.bar.goal} {result.bar.limit:g} {unit}"
+            service = f"{'max ' if peak else ''}{figures(result.service, unit, peak=peak)}"
+            lines.append((result.title, service, "", "", "", bar, verdict(result)))
+        else:
+            scores = result.scores
+            ratio = f"{result.score:.2f} ({min(scores):.2f} to {max(scores):.2f})"
+            bar = f"{result.bar.goal} {result.bar.limit:g}"
+            raw = figures(best[1], unit)
+            lines.append((result.title, figures(result.service, unit), raw, best[0], ratio, bar, verdict(result)))
+    widths = [max(len(line[column]) for line in lines) for column in range(len(lines[0]))]
+    return "\n".join(
+        "  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip() for line in lines
+    )
+
+
+def figures(samples: Sequence[float], unit: str, *, peak: bool = False) -> str:
+    """The median, or the peak, and the range."""
+    middle = max(samples) if peak else median(samples)
+    return f"{number(middle)} {unit} ({number(min(samples))} to {number(max(samples))})"
+
+
+def number(figure: float) -> str:
+    """A figure with three digits or more."""
+    return f"{figure:.0f}" if figure >= 100 else f"{figure:.1f}" if figure >= 10 else f"{figure:.2f}"
+
+
+def verdict(result: Result) -> str:
+    """Whether the bar is reached, and if not, by how much it is missed."""
+    if result.reached:
+        return "ok"
+    missed_by = abs(result.score / result.bar.limit - 1)
+    return f"MISSED by {missed_by:.1%}" if missed_by < 0.1 else f"MISSED by {missed_by:.0%}"
+
+
+def size_text(size: int) -> str:
+    """A size as people write it."""
+    for unit, bytes_of_it in (("GiB", 2**30), ("MiB", 2**20), ("MB", 10**6)):
+        if size >= bytes_of_it and size % bytes_of_it == 0:
+            return f"{size // bytes_of_it} {unit}"
+    return f"{size / 10**3:g} kB"

@@ -1,0 +1,278 @@
+"""The load: a process of its own that measures one row, both sides in turn, and prints a sample a round as JSON.
+
+A sample is ``{"service": figure, "raw": {contender: figure}}``. Figures are MB/s, requests/s or ms, as the row has it.
+"""
+
+import asyncio
+import gc
+import json
+import sys
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable
+from pathlib import Path
+from statistics import median, quantiles
+from typing import Any
+from uuid import uuid4
+
+from bench.access_file import Slice, read, slices
+from bench.processes import Plan
+from bench.raw import BLOCK_BYTES, RawStorage
+from bench.wire import Connection, get, post_json, upload, upload_request
+
+Sample = dict[str, Any]
+Row = Callable[[Plan], AsyncIterator[Sample]]
+
+WIDTHS = (1, 2, 4, 8)
+CLIENTS = 16
+UPLOADERS = 4
+MEGABYTE = 1_000_000
+
+# A GET every 5 ms leaves a service that answers in two mostly idle, and has 1,000 samples in 5 s.
+GET_EVERY_SECONDS = 0.005
+
+_COLLECTION = f"/v1.0/identityGovernance/entitlementManagement/catalogs/{uuid4()}/resources/{uuid4()}/uploadSessions"
+
+
+def create_request(host: str) -> bytes:
+    """A create of a session for a review instance of its own."""
+    data = {"reviewDefinitionId": str(uuid4()), "reviewInstanceId": str(uuid4())}
+    return post_json(host, _COLLECTION, json.dumps({"data": data}).encode())
+
+
+async def new_session(connection: Connection) -> str:
+    """The path of a new session."""
+    answer = await connection.send(create_request(connection.host), status=201)
+    return f"{_COLLECTION}/{json.loads(answer)['id']}"
+
+
+async def new_session_by_itself(service: str) -> str:
+    """The same on a connection of its own: the server closes one that idles for five seconds."""
+    async with Connection(service) as connection:
+        return await new_session(connection)
+
+
+async def seconds(work: Awaitable[object]) -> float:
+    """How long something takes."""
+    began = time.perf_counter()
+    await work
+    return time.perf_counter() - began
+
+
+async def upload_row(plan: Plan) -> AsyncIterator[Sample]:
+    """MB/s of one large file."""
+    path = Path(plan.file)
+    rows = slices(path, plan.size)[0]
+    data = read(path, rows)
+    blocks = [data[at : at + BLOCK_BYTES] for at in range(0, len(data), BLOCK_BYTES)]
+    del data
+    megabytes = rows.size / MEGABYTE
+    async with RawStorage(plan.storage) as raw:
+        session = await new_session_by_itself(plan.service)
+        await asyncio.to_thread(upload, plan.service, session, path, slices(path, MEGABYTE)[0])
+        await raw.put_blocks(blocks[:2], 2)
+        for _ in range(plan.rounds):
+            session = await new_session_by_itself(plan.service)
+            taken = await seconds(asyncio.to_thread(upload, plan.service, session, path, rows))
+            sample: Sample = {"service": megabytes / taken, "raw": {}}
+            for width in WIDTHS:
+                sample["raw"][f"{width} at a time"] = megabytes / await seconds(raw.put_blocks(blocks, width))
+            yield sample
+
+
+async def small_upload_row(plan: Plan) -> AsyncIterator[Sample]:
+    """p50 in ms of ``count`` uploads of one small file a round."""
+    path = Path(plan.file)
+    data = read(path, slices(path, plan.size)[0])
+    async with Connection(plan.service) as service, RawStorage(plan.storage) as raw:
+        for number in range(plan.rounds + 1):
+            taken: list[float] = []
+            taken_raw: list[float] = []
+            for _ in range(plan.count):
+                head, tail = upload_request(service.host, await new_session(service), len(data), "access.csv")
+                taken.append(await seconds(service.send(head + data + tail, status=200)))
+                row = await raw.insert()
+                began = time.perf_counter()
+                await raw.put_blob(data)
+                await raw.add_file(row)
+                taken_raw.append(time.perf_counter() - began)
+            if number:
+                yield p50s(taken, taken_raw, "Put Blob, then a transaction")
+
+
+async def many_uploads_row(plan: Plan) -> AsyncIterator[Sample]:
+    """MB/s of ``count`` files into one session, four at a time."""
+    path = Path(plan.file)
+    files = [read(path, rows) for rows in slices(path, plan.size, plan.count)]
+    megabytes = sum(map(len, files)) / MEGABYTE
+    async with RawStorage(plan.storage) as raw:
+        for number in range(plan.rounds + 1):
+            session = await new_session_by_itself(plan.service)
+            todo = iter(enumerate(files))
+
+            async def upload_some(session: str = session, todo: Any = todo) -> None:
+                async with Connection(plan.service) as connection:
+                    for index, data in todo:
+                        head, tail = upload_request(connection.host, session, len(data), f"access-{index}.csv")
+                        await connection.send(head + data + tail, status=200)
+
+            taken = await seconds(asyncio.gather(*(upload_some() for _ in range(UPLOADERS))))
+            row = await raw.insert()
+            todo_raw = iter(files)
+
+            async def put_some(row: dict[str, Any] = row, todo: Any = todo_raw) -> None:
+                for data in todo:
+                    await raw.put_blob(data)
+                    await raw.add_file(row)
+
+            taken_raw = await seconds(asyncio.gather(*(put_some() for _ in range(UPLOADERS))))
+            if number:
+                yield {"service": megabytes / taken, "raw": {"4 at a time": megabytes / taken_raw}}
+
+
+async def get_row(plan: Plan) -> AsyncIterator[Sample]:
+    """p50 in ms of ``count`` GETs a round."""
+    async with Connection(plan.service) as service, RawStorage(plan.storage) as raw:
+        request = get(service.host, await new_session(service))
+        row = await raw.insert()
+        for number in range(plan.rounds + 1):
+            taken: list[float] = []
+            taken_raw: list[float] = []
+            for _ in range(plan.count):
+                taken.append(await seconds(service.send(request, status=200)))
+                taken_raw.append(await seconds(raw.read(row)))
+            if number:
+                yield p50s(taken, taken_raw, "get_entity")
+
+
+async def create_row(plan: Plan) -> AsyncIterator[Sample]:
+    """p50 in ms of ``count`` creates a round."""
+    async with Connection(plan.service) as service, RawStorage(plan.storage) as raw:
+        for number in range(plan.rounds + 1):
+            taken: list[float] = []
+            taken_raw: list[float] = []
+            for _ in range(plan.count):
+                taken.append(await seconds(service.send(create_request(service.host), status=201)))
+                taken_raw.append(await seconds(raw.create()))
+            if number:
+                yield p50s(taken, taken_raw, "an upsert, then a transaction")
+
+
+async def get_by_16_row(plan: Plan) -> AsyncIterator[Sample]:
+    """Requests/s of GETs by 16 callers, for ``count`` seconds a round."""
+    async with Connection(plan.service) as service, RawStorage(plan.storage) as raw:
+        request = get(service.host, await new_session(service))
+        row = await raw.insert()
+
+        async def ask(until: float) -> int:
+            done = 0
+            async with Connection(plan.service) as connection:
+                while time.perf_counter() < until:
+                    await connection.send(request, status=200)
+                    done += 1
+            return done
+
+        async def ask_raw(until: float) -> int:
+            done = 0
+            while time.perf_counter() < until:
+                await raw.read(row)
+                done += 1
+            return done
+
+        for number in range(plan.rounds + 1):
+            until = time.perf_counter() + plan.count
+            done = sum(await asyncio.gather(*(ask(until) for _ in range(CLIENTS))))
+            until = time.perf_counter() + plan.count
+            done_raw = sum(await asyncio.gather(*(ask_raw(until) for _ in range(CLIENTS))))
+            if number:
+                yield {"service": done / plan.count, "raw": {"16 get_entity": done_raw / plan.count}}
+
+
+async def get_while_uploading_row(plan: Plan) -> AsyncIterator[Sample]:
+    """p99 in ms of GETs at a steady pace, while a file is uploaded and while not."""
+    path = Path(plan.file)
+    rows = slices(path, plan.size)[0]
+    async with Connection(plan.service) as service:
+        request = get(service.host, await new_session(service))
+
+        async def ask_until(done: Callable[[], bool]) -> list[float]:
+            taken = []
+            while not done():
+                taken.append(await seconds(service.send(request, status=200)))
+                await asyncio.sleep(max(0.0, GET_EVERY_SECONDS - taken[-1]))
+            return taken
+
+        end = time.perf_counter() + 1
+        await ask_until(lambda: time.perf_counter() > end)
+        for _ in range(plan.rounds):
+            began = time.perf_counter()
+            running = asyncio.create_task(
+                asyncio.to_thread(upload, plan.service, await new_session(service), path, rows)
+            )
+            busy = await ask_until(running.done)
+            await running
+            end = time.perf_counter() + (time.perf_counter() - began)
+            idle = await ask_until(lambda end=end: time.perf_counter() > end)  # type: ignore[misc]
+            yield {
+                "service": p99(busy),
+                "raw": {"without an upload": p99(idle)},
+                "p50": [median(busy) * 1000, median(idle) * 1000],
+                "samples": [len(busy), len(idle)],
+            }
+
+
+async def warm_up(plan: Plan) -> AsyncIterator[Sample]:
+    """One create, one upload and one GET, so that everything that is made once is there."""
+    async with Connection(plan.service) as service:
+        session = await new_session(service)
+        path = Path(plan.file)
+        await asyncio.to_thread(upload, plan.service, session, path, slices(path, plan.size)[0])
+        await service.send(get(service.host, session), status=200)
+    yield {}
+
+
+async def stream(plan: Plan) -> AsyncIterator[Sample]:
+    """MB/s of ``count`` uploads at once, each into a session of its own."""
+    path = Path(plan.file)
+    rows: Slice = slices(path, plan.size)[0]
+    async with Connection(plan.service) as service:
+        sessions = [await new_session(service) for _ in range(plan.count)]
+        uploads = (asyncio.to_thread(upload, plan.service, session, path, rows) for session in sessions)
+        taken = await seconds(asyncio.gather(*uploads))
+    yield {"service": rows.size * plan.count / MEGABYTE / taken}
+
+
+def p50s(taken: list[float], taken_raw: list[float], contender: str) -> Sample:
+    """A sample of medians in ms, from seconds."""
+    return {"service": median(taken) * 1000, "raw": {contender: median(taken_raw) * 1000}}
+
+
+def p99(taken: list[float]) -> float:
+    """The 99th percentile in ms, from seconds."""
+    return quantiles(taken, n=100, method="inclusive")[98] * 1000
+
+
+LOADS: dict[str, Row] = {
+    "upload": upload_row,
+    "small-upload": small_upload_row,
+    "many-uploads": many_uploads_row,
+    "get": get_row,
+    "create": create_row,
+    "get-by-16": get_by_16_row,
+    "get-while-uploading": get_while_uploading_row,
+    "warm-up": warm_up,
+    "stream": stream,
+}
+
+
+async def main() -> None:
+    """Run one load as the plan in the first argument has it."""
+    plan = Plan(**json.loads(sys.argv[1]))
+    # A collection in the middle of a request would be measured as part of it.
+    gc.disable()
+    async for sample in LOADS[plan.row](plan):
+        print(json.dumps(sample), flush=True)
+        gc.collect()
+
+
+if __name__ == "__main__":
+    asyncio.run(main())

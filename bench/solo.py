@@ -1,0 +1,75 @@
+"""What is measured without storage, in processes of its own: the validator on one core, and the import of the app."""
+
+import json
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+from bench.access_file import read, slices
+from bench.processes import ROOT
+
+# What the server hands to the pipeline at a time.
+PIECE_BYTES = 64 * 1024
+
+THE_APP = "function_app"
+THE_LIBRARIES = "azure.storage.blob.aio, azure.data.tables.aio, pydantic, fastapi"
+
+
+def validator_speed(file: Path, size: int, rounds: int) -> Iterator[float]:
+    """MB/s of the validator on one core, once a round."""
+    arguments = [sys.executable, "-m", "bench.solo", str(file), str(size), str(rounds)]
+    with subprocess.Popen(arguments, cwd=ROOT, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        for line in process.stdout:
+            yield json.loads(line)
+    if process.returncode:
+        raise RuntimeError(f"the validator failed with exit code {process.returncode}")
+
+
+def import_seconds(modules: str, compiled: Path) -> float:
+    """How long a new interpreter takes to import modules, its own start not counted.
+
+    Args:
+        modules: what to put behind ``import``.
+        compiled: a folder for compiled modules, so that only the first call compiles any.
+    """
+    env = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
+    code = f"import time; began = time.perf_counter(); import {modules}; print(time.perf_counter() - began)"
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        cwd=ROOT,
+        env=env | {"PYTHONPYCACHEPREFIX": str(compiled)},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    return float(done.stdout)
+
+
+def main() -> None:
+    """Validate the file named by the arguments, again and again, and print MB/s each time."""
+    from shared.access_data import Validator  # noqa: PLC0415  # only this process needs it
+    from shared.settings import Settings  # noqa: PLC0415
+
+    path, size, rounds = Path(sys.argv[1]), int(sys.argv[2]), int(sys.argv[3])
+    os.sched_setaffinity(0, {max(os.sched_getaffinity(0))})
+    data = read(path, slices(path, size)[0])
+    pieces = [data[at : at + PIECE_BYTES] for at in range(0, len(data), PIECE_BYTES)]
+    for number in range(rounds + 1):
+        validator = Validator(principal_types=Settings().principal_types)
+        began = time.perf_counter()
+        for piece in pieces:
+            validator.feed(piece)
+        report = validator.finish()
+        taken = time.perf_counter() - began
+        if report.finding_count or report.warning_count or report.rows != data.count(b"\n") - 1:
+            raise RuntimeError(f"the validator is wrong: {report}")
+        if number:
+            print(len(data) / 1_000_000 / taken, flush=True)
+
+
+if __name__ == "__main__":
+    main()

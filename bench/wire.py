@@ -1,0 +1,128 @@
+"""A client that costs next to nothing: prebuilt requests on plain sockets, files by sendfile(2)."""
+
+import asyncio
+import os
+import re
+import socket
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+from urllib.parse import urlsplit
+
+from bench.access_file import HEADER, Slice
+
+_LENGTH = re.compile(rb"\r\ncontent-length: *(\d+)", re.IGNORECASE)
+_BOUNDARY = "5f1c6d0b8e6f4d7f9f54f0a2a1d4c3b2"
+_SECONDS = 600
+
+
+class UnexpectedAnswerError(Exception):
+    """The service answered with another status than it should have."""
+
+
+def get(host: str, path: str) -> bytes:
+    """A GET request."""
+    return f"GET {path} HTTP/1.1\r\nHost: {host}\r\n\r\n".encode()
+
+
+def post_json(host: str, path: str, body: bytes) -> bytes:
+    """A POST request of JSON."""
+    head = (
+        f"POST {path} HTTP/1.1\r\nHost: {host}\r\nContent-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n"
+    )
+    return head.encode() + body
+
+
+def upload_request(host: str, session: str, size: int, name: str) -> tuple[bytes, bytes]:
+    """An uploadFile request of ``size`` bytes of CSV: what comes before the file's bytes, and what behind."""
+    disposition = f'Content-Disposition: form-data; name="file"; filename="{name}"'
+    part = f"--{_BOUNDARY}\r\n{disposition}\r\nContent-Type: text/csv\r\n\r\n".encode()
+    tail = f"\r\n--{_BOUNDARY}--\r\n".encode()
+    head = (
+        f"POST {session}/uploadFile HTTP/1.1\r\nHost: {host}\r\n"
+        f"Content-Type: multipart/form-data; boundary={_BOUNDARY}\r\n"
+        f"Content-Length: {len(part) + size + len(tail)}\r\n\r\n"
+    )
+    return head.encode() + part, tail
+
+
+class Connection:
+    """One kept-alive connection, one request at a time."""
+
+    def __init__(self, url: str) -> None:
+        parts = urlsplit(url)
+        self.host = parts.netloc
+        self._address = (parts.hostname or "", parts.port or 80)
+
+    async def __aenter__(self) -> Self:
+        """Connect."""
+        self._reader, self._writer = await asyncio.open_connection(*self._address)
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Close."""
+        self._writer.close()
+        await self._writer.wait_closed()
+
+    async def send(self, request: bytes, *, status: int) -> bytes:
+        """Send a request; gives the answer's body.
+
+        Raises:
+            UnexpectedAnswerError: the answer has another status.
+        """
+        self._writer.write(request)
+        head = await self._reader.readuntil(b"\r\n\r\n")
+        body = await self._reader.readexactly(_content_length(head))
+        _check(head, body, status)
+        return body
+
+
+def upload(url: str, session: str, path: Path, rows: Slice, name: str = "access.csv") -> bytes:
+    """Upload rows of a file on a connection of its own, and block until the answer is there; gives its body.
+
+    To be called in a thread: the kernel moves the bytes and Python waits without holding its lock.
+
+    Raises:
+        UnexpectedAnswerError: the answer is not 200.
+    """
+    parts = urlsplit(url)
+    head, tail = upload_request(parts.netloc, session, rows.size, name)
+    with (
+        path.open("rb") as file,
+        socket.create_connection((parts.hostname, parts.port), timeout=_SECONDS) as sock,
+    ):
+        sock.setblocking(True)
+        sock.sendall(head + HEADER)
+        at, end = rows.offset, rows.offset + rows.length
+        while at < end:
+            at += os.sendfile(sock.fileno(), file.fileno(), at, end - at)
+        sock.sendall(tail)
+        return _read_answer(sock)
+
+
+def _read_answer(sock: socket.socket) -> bytes:
+    answer = bytearray()
+    while b"\r\n\r\n" not in answer:
+        piece = sock.recv(65536)
+        if not piece:
+            raise UnexpectedAnswerError("the connection was closed without an answer")
+        answer += piece
+    head, _, rest = bytes(answer).partition(b"\r\n\r\n")
+    body = bytearray(rest)
+    length = _content_length(head)
+    while len(body) < length:
+        body += sock.recv(65536)
+    _check(head, bytes(body), 200)
+    return bytes(body)
+
+
+def _content_length(head: bytes) -> int:
+    found = _LENGTH.search(head)
+    return int(found[1]) if found else 0
+
+
+def _check(head: bytes, body: bytes, status: int) -> None:
+    if int(head.split(b" ", 2)[1]) != status:
+        raise UnexpectedAnswerError(f"{head.decode()}\n{body.decode()[:2000]}")
