@@ -4,63 +4,22 @@ Two readers share the work: a quick one that recognises rows of which nothing ha
 takes each of the others apart. What is found does not depend on how the bytes are cut on their way.
 """
 
-import json
 import re
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
 
 from shared.clean_rows import clean_row
-from shared.csv_layouts import LAYOUTS, Column, Content, Layout
+from shared.csv_cells import FORMULA_STARTS, content_fault, quote_fault
+from shared.csv_header import HEADER_RULE, read_header
+from shared.csv_layouts import Column, Content, Layout
 from shared.csv_records import MAX_CELLS, MAX_RECORD_BYTES, Cell, CsvRecord, read_record
 from shared.duplicates import DuplicateRows
-from shared.principals import PRINCIPAL
+from shared.findings import Collected, Finding, Report, shown
 
 # Bytes that are looked at in one go: about a millisecond's work, for which the event loop waits.
 BATCH_BYTES = 64 * 1024
 
-# What Table Storage, and most that reads such files, takes for a text.
-MAX_CELL_CHARACTERS = 32 * 1024
-
-_MAX_SHOWN = 60
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 _BEGINNING_BYTES = 4  # enough to tell the encoding
-_FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
-_PRINCIPAL = re.compile(PRINCIPAL)
-
-
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """Something to say about a file: what, in which physical line and column, and the value shortened."""
-
-    code: str
-    message: str
-    line: int | None = None
-    column: str | None = None
-    value: str | None = None
-
-    @property
-    def target(self) -> str:
-        """The place in words."""
-        if self.line is None:
-            return "file"
-        return f"line {self.line}" if self.column is None else f"line {self.line}, {self.column}"
-
-
-@dataclass(frozen=True, slots=True)
-class Report:
-    """What there is to say about a file: its layout, its rows without the header, and all that was found.
-
-    Findings refuse a file, warnings do not. The counts are of all, the lists hold the first of them. If
-    ``duplicates_checked`` is false, rows beyond the first million were not compared.
-    """
-
-    layout: str | None
-    rows: int
-    findings: tuple[Finding, ...]
-    finding_count: int
-    warnings: tuple[Finding, ...]
-    warning_count: int
-    duplicates_checked: bool
 
 
 class Validator:
@@ -69,10 +28,9 @@ class Validator:
     def __init__(
         self, *, principal_types: Collection[str], max_findings: int = 1000, batch_bytes: int = BATCH_BYTES
     ) -> None:
-        self._principal_types = {name.casefold() for name in principal_types}
-        self._type_names = sorted(principal_types)
-        self._findings = _Collected(max_findings)
-        self._warnings = _Collected(max_findings)
+        self._principal_types = principal_types
+        self._findings = Collected(max_findings)
+        self._warnings = Collected(max_findings)
         self._batch_bytes = batch_bytes
         self._pieces: list[bytes] = []
         self._pending = 0
@@ -213,7 +171,7 @@ class Validator:
             self._blank_lines = [(self._blank_lines or [self._line])[0], self._line]
             return
         if self._layout is None and not self._blank_lines:
-            self._take_header(data, start, record)
+            self._take_header(data[start : record.end], record)
             return
         self._tell_blank_lines()
         if self._given_up:
@@ -239,10 +197,9 @@ class Validator:
             first, last = self._blank_lines
             self._blank_lines = []
             if self._layout is None:
-                self._give_up("missingHeader", f"The file begins with blank lines. {_HEADER_RULE}")
+                self._give_up("missingHeader", f"The file begins with blank lines. {HEADER_RULE}")
                 return
-            for line in range(first, last + 1):
-                self._find("blankLine", "A blank line between rows. Remove it.", line)
+            self._findings.add_blank_lines(first, last)
 
     def _find_invalid_utf8(self, raw: bytes, start: int) -> None:
         try:
@@ -280,7 +237,8 @@ class Validator:
         count = len(record.cells)
         unclosed = next((cell for cell in record.cells if cell.fault == "unclosedQuote"), None)
         if unclosed is not None:
-            self._find(*_quote_fault(unclosed, self._line))
+            value = shown(unclosed.value.decode(errors="replace"))
+            self._find(*quote_fault(unclosed), self._line + unclosed.lines_down, value=value)
             return
         code = "tooFewFields" if count < expected else "tooManyFields"
         message = f"The row has {count} cells, and the header has {expected}."
@@ -297,139 +255,29 @@ class Validator:
 
     def _check_cell(self, column: Column, cell: Cell, text: str) -> None:
         line = self._line + cell.lines_down
-        if cell.fault and not (column.content is Content.OWNERS and text.startswith("[") and not cell.quoted):
-            code, message, line, _, value = _quote_fault(cell, self._line)
-            self._find(code, message, line, column.name, value)
-        elif fault := self._cell_fault(column, cell, text):
-            code, message = fault
-            self._find(code, message, line, column.name, _shown(text))
-        elif text.startswith(_FORMULA_STARTS):
-            message = f"{_shown(text)!r} begins like a formula: a spreadsheet would run it when the file is opened."
-            self._warnings.add(Finding("formulaCell", message, line, column.name, _shown(text)))
+        # Microsoft's own example leaves the owners unquoted.
+        owners_unquoted = column.content is Content.OWNERS and not cell.quoted and text.startswith("[")
+        if cell.fault and not owners_unquoted:
+            self._find(*quote_fault(cell), line, column.name, shown(text))
+        elif fault := content_fault(column, cell, text, self._principal_types):
+            self._find(*fault, line, column.name, shown(text))
+        elif text.startswith(FORMULA_STARTS):
+            message = f"{shown(text)!r} begins like a formula: a spreadsheet would run it when the file is opened."
+            self._warnings.add(Finding("formulaCell", message, line, column.name, shown(text)))
 
-    def _cell_fault(self, column: Column, cell: Cell, text: str) -> tuple[str, str] | None:  # noqa: PLR0911  # a rule each
-        """The code and the message of what is wrong with a cell's content."""
-        if "\0" in text:
-            return "nulByte", "The cell holds a NUL byte, which is not text."
-        if not cell.quoted and "\r" in text:
-            return (
-                "loneCarriageReturn",
-                "The cell holds a carriage return without a line feed. End lines with LF or CRLF.",
-            )
-        if len(text) > MAX_CELL_CHARACTERS:
-            return "fieldTooLong", f"The cell has {len(text)} characters, and {MAX_CELL_CHARACTERS} is the limit."
-        if not text.strip(" \t\r\n"):
-            return ("missingValue", f"{column.name} is empty, and it is required.") if column.required else None
-        if column.content is Content.PRINCIPAL and not _PRINCIPAL.fullmatch(text):
-            return (
-                "invalidPrincipalId",
-                f"{_shown(text)!r} is neither an object id (a GUID) nor a user principal name (name@domain).",
-            )
-        if column.content is Content.PRINCIPAL_TYPE and text.casefold() not in self._principal_types:
-            return (
-                "unknownPrincipalType",
-                f"{_shown(text)!r} is not a principal type here. Possible: {', '.join(self._type_names)}.",
-            )
-        if column.content is Content.OWNERS and not _is_json_strings(text):
-            message = (
-                f"{_shown(text)!r} is not a JSON array of strings. In CSV its quotes are doubled: "
-                '"[""a@contoso.com"",""b@contoso.com""]".'
-            )
-            return "invalidOwners", message
-        return None
-
-    # The header
-
-    def _take_header(self, data: bytes, start: int, record: CsvRecord) -> None:
-        raw = data[start : record.end]
-        content = raw.removesuffix(b"\n").removesuffix(b"\r")
-        if b"\r" in content.split(b"\n")[0]:
-            self._give_up("loneCarriageReturn", "Lines end with a carriage return alone. End them with LF or CRLF.")
-            return
-        if record.too_long or not _is_utf8(raw) or any(cell.fault for cell in record.cells):
-            self._give_up("missingHeader", f"The first row cannot be read as a header. {_HEADER_RULE}")
-            return
-        names = [cell.value.decode() for cell in record.cells]
-        if b"\0" in content:
-            self._give_up("nulByte", "The first row holds a NUL byte, which is not text. Is this a CSV file?")
-            return
-        layout = _layout_of(names)
-        if layout is None:
-            separator = next((name for name in _SEPARATORS if _layout_of(content.decode().split(name))), None)
-            if separator is not None:
-                code, word = _SEPARATORS[separator]
-                message = f"Cells are parted by {word}. Save the file with commas (a list separator of ',')."
-                self._give_up(code, message)
-            else:
-                shown = _shown(content.decode())
-                self._give_up("missingHeader", f"The first row is no header that is known here. {_HEADER_RULE}", shown)
-            return
-        self._layout = layout
-        self._check_header(layout, names)
-        if self._findings.count:
+    def _take_header(self, raw: bytes, record: CsvRecord) -> None:
+        header = read_header(raw, record)
+        for finding in header.findings:
+            self._findings.add(finding)
+        self._layout = header.layout
+        self._columns = header.columns
+        if header.layout is None or header.findings:
             self._given_up = True
-
-    def _check_header(self, layout: Layout, names: Sequence[str]) -> None:
-        known = {column.name.casefold(): column for column in layout.columns}
-        columns: list[Column] = []
-        for name in names:
-            column = known.get(name.casefold())
-            if column is None:
-                possible = ", ".join(known[key].name for key in known)
-                message = f"There is no column {_shown(name)!r} in this layout. Its columns: {possible}."
-                self._find("unknownColumn", message, 1, _shown(name), _shown(name))
-            elif column in columns:
-                self._find("duplicateColumn", f"The column {column.name} is there twice.", 1, column.name, _shown(name))
-            else:
-                columns.append(column)
-        for column in layout.columns:
-            if column not in columns:
-                message = f"The column {column.name} is missing; every column has to be there, even if it is empty."
-                self._find("missingColumn", message, 1, column.name)
-        self._columns = tuple(columns)
-        if not self._findings.count:
+        else:
             self._clean = tuple(
-                clean_row(layout, columns, self._type_names, quoted_keys=quoted) for quoted in (False, True)
+                clean_row(header.layout, header.columns, self._principal_types, quoted_keys=quoted)
+                for quoted in (False, True)
             )
-
-
-_HEADER_RULE = "The first row must name the columns: " + ",".join(column.name for column in LAYOUTS[0].columns) + "."
-_SEPARATORS = {";": ("semicolonSeparator", "semicolons"), "\t": ("tabSeparator", "tabs")}
-
-
-class _Collected:
-    """The first of many findings, and how many there are."""
-
-    def __init__(self, limit: int) -> None:
-        self.first: list[Finding] = []
-        self.count = 0
-        self._limit = limit
-
-    def add(self, finding: Finding) -> None:
-        self.count += 1
-        if len(self.first) < self._limit:
-            self.first.append(finding)
-
-
-def _layout_of(names: Sequence[str]) -> Layout | None:
-    """The layout with which a header has most names in common; of equals, the smaller one."""
-    given = {name.casefold() for name in names}
-
-    def common(layout: Layout) -> int:
-        return sum(column.name.casefold() in given for column in layout.columns)
-
-    best = max(LAYOUTS, key=lambda layout: (common(layout), -len(layout.columns)))
-    return best if common(best) else None
-
-
-def _quote_fault(cell: Cell, line: int) -> tuple[str, str, int, None, str]:
-    """The arguments of a finding about a cell's quotes."""
-    value = _shown(cell.value.decode(errors="replace"))
-    if cell.fault == "unclosedQuote":
-        message = "The cell begins with a quote that is never closed: all that follows became part of it."
-    else:
-        message = "A quote stands where none may. A cell with quotes in it must stand in quotes, with each one doubled."
-    return str(cell.fault), message, line + cell.lines_down, None, value
 
 
 def _is_utf8(data: bytes) -> bool:
@@ -438,17 +286,3 @@ def _is_utf8(data: bytes) -> bool:
     except UnicodeDecodeError:
         return False
     return True
-
-
-def _is_json_strings(text: str) -> bool:
-    try:
-        owners = json.loads(text)
-    except (ValueError, RecursionError):
-        return False
-    return isinstance(owners, list) and all(isinstance(owner, str) for owner in owners)
-
-
-def _shown(text: str) -> str:
-    """A value as a message shows it: shortened, and with control characters made visible."""
-    visible = "".join(letter if letter.isprintable() else repr(letter)[1:-1] for letter in text[:_MAX_SHOWN])
-    return f"{visible}..." if len(text) > _MAX_SHOWN else visible

@@ -5,7 +5,7 @@ from typing import Any
 
 from fastapi import Request, Response
 
-from shared.access_data import Report
+from shared.findings import Report
 from shared.http import dialect, json_answer, metadata_url, sessions_context
 from shared.ids import utc_now
 from shared.lifecycle import Session, StoredFile

@@ -12,10 +12,11 @@ from dataclasses import dataclass
 
 from azure.core.exceptions import AzureError
 
-from shared.access_data import Report, Validator
+from shared.access_data import Validator
 from shared.blobs import BlobWriter
 from shared.errors import FILE_TOO_LARGE, INVALID_FILE, INVALID_REQUEST, Detail, GraphError
 from shared.etags import IfMatch
+from shared.findings import Report
 from shared.ids import new_id, utc_now
 from shared.lifecycle import SessionKey, StoredFile
 from shared.multipart import FormFile

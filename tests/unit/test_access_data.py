@@ -4,7 +4,8 @@ import tracemalloc
 
 import pytest
 
-from shared.access_data import BATCH_BYTES, Report, Validator
+from shared.access_data import BATCH_BYTES, Validator
+from shared.findings import Report
 
 G = "principalId,principalType,permissionId,permissionName,permissionDescription,permissionType"
 EARLY = (

@@ -3,7 +3,8 @@
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from shared.access_data import Report, Validator
+from shared.access_data import Validator
+from shared.findings import Report
 from tests.unit.reference_validator import COLUMNS, Told, tell
 
 HEADER = ",".join(COLUMNS) + "\n"
