@@ -5,7 +5,7 @@ takes each of the others apart. What is found does not depend on how the bytes a
 """
 
 import re
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Sequence
 
 from shared.clean_rows import clean_row
 from shared.csv_cells import FORMULA_STARTS, content_fault, quote_fault
@@ -61,11 +61,22 @@ class Validator:
 
     def finish(self) -> Report:
         """End the file, and say what was found."""
+        for _ in self.finishing():
+            pass
+        return self.report()
+
+    def finishing(self) -> Iterator[None]:
+        """End the file, a millisecond's work a step, so that an event loop may turn in between; then ``report``."""
         self._look(final=True)
+        yield
         if not self._findings.count:
+            yield from self._duplicates.search()
             for line, first in self._duplicates.found():
                 message = f"The same principal and permission as in line {first}."
                 self._warnings.add(Finding("duplicatePermission", message, line))
+
+    def report(self) -> Report:
+        """What was found in a file that has ended."""
         return Report(
             layout=self._layout.name if self._layout else None,
             rows=self._rows,

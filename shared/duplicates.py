@@ -11,8 +11,9 @@ from collections.abc import Iterator, Sequence
 # Rows that are kept in mind; what comes after them is not compared.
 MAX_ROWS = 1_000_000
 
-# Hashes that are compared at a time: a set of Python's integers takes 60 bytes for each.
-_PART_ROWS = 100_000
+# Hashes that are compared, and that are sorted into parts, at a time.
+_PART_ROWS = 25_000
+_STEP_ROWS = 16_384
 
 
 class DuplicateRows:
@@ -21,6 +22,7 @@ class DuplicateRows:
     def __init__(self) -> None:
         self._hashes = array("q")
         self._lines = array("I")
+        self._repeated: set[int] = set()
         self.complete = True
 
     def add(self, keys: Sequence[tuple[bytes, ...]], lines: Sequence[int]) -> None:
@@ -31,25 +33,27 @@ class DuplicateRows:
         self._hashes.extend(map(hash, keys[:room]))
         self._lines.extend(lines[:room])
 
+    def search(self) -> Iterator[None]:
+        """Look for hashes that occur more than once, a millisecond's work a step: an event loop may turn in between.
+
+        In parts, by value, since a set takes 60 bytes for each of Python's integers.
+        """
+        parts = [array("q") for _ in range(len(self._hashes) // _PART_ROWS + 1)]
+        for start in range(0, len(self._hashes), _STEP_ROWS):
+            for value in self._hashes[start : start + _STEP_ROWS]:
+                parts[value % len(parts)].append(value)
+            yield
+        for part in parts:
+            if len(set(part)) < len(part):
+                self._repeated |= {value for value, count in Counter(part).items() if count > 1}
+            yield
+
     def found(self) -> Iterator[tuple[int, int]]:
-        """The lines of each row that came before and of its first occurrence, in the order of the file."""
-        suspects = self._suspects()
-        if not suspects:
-            return
+        """What the search found: the lines of each row that came before, and of its first occurrence, in order."""
         first: dict[int, int] = {}
-        for value, line in zip(self._hashes, self._lines, strict=True):
-            if value in suspects:
+        if self._repeated:
+            for value, line in zip(self._hashes, self._lines, strict=True):
                 if value in first:
                     yield line, first[value]
-                else:
+                elif value in self._repeated:
                     first[value] = line
-
-    def _suspects(self) -> set[int]:
-        """The hashes that occur more than once. Looked for in parts, by value, so that memory stays bounded."""
-        parts = len(self._hashes) // _PART_ROWS + 1
-        suspects: set[int] = set()
-        for part in range(parts):
-            values = [value for value in self._hashes if value % parts == part]
-            if len(set(values)) < len(values):
-                suspects |= {value for value, count in Counter(values).items() if count > 1}
-        return suspects
