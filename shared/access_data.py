@@ -5,9 +5,9 @@ takes each of the others apart. What is found does not depend on how the bytes a
 """
 
 import re
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Generator, Iterator
 
-from shared.clean_rows import clean_row
+from shared.clean_rows import CleanRows, ScannedLines, row_key
 from shared.csv_cells import FORMULA_STARTS, content_fault, quote_fault
 from shared.csv_header import HEADER_RULE, read_header
 from shared.csv_layouts import Column, Content, Layout
@@ -16,7 +16,15 @@ from shared.duplicates import DuplicateRows
 from shared.findings import Collected, Finding, Report, shown
 
 # Bytes that are looked at in one go: about a millisecond's work, for which the event loop waits.
-BATCH_BYTES = 64 * 1024
+BATCH_BYTES = 112 * 1024
+
+# Faults that are counted, one by one. A file with more of them is no file of ours, and reading on would only take time.
+MAX_FINDINGS_COUNTED = 100_000
+
+# Records that the careful reader takes before others may go on.
+_RECORDS_A_STEP = 64
+
+_BLANK_LINES = re.compile(rb"(?:\r?\n)++")
 
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 _BEGINNING_BYTES = 4  # enough to tell the encoding
@@ -43,7 +51,7 @@ class Validator:
         self._blank_lines: list[int] = []  # first and last of a run of blank lines that no row has followed yet
         self._layout: Layout | None = None
         self._columns: tuple[Column, ...] = ()
-        self._clean: tuple[re.Pattern[bytes], ...] = ()
+        self._clean_rows: CleanRows | None = None
         self._rows = 0
         self._duplicates = DuplicateRows()
 
@@ -54,10 +62,15 @@ class Validator:
 
     def feed(self, data: bytes) -> None:
         """Take the next bytes of the file."""
+        for _ in self.feeding(data):
+            pass
+
+    def feeding(self, data: bytes) -> Iterator[None]:
+        """Take the next bytes, a millisecond's work a step, so that an event loop may turn in between."""
         self._pieces.append(data)
         self._pending += len(data)
         if self._pending >= self._batch_bytes:
-            self._look(final=False)
+            yield from self._look(final=False)
 
     def finish(self) -> Report:
         """End the file, and say what was found."""
@@ -66,9 +79,8 @@ class Validator:
         return self.report()
 
     def finishing(self) -> Iterator[None]:
-        """End the file, a millisecond's work a step, so that an event loop may turn in between; then ``report``."""
-        self._look(final=True)
-        yield
+        """End the file in steps as ``feeding`` has them; then ``report``."""
+        yield from self._look(final=True)
         if not self._findings.count:
             yield from self._duplicates.search()
             for line, first in self._duplicates.found():
@@ -82,12 +94,14 @@ class Validator:
             rows=self._rows,
             findings=tuple(self._findings.first),
             finding_count=self._findings.count,
+            all_counted=self._findings.count < MAX_FINDINGS_COUNTED,
             warnings=tuple(self._warnings.first),
             warning_count=self._warnings.count,
             duplicates_checked=self._duplicates.complete,
         )
 
-    def _look(self, *, final: bool) -> None:
+    def _look(self, *, final: bool) -> Iterator[None]:
+        """Look at what has come in, all of it if this is the end of the file, else at whole records."""
         data = b"".join((self._rest, *self._pieces))
         self._pieces.clear()
         self._pending = 0
@@ -95,36 +109,48 @@ class Validator:
             self._rest = data
             return
         position = 0
-        taken_apart = False  # a batch that is not clean as a whole is looked at row by row
         if not self._begun:
             self._begun = True
             position = self._begin(data)
-        if self._given_up:
-            self._rest = b""
-            return
-        while position < len(data):
+        if not self._given_up:
+            position = yield from self._read(data, position, final=final)
+        if final and not self._columns and not self._findings.count:
+            self._find("emptyFile", "The file is empty. It needs a header row, and a row for each permission.", 1)
+        self._offset += position
+        self._rest = b"" if self._given_up else data[position:]
+
+    def _read(self, data: bytes, position: int, *, final: bool) -> Generator[None, None, int]:
+        """Read records from ``position`` on; gives where the last one ends."""
+        scanned: ScannedLines | None = None
+        last_line_break = data.rfind(b"\n")
+        taken = 0
+        while position < len(data) and not self._given_up:
             if self._skipping:
                 end = data.find(b"\n", position) + 1
                 self._skipping = end == 0
                 position = self._passed(data, position, end or len(data))
                 continue
-            if self._clean:
-                clean_end = (self._take_clean_row if taken_apart else self._take_clean_batch)(data, position)
-                taken_apart = clean_end == position or taken_apart
-                if clean_end > position:
+            if self._clean_rows is not None and position < last_line_break:
+                scanned = scanned or self._clean_rows.scan(data, position)
+                clean_end, keys = scanned.run(position)
+                if keys:
+                    self._take_clean_rows(keys)
                     position = clean_end
                     continue
+            blank = _BLANK_LINES.match(data, position)
+            if blank is not None:
+                position = self._take_blank_lines(data, blank)
+                continue
             record = read_record(data, position, final=final)
             if record is None:
                 break
             self._take_record(data, position, record)
             position = self._passed(data, position, record.end)
-            if self._given_up:
-                position = len(data)
-        if final and not self._columns and not self._findings.count:
-            self._find("emptyFile", "The file is empty. It needs a header row, and a row for each permission.", 1)
-        self._offset += position
-        self._rest = data[position:]
+            self._given_up = self._given_up or self._findings.count >= MAX_FINDINGS_COUNTED
+            taken += 1
+            if taken % _RECORDS_A_STEP == 0:
+                yield
+        return position
 
     def _passed(self, data: bytes, start: int, end: int) -> int:
         self._line += data.count(b"\n", start, end)
@@ -149,37 +175,14 @@ class Validator:
 
     # Rows
 
-    def _take_clean_batch(self, data: bytes, start: int) -> int:
-        """Pass all whole lines at hand if each is a clean row; gives where they end, or ``start`` if they are not."""
-        end = data.rfind(b"\n", start) + 1
-        text = data[start:end].lower()
-        for row in self._clean:
-            keys = row.findall(text)
-            # A clean row has one line break, and begins where a line does: if there are as many of them as lines, they
-            # are all that there is.
-            if keys and len(keys) == text.count(b"\n") and (text.isascii() or _is_utf8(text)):
-                return self._take_clean_rows(data, start, end, keys)
-        return start
-
-    def _take_clean_row(self, data: bytes, start: int) -> int:
-        """Pass the next line if it is a clean row; gives where it ends, or ``start`` if it is not."""
-        end = data.find(b"\n", start) + 1
-        text = data[start:end].lower()
-        for row in self._clean:
-            match = row.fullmatch(text)
-            if match and (text.isascii() or _is_utf8(text)):
-                return self._take_clean_rows(data, start, end, [match.groups()])
-        return start
-
-    def _take_clean_rows(self, data: bytes, start: int, end: int, keys: Sequence[tuple[bytes, ...]]) -> int:
+    def _take_clean_rows(self, keys: list[bytes]) -> None:
         self._tell_blank_lines()
         self._rows += len(keys)
-        self._duplicates.add(keys, range(self._line, self._line + len(keys)))
-        return self._passed(data, start, end)
+        self._duplicates.add(keys, self._line)
+        self._line += len(keys)
 
     def _take_record(self, data: bytes, start: int, record: CsvRecord) -> None:
-        if record.blank:
-            self._blank_lines = [(self._blank_lines or [self._line])[0], self._line]
+        if record.blank:  # a carriage return, and the file ends with it
             return
         if self._layout is None and not self._blank_lines:
             self._take_header(data[start : record.end], record)
@@ -201,6 +204,12 @@ class Validator:
             self._find_invalid_utf8(raw, start)
             return
         self._check_row(record)
+
+    def _take_blank_lines(self, data: bytes, blank: re.Match[bytes]) -> int:
+        first = (self._blank_lines or [self._line])[0]
+        end = self._passed(data, blank.start(), blank.end())
+        self._blank_lines = [first, self._line - 1]
+        return end
 
     def _tell_blank_lines(self) -> None:
         """Blank lines are nothing at the end of a file; a row has shown that these are not there."""
@@ -239,10 +248,8 @@ class Validator:
         for column, cell, text in zip(self._columns, record.cells, texts, strict=True):
             self._check_cell(column, cell, text)
         if self._layout is not None and not self._findings.count:
-            # As the quick reader does it: letters beyond ASCII keep their case.
-            cells = zip(self._columns, record.cells, strict=True)
-            key = {column.name: cell.value.lower() for column, cell in cells}
-            self._duplicates.add([(key[self._layout.principal], key[self._layout.permission])], [self._line])
+            key = {column.name: cell.value for column, cell in zip(self._columns, record.cells, strict=True)}
+            self._duplicates.add([row_key(key[self._layout.principal], key[self._layout.permission])], self._line)
 
     def _find_wrong_count(self, record: CsvRecord, expected: int) -> None:
         count = len(record.cells)
@@ -285,10 +292,7 @@ class Validator:
         if header.layout is None or header.findings:
             self._given_up = True
         else:
-            self._clean = tuple(
-                clean_row(header.layout, header.columns, self._principal_types, quoted_keys=quoted)
-                for quoted in (False, True)
-            )
+            self._clean_rows = CleanRows(header.layout, header.columns, self._principal_types)
 
 
 def _is_utf8(data: bytes) -> bool:

@@ -27,14 +27,16 @@ class Finding:
 class Report:
     """What there is to say about a file: its layout, its rows without the header, and all that was found.
 
-    Findings refuse a file, warnings do not. The counts are of all, the lists hold the first of them. If
-    ``duplicates_checked`` is false, rows beyond the first million were not compared.
+    Findings refuse a file, warnings do not. The counts are of all, the lists hold the first of them. If ``all_counted``
+    is false, there were so many findings that the rest of the file was not looked at; if ``duplicates_checked`` is
+    false, rows beyond the first million were not compared.
     """
 
     layout: str | None
     rows: int
     findings: tuple[Finding, ...]
     finding_count: int
+    all_counted: bool
     warnings: tuple[Finding, ...]
     warning_count: int
     duplicates_checked: bool

@@ -120,7 +120,8 @@ async def receive(
                     size += len(data)
                     if size <= config.max_file_bytes:
                         digest.update(data)
-                        validator.feed(data)
+                        for _ in validator.feeding(data):
+                            await asyncio.sleep(0)
                         if writer is not None and not validator.finding_count:
                             await writer.write(data)
                     if writer is not None and (size > config.max_file_bytes or validator.finding_count):
@@ -171,10 +172,11 @@ def refusal(received: ReceivedFile, config: Settings) -> GraphError:
             target="file",
         )
     report = received.report
+    count = str(report.finding_count) if report.all_counted else f"{report.finding_count} or more"
     listed = "" if len(report.findings) == report.finding_count else f", the first {len(report.findings)} listed here"
     return GraphError(
         INVALID_FILE,
-        f"'{received.name}' was refused: {report.finding_count} finding(s){listed}. Nothing of it was stored. "
+        f"'{received.name}' was refused: {count} finding(s){listed}. Nothing of it was stored. "
         "Mend it and upload it again under the same name.",
         target="file",
         details=[Detail(finding.code, finding.message, finding.target) for finding in report.findings],

@@ -53,6 +53,15 @@ ROW_FAULTS: dict[str, tuple[str | bytes, list[Place]]] = {
     "a name without a domain": (ANA.replace("@contoso.com", "@"), [("invalidPrincipalId", "line {}, principalId")]),
     "an unknown principal type": (ANA.replace("user", "group"), [("unknownPrincipalType", "line {}, principalType")]),
     "a stray quote": (ANA.replace("Main", 'Ma"in'), [("strayQuote", "line {}, permissionName")]),
+    "quotes around the end of a cell": (
+        ANA.replace("Main door", 'Main "door"'),
+        [("strayQuote", "line {}, permissionName")],
+    ),
+    "a GUID with more behind it": (OK.replace("7c11,", "7c11a,"), [("invalidPrincipalId", "line {}, principalId")]),
+    "a principal type with more behind it": (
+        ANA.replace("user", "users"),
+        [("unknownPrincipalType", "line {}, principalType")],
+    ),
     "text behind a closing quote": (ANA.replace("Main", '"Ma"in'), [("strayQuote", "line {}, permissionName")]),
     "a NUL byte": (ANA.replace("Main", "Ma\0in"), [("nulByte", "line {}, permissionName")]),
     "a lone carriage return": (ANA.replace("Main", "Ma\rin"), [("loneCarriageReturn", "line {}, permissionName")]),
@@ -195,6 +204,14 @@ def test_faults_beyond_the_limit_are_counted() -> None:
     assert (len(report.findings), report.rows) == (1000, 5000)
 
 
+def test_a_file_of_nothing_but_faults_is_given_up_some_time() -> None:
+    report = check(f"{G}\n" + "x\n" * 150_000)
+
+    assert len(report.findings) == 1000
+    assert report.finding_count == 100_000
+    assert not report.all_counted
+
+
 @pytest.mark.parametrize("value", ["=1+1", "+1", "-1", "@x", "\tx", '"=a,b"', '"\rx"'])
 def test_a_cell_that_a_spreadsheet_would_run_is_a_warning(value: str) -> None:
     report = check(f"{G}\n{OK}\n{ANA.replace('Opens it', value)}\n")
@@ -211,6 +228,28 @@ def test_the_same_permission_twice_is_a_warning_with_both_lines(batch_bytes: int
 
     assert warnings(report) == [("duplicatePermission", "line 4"), ("duplicatePermission", "line 5")]
     assert all("as in line 2" in warning.message for warning in report.warnings)
+
+
+@pytest.mark.parametrize("line_break", ["\n", "\r\n"], ids=["LF", "CRLF"])
+@pytest.mark.parametrize(
+    "principal",
+    [OK.split(",", maxsplit=1)[0], OK.split(",", maxsplit=1)[0].upper(), "ana@contoso.com", '"ANA@contoso.com"'],
+)
+@pytest.mark.parametrize(
+    "permission", ["1", '"1"', '"a""b"', f"{'p' * 64}", f"{'P' * 65}", f'"{"p" * 62}"""', f'"{"p" * 65}""x"']
+)
+def test_both_readers_take_the_same_row_for_the_same(principal: str, permission: str, line_break: str) -> None:
+    """A quoted line break is for the careful reader, a row on one line for the quick one."""
+    header = "principalId,principalType,permissionName,permissionDescription,permissionType,permissionId"
+    quick = f"{principal},user,a,b,c,{permission}"
+    careful = f'{principal},user,a,"b\n",c,{permission}'
+    other = f"{principal},user,a,b,c,another one"
+    rows = [header, quick, other, careful, quick.replace(permission, permission.upper()), ""]
+
+    assert warnings(check(line_break.join(rows))) == [
+        ("duplicatePermission", "line 4"),
+        ("duplicatePermission", "line 6"),
+    ]
 
 
 def test_rows_beyond_a_million_are_not_compared_and_that_is_said(monkeypatch: pytest.MonkeyPatch) -> None:

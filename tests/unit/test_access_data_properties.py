@@ -11,7 +11,8 @@ HEADER = ",".join(COLUMNS) + "\n"
 GUID = "8f3c1a52-94de-4f0b-9c2f-0d6a5b1e7c11"
 
 PRINCIPALS = st.sampled_from([GUID, GUID.upper(), "ana@contoso.com", "ANA@contoso.com", "o'neil+x@a-b.example"])
-TEXTS = st.sampled_from(["door", "Lager Köln", "a b", "1"])
+TEXTS = st.sampled_from(["door", "Door", "Lager Köln", "a b", "1", "p" * 64, "P" * 64, "p" * 65, "P" * 65])
+# Among them a cell over three lines, of which the second one is a row to look at.
 ODD = st.sampled_from(
     [
         *(
@@ -43,9 +44,15 @@ ODD = st.sampled_from(
             '" "',
             "\xa0",
             "nobody",
+            "users",
+            GUID + "x",
+            'a"b"',
+            'a"b,c"',
             "a@b",
             '"\n"',
         ),
+        *('"door"', '"Door"', '"a""B"', '"d""', f'"{"p" * 65}"', f'"{"p" * 65}"""', f'"{"P" * 65}"""'),
+        *(f'"a\n{GUID},user,x,y,,\nb"', f'"\n{GUID},user,"",y,,\n"', '"ANA@contoso.com"', '""""', '""a""', 'a,"'),
         *("ana@contoso..com", "ana@-contoso.com", '"unclosed', "é@contoso.com"),
     ]
 )
