@@ -6,7 +6,7 @@ caller's name. An id is used for one attempt only: what a failed attempt left be
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from typing import Any
 
 from azure.core.exceptions import ResourceExistsError, ResourceNotFoundError
@@ -19,6 +19,9 @@ from shared.settings import MIB, Settings
 
 CONTAINER = "uploads"
 MANIFEST = "manifest.json"
+
+# Of a block's pieces, which have up to 64 KiB: how many the transport gets at a time.
+_PIECES_A_SEND = 8
 
 # How many blobs are removed at the same time.
 _DELETES_IN_FLIGHT = 8
@@ -124,7 +127,7 @@ class BlobWriter:
         self._pieces.append(data)
         self._held += len(data)
         if self._held >= self._block_bytes:
-            await self._stage(self._take_pieces())
+            await self._stage()
 
     async def commit(self) -> None:
         """Make the blob visible, whole.
@@ -134,10 +137,10 @@ class BlobWriter:
         """
         if not self._blocks:
             self._sent = True
-            await self._blob.upload_blob(self._take_pieces(), overwrite=True)
+            await self._blob.upload_blob(b"".join(self._pieces), overwrite=True)
             return
         if self._pieces:
-            await self._stage(self._take_pieces())
+            await self._stage()
         await asyncio.gather(*self._staging)
         await self._blob.commit_block_list(self._blocks)
 
@@ -150,14 +153,9 @@ class BlobWriter:
             await _delete(self._blob)
             self._sent = False
 
-    def _take_pieces(self) -> bytes:
-        """What is held, in one: the only time that a file's bytes are copied on their way."""
-        block = b"".join(self._pieces)
-        self._pieces.clear()
-        self._held = 0
-        return block
-
-    async def _stage(self, block: bytes) -> None:
+    async def _stage(self) -> None:
+        pieces, length = self._pieces, self._held
+        self._pieces, self._held = [], 0
         await self._opened
         while len(self._staging) >= self._blocks_in_flight:
             done, self._staging = await asyncio.wait(self._staging, return_when=asyncio.FIRST_COMPLETED)
@@ -167,7 +165,22 @@ class BlobWriter:
         block_id = f"{len(self._blocks):06d}"
         self._blocks.append(BlobBlock(block_id))
         self._sent = True
-        self._staging.add(asyncio.ensure_future(self._blob.stage_block(block_id, block, length=len(block))))
+        body: Any = _Body(pieces)
+        self._staging.add(asyncio.ensure_future(self._blob.stage_block(block_id, body, length=length)))
+
+
+class _Body:
+    """The pieces of a block, handed to the transport a few at a time; from the beginning if the SDK repeats the call.
+
+    Given a block whole, the transport would copy all of it, and move what is left of it at each send.
+    """
+
+    def __init__(self, pieces: Sequence[bytes]) -> None:
+        self._pieces = pieces
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        for start in range(0, len(self._pieces), _PIECES_A_SEND):
+            yield b"".join(self._pieces[start : start + _PIECES_A_SEND])
 
 
 async def _delete(blob: BlobClient) -> None:

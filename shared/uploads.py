@@ -12,7 +12,6 @@ from dataclasses import dataclass
 
 from azure.core.exceptions import AzureError
 
-from shared.access_data import BATCH_BYTES, Validator
 from shared.blobs import BlobWriter
 from shared.errors import FILE_TOO_LARGE, INVALID_FILE, INVALID_REQUEST, Detail, GraphError
 from shared.etags import IfMatch
@@ -22,6 +21,9 @@ from shared.lifecycle import SessionKey, StoredFile
 from shared.multipart import FormFile
 from shared.sessions import Sessions, Snapshot
 from shared.settings import Settings, settings
+
+# What is looked at of a body before others may go on: less than a millisecond's work.
+_PIECE_BYTES = 64 * 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,6 +111,9 @@ async def receive(
         ClientDisconnect: the client went away.
         AzureError: a block could not be staged.
     """
+    # Imported here, since NumPy, which is behind it, takes 40 ms, and only those who upload need it.
+    from shared.access_data import Validator  # noqa: PLC0415
+
     form = FormFile(content_type)
     validator = Validator(principal_types=config.principal_types, max_findings=config.max_findings)
     digest = hashlib.sha256()
@@ -150,8 +155,8 @@ async def _slices(body: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
     request, which takes several turns of the event loop, would wait for an upload's work at each of them.
     """
     async for piece in body:
-        for start in range(0, len(piece), BATCH_BYTES):
-            yield piece[start : start + BATCH_BYTES]
+        for start in range(0, len(piece), _PIECE_BYTES):
+            yield piece[start : start + _PIECE_BYTES]
             await asyncio.sleep(0)
 
 
