@@ -1,5 +1,6 @@
 """What the tests stand on: a real Azurite and the service as its own process, both started once, both on free ports."""
 
+import os
 import sys
 from collections.abc import Iterator
 from contextlib import closing
@@ -13,6 +14,9 @@ from local.azurite import azurite  # noqa: E402  # after the rewriting of assert
 from tests.client import Resource, Session, http_client  # noqa: E402
 from tests.invariants import Storage  # noqa: E402
 from tests.service import running_service  # noqa: E402
+
+# For tests that import the app itself, which would not start without a tenant.
+os.environ["UPLOADS_AUTH"] = "none"
 
 # azure-functions-runtime, Microsoft's worker library, exists for Python 3.13 and newer only.
 collect_ignore = ["test_worker.py"] if sys.version_info < (3, 13) else []
