@@ -41,8 +41,9 @@ class GrantTable:
         The principals stay out of the query: a token may name 200 groups, and a filter takes 15 comparisons.
         """
         rows = self._grants.query_entities(
-            "PartitionKey eq @catalog and ((RowKey ge @whole and RowKey lt @whole_end) "
-            "or (RowKey ge @part and RowKey lt @part_end))",
+            # Without brackets, which the SDK would take for a part of a parameter's name; "and" binds tighter anyway.
+            "PartitionKey eq @catalog and RowKey ge @whole and RowKey lt @whole_end "
+            "or PartitionKey eq @catalog and RowKey ge @part and RowKey lt @part_end",
             parameters={
                 "catalog": resource.catalog_id,
                 "whole": "catalog:",

@@ -92,7 +92,7 @@ class SigningKeys:
     async def _fetch(self) -> None:
         try:
             keys = _parse(await _download(self._url))
-        except (aiohttp.ClientError, OSError, TimeoutError, ValueError) as error:
+        except (aiohttp.ClientError, OSError, TimeoutError, ValueError, RecursionError) as error:
             self._failed, self._failing = self._clock(), True
             _log.warning(
                 "the signing keys could not be fetched from %s (%s); %d known ones stay in use",
