@@ -59,7 +59,7 @@ class TokenVerifier:
             header = jwt.get_unverified_header(token)
             if header.get("alg") != _ALGORITHM:
                 raise BadTokenError(f"The token must be signed with {_ALGORITHM}.")
-            key = await self._keys.get(str(header.get("kid")))
+            key = await self._keys.get(header["kid"]) if "kid" in header else None
             if key is None:
                 raise BadTokenError("The token is signed with a key that is not the tenant's.")
             claims = jwt.decode(

@@ -11,6 +11,7 @@ import pytest
 pytest.register_assert_rewrite("tests.client", "tests.wire", "tests.service")
 
 from local.azurite import azurite  # noqa: E402  # after the rewriting of asserts is registered
+from tests.authority import Authority, running_authority  # noqa: E402
 from tests.client import Resource, Session, http_client  # noqa: E402
 from tests.invariants import Storage  # noqa: E402
 from tests.service import running_service  # noqa: E402
@@ -53,3 +54,17 @@ def resource(http: httpx.Client) -> Resource:
 def session(resource: Resource) -> Session:
     """An active session without files."""
     return resource.new_session()
+
+
+@pytest.fixture(scope="session")
+def authority() -> Iterator[Authority]:
+    """Who issues the tokens that the guarded service takes."""
+    with running_authority() as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def guarded(storage: Storage, authority: Authority) -> Iterator[str]:
+    """The URL of a service that asks for tokens."""
+    with running_service(storage.connection_string, **authority.settings) as url:
+        yield url
