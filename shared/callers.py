@@ -107,8 +107,8 @@ def caller_of(claims: Mapping[str, object], tenant_id: str) -> Caller:
         raise ClaimsError("The token is not an access token: it names no client (azp or appid).")
     scopes = claims.get("scp")
     permissions = _texts(claims.get("roles")) if scopes is None else str(scopes).split()
-    groups = (parse_guid(group) for group in _texts(claims.get("groups")))
-    return Caller(tenant_id, object_id, app_id, frozenset(permissions), frozenset(filter(None, groups)))
+    groups = frozenset(group.lower() for group in _texts(claims.get("groups")))
+    return Caller(tenant_id, object_id, app_id, frozenset(permissions), groups)
 
 
 def _texts(claim: object) -> Iterable[str]:

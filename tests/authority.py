@@ -67,7 +67,7 @@ class Authority:
         """What makes a service take this authority's tokens."""
         return {"auth": "entra", "tenant_id": self.tenant_id, "audience": AUDIENCE, "authority": self.url}
 
-    def claims(self, version: int = 2, **changes: object) -> dict[str, Any]:
+    def claims(self, version: int = 2, /, **changes: object) -> dict[str, Any]:
         """The claims of a good app-only token that may do everything, with changes; ``None`` takes a claim away."""
         now = int(time.time())
         claims: dict[str, object] = {
@@ -88,7 +88,7 @@ class Authority:
         claims |= changes
         return {name: value for name, value in claims.items() if value is not None}
 
-    def token(self, version: int = 2, key_id: str = "first", **changes: object) -> str:
+    def token(self, version: int = 2, key_id: str = "first", /, **changes: object) -> str:
         """A token with those claims, signed with the key of that name."""
         return sign(self.claims(version, **changes), key_id)
 

@@ -25,7 +25,7 @@ T = TypeVar("T")
 
 
 @contextmanager
-def running_service(storage: str, *, log_to: Path | None = None, **settings: str | int) -> Iterator[str]:
+def running_service(storage: str, log_to: Path | None = None, /, **settings: str | int) -> Iterator[str]:
     """The service's URL while it runs on that storage.
 
     Args:
