@@ -84,6 +84,6 @@ class TokenVerifier:
 
 
 def _header(token: str) -> tuple[object, object]:
-    """What a token says of its signature: ``alg`` and ``kid``. PyJWT would read all of the token for that, and twice."""
+    """What a token says of its signature: ``alg`` and ``kid``. PyJWT would read the whole token for that."""
     header = json.loads(urlsafe_b64decode(f"{token.partition('.')[0]}=="))
     return (header.get("alg"), header.get("kid")) if isinstance(header, dict) else (None, None)
