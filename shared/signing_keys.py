@@ -29,6 +29,7 @@ _TIMEOUT = aiohttp.ClientTimeout(total=5)
 # Entra's document has about 20 kB.
 _MAX_BYTES = 1024 * 1024
 _MIN_BITS = 2048
+_NEVER = float("-inf")
 
 _log = logging.getLogger("uploads.auth")
 
@@ -45,11 +46,10 @@ class SigningKeys:
         self._clock = clock
         self._keys: dict[str, RSAPublicKey] = {}
         self._fetching: asyncio.Task[None] | None = None
-        never = float("-inf")
-        self._fetched = never
-        self._failed = never
+        self._fetched = _NEVER
+        self._failed = _NEVER
         self._failing = False
-        self._searched = never
+        self._searched = _NEVER
 
     async def get(self, key_id: str) -> RSAPublicKey | None:
         """The key of that id; ``None`` if there is none.
@@ -66,11 +66,12 @@ class SigningKeys:
             if not self._keys:
                 raise KeysUnavailableError
         elif key_id not in self._keys and (self._fetching or now - self._searched > UNKNOWN_KEY_PAUSE_SECONDS):
+            self._searched = now
             await self._fetch_now()
             if self._failing:
                 # The key may be new, and who would know is away: no reason to call the token bad.
+                self._searched = _NEVER
                 raise KeysUnavailableError
-            self._searched = now
         elif age > REFRESH_SECONDS and self._may_fetch():
             self._start_fetch()
         return self._keys.get(key_id)
