@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Runs, shows and tests the service on this machine: `python3 dev.py run | demo | test | bench | lint`.
+"""Runs, shows and tests the service on this machine: `python3 dev.py run | token | demo | test | bench | lint`.
 
 Makes what it needs first, once: a virtual environment in .venv with the pinned packages, Node.js if there is none, and
 Azurite. Standard library only, and only syntax that an old Python can read, so that it can say what is wrong.
@@ -40,6 +40,8 @@ def main() -> int:
     run.add_argument("--port", type=int, default=7071, help="where to listen; 0 for a free port (default 7071)")
     run.add_argument("--data", help="folder of the storage's data (default .data); it is kept")
     run.add_argument("--host", choices=("local", "func"), default="local", help="our own host, or Core Tools' func")
+    run.add_argument("--auth", choices=("none", "entra"), help="let everybody in (default), or only who has a token")
+    commands.add_parser("token", help="print a token for the service that runs with --auth entra", add_help=False)
     demo = commands.add_parser("demo", help="take real files through a whole session, and show what happens")
     demo.add_argument("--url", help="use the service that runs there, instead of one of its own")
     commands.add_parser("test", help="run the tests; what follows goes to pytest", add_help=False)
@@ -49,7 +51,7 @@ def main() -> int:
     if arguments.command is None:
         parser.print_help()
         return 2
-    if rest and arguments.command not in ("test", "bench"):
+    if rest and arguments.command not in ("token", "test", "bench"):
         parser.error(f"unknown arguments: {' '.join(rest)}")
     if sys.version_info < NEEDED:
         this, needed = (".".join(map(str, version)) for version in (sys.version_info[:2], NEEDED))
@@ -72,7 +74,14 @@ def run(arguments: argparse.Namespace, _rest: list[str]) -> int:
     command = [str(PYTHON), "-m", "local", "--port", str(arguments.port), "--host", arguments.host]
     if arguments.data:
         command += ["--data", str(Path(arguments.data).resolve())]
+    if arguments.auth:
+        command += ["--auth", arguments.auth]
     return become(command)
+
+
+def token(_arguments: argparse.Namespace, rest: list[str]) -> int:
+    """Print a token."""
+    return become([str(PYTHON), "-m", "local.issuer", *rest])
 
 
 def demo(arguments: argparse.Namespace, _rest: list[str]) -> int:
@@ -96,7 +105,7 @@ def lint(_arguments: argparse.Namespace, _rest: list[str]) -> int:
     return max([subprocess.call([str(PYTHON), "-m", *check], cwd=ROOT) for check in checks])
 
 
-COMMANDS = {"run": run, "demo": demo, "test": test, "bench": bench, "lint": lint}
+COMMANDS = {"run": run, "token": token, "demo": demo, "test": test, "bench": bench, "lint": lint}
 
 
 def become(command: list[str]) -> NoReturn:

@@ -9,7 +9,7 @@ import signal
 import socket
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from threading import Thread
 
@@ -31,13 +31,18 @@ def main() -> int:
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, _stop)
     try:
-        if arguments.host == "func":
-            with _listening(arguments.port) as listener:
-                port = listener.getsockname()[1]
-            with _storage(arguments.data):
+        with ExitStack() as running:
+            listener = running.enter_context(_listening(arguments.port))
+            if _own_storage() or arguments.auth == "entra":
+                running.enter_context(_locked(arguments.data))
+            _choose_auth(arguments, running)
+            port = listener.getsockname()[1]
+            if arguments.host == "func":
+                listener.close()
+                running.enter_context(_storage(arguments.data))
                 return serve_with_core_tools(ROOT, port)
-        with _listening(arguments.port) as listener, _storage(arguments.data, meanwhile=_import_app):
-            url = f"http://127.0.0.1:{listener.getsockname()[1]}"
+            running.enter_context(_storage(arguments.data, meanwhile=_import_app))
+            url = f"http://127.0.0.1:{port}"
             os.environ.setdefault("UPLOADS_PUBLIC_URL", url)
             asyncio.run(_serve(listener, url))
     except (AzuriteError, CoreToolsError, StartError) as error:
@@ -59,9 +64,27 @@ def _arguments() -> argparse.Namespace:
         "--data", type=Path, default=ROOT / ".data", help="folder of Azurite's data (default .data); it is kept"
     )
     parser.add_argument(
+        "--auth",
+        choices=("none", "entra"),
+        help="none lets everybody in, entra those with a token of 'dev.py token' (default: UPLOADS_AUTH, or none)",
+    )
+    parser.add_argument(
         "--host", choices=("local", "func"), default="local", help="our own host, or Core Tools' func (default local)"
     )
     return parser.parse_args()
+
+
+def _choose_auth(arguments: argparse.Namespace, running: ExitStack) -> None:
+    """Open the service, which by itself is closed, to its developer; or give it an issuer of tokens of its own."""
+    if arguments.auth == "entra":
+        # Imported here, since nothing else needs the cryptography.
+        from local.issuer import issuer  # noqa: PLC0415
+
+        os.environ.update(running.enter_context(issuer(arguments.data)))
+    elif arguments.auth == "none":
+        os.environ["UPLOADS_AUTH"] = "none"
+    else:
+        os.environ.setdefault("UPLOADS_AUTH", "none")
 
 
 def _stop(*_: object) -> None:
@@ -86,15 +109,8 @@ def _listening(port: int) -> Iterator[socket.socket]:
 
 
 @contextmanager
-def _storage(data: Path, meanwhile: Callable[[], None] = lambda: None) -> Iterator[None]:
-    """Storage for the app: what the environment names, or else an Azurite of our own.
-
-    While that starts, ``meanwhile`` is done: importing the app takes about as long.
-    """
-    if any(name in os.environ for name in ("UPLOADS_STORAGE", "UPLOADS_STORAGE__blobServiceUri")):
-        meanwhile()
-        yield
-        return
+def _locked(data: Path) -> Iterator[None]:
+    """The data folder, for this run alone."""
     data.mkdir(parents=True, exist_ok=True)
     with (data / "lock").open("w") as lock:
         try:
@@ -103,24 +119,50 @@ def _storage(data: Path, meanwhile: Callable[[], None] = lambda: None) -> Iterat
             raise StartError(
                 f"The data in {data} is in use by another run. Stop that one, or take another folder with --data."
             ) from None
-        account = Azurite(data)
-        os.environ["UPLOADS_STORAGE"] = account.connection_string
-        other = Thread(target=meanwhile)
-        other.start()
-        try:
-            account.start()
-            other.join()
-            yield
-        finally:
-            account.stop()
+        yield
+
+
+def _own_storage() -> bool:
+    """Whether storage is ours to bring, since the environment names none."""
+    return not any(name in os.environ for name in ("UPLOADS_STORAGE", "UPLOADS_STORAGE__blobServiceUri"))
+
+
+@contextmanager
+def _storage(data: Path, meanwhile: Callable[[], None] = lambda: None) -> Iterator[None]:
+    """Storage for the app: what the environment names, or else an Azurite of our own.
+
+    While that starts, ``meanwhile`` is done: importing the app takes about as long.
+    """
+    if not _own_storage():
+        meanwhile()
+        yield
+        return
+    account = Azurite(data)
+    os.environ["UPLOADS_STORAGE"] = account.connection_string
+    other = Thread(target=meanwhile)
+    other.start()
+    try:
+        account.start()
+        other.join()
+        yield
+    finally:
+        account.stop()
 
 
 def _import_app() -> None:
-    import function_app  # noqa: F401, PLC0415  # it reads its settings, so that they have to be there first
+    # It reads its settings, so that they have to be there first. What it has to say against them, it says again to
+    # the one who serves it.
+    with suppress(Exception):
+        import function_app  # noqa: F401, PLC0415
 
 
 async def _serve(listener: socket.socket, url: str) -> None:
-    from function_app import app  # noqa: PLC0415  # see above
+    from shared.auth import AuthNotConfiguredError  # noqa: PLC0415  # see above
+
+    try:
+        from function_app import app  # noqa: PLC0415  # see above
+    except AuthNotConfiguredError as error:
+        raise StartError(str(error)) from None
     from local.host import Host  # noqa: PLC0415  # it brings the app's packages
 
     host = Host(app, ROOT / "host.json")

@@ -119,7 +119,7 @@ def service() -> Iterator[str]:
     """A service of its own, on a free port and with a data folder that goes again."""
     with tempfile.TemporaryDirectory() as data:
         environment = os.environ | {"UPLOADS_IDLE_SECONDS": str(IDLE_SECONDS)}
-        command = [sys.executable, "-m", "local", "--port", "0", "--data", data]
+        command = [sys.executable, "-m", "local", "--port", "0", "--auth", "none", "--data", data]
         process = subprocess.Popen(
             command, cwd=ROOT, env=environment, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
         )

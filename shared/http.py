@@ -21,19 +21,23 @@ from azure.core.exceptions import AzureError, HttpResponseError
 from fastapi import Request, Response
 from starlette.requests import ClientDisconnect
 
+from shared.access import check_grant, denied
+from shared.auth import authenticate
+from shared.callers import Caller, GrantKey, Need
 from shared.connections import StorageNotConfiguredError
 from shared.errors import (
     BODY_TOO_LARGE,
     INTERNAL,
     INVALID_PARAMETER,
     METHOD_NOT_ALLOWED,
+    SESSION_NOT_FOUND,
     STORAGE_UNAVAILABLE,
     UNKNOWN_PATH,
     UNSUPPORTED_MEDIA_TYPE,
     GraphError,
 )
 from shared.ids import parse_guid
-from shared.lifecycle import ResourceKey, SessionKey
+from shared.lifecycle import ResourceKey, SessionKey, session_not_found
 from shared.models import Dialect
 from shared.odata import SESSION, Entity, Query, parse_query
 from shared.routes import FAMILIES, PathFamily, allowed_methods, register
@@ -49,7 +53,15 @@ _CLIENT_REQUEST_ID = re.compile(r"[\x20-\x7e]{1,128}")
 _log = logging.getLogger("uploads")
 
 
-def operation(blueprint: func.Blueprint, method: str, path: str, *, suffix: str = "") -> Callable[[Handler], Handler]:
+def operation(
+    blueprint: func.Blueprint,
+    method: str,
+    path: str,
+    *,
+    suffix: str = "",
+    families: Sequence[PathFamily] = FAMILIES,
+    need: Need | None = None,
+) -> Callable[[Handler], Handler]:
     """Register a handler as one function for each way to name a resource: ``get_session``, ``get_session_beta``, ...
 
     Args:
@@ -57,21 +69,25 @@ def operation(blueprint: func.Blueprint, method: str, path: str, *, suffix: str 
         method: the HTTP method.
         path: the template behind the resource, one of ``shared.routes``.
         suffix: what tells a second path of the same handler apart in the functions' names.
+        families: what the template stands behind.
+        need: what the caller must be allowed; by the method unless given.
     """
+    need = need or (Need.READ if method == "GET" else Need.WRITE)
 
     def decorate(handler: Handler) -> Handler:
-        for family in FAMILIES:
-            route = f"{family.resource}/{path}"
+        for family in families:
+            route = f"{family.root}/{path}"
             register(route, method)
             name = f"{handler.__name__}{suffix}{family.suffix}"
-            blueprint.function_name(name)(blueprint.route(route=route, methods=[method])(endpoint(handler, family)))
+            served = endpoint(handler, need, family)
+            blueprint.function_name(name)(blueprint.route(route=route, methods=[method])(served))
         return handler
 
     return decorate
 
 
-def endpoint(handler: Handler, family: PathFamily | None = None) -> Handler:
-    """Wrap a handler so that whatever happens in it becomes an answer.
+def endpoint(handler: Handler, need: Need, family: PathFamily | None = None) -> Handler:
+    """Wrap a handler so that only those get in who may, and that whatever happens in it becomes an answer.
 
     In the Functions worker an exception that leaves a handler becomes a bare text, and a cancellation hangs the client.
     """
@@ -83,8 +99,9 @@ def endpoint(handler: Handler, family: PathFamily | None = None) -> Handler:
         asked_id = req.headers.get("client-request-id", "")
         client_request_id = asked_id if _CLIENT_REQUEST_ID.fullmatch(asked_id) else request_id
         req.state.family = family
+        req.state.caller = None
         try:
-            # Authentication goes here: await authorize(req).
+            await _admit(req, need)
             response = await handler(req)
         except BaseException as exception:  # noqa: BLE001  # a CancelledError must become an answer, too
             error = _as_graph_error(exception, request_id)
@@ -95,16 +112,39 @@ def endpoint(handler: Handler, family: PathFamily | None = None) -> Handler:
             )
         response.headers["request-id"] = request_id
         response.headers["client-request-id"] = client_request_id
+        caller: Caller | None = req.state.caller
         _log.info(
-            "%s %d %.1f ms request-id=%s",
+            "%s %d %.1f ms request-id=%s caller=%s",
             handler.__name__,
             response.status_code,
             (time.perf_counter() - started) * 1000,
             request_id,
+            (caller and caller.object_id) or "-",
         )
         return response
 
     return answer
+
+
+async def _admit(req: Request, need: Need) -> None:
+    """Find out who calls, note it in ``req.state.caller``, and go on only if they may.
+
+    Who may see nothing of a resource gets the very answer that an unknown session gets.
+
+    Raises:
+        GraphError: 401, 403, 404, or 503 if nobody can tell now.
+    """
+    req.state.caller = caller = await authenticate(req.headers)
+    if caller.may(need):
+        return
+    if need is Need.GRANTS:
+        raise denied(need)
+    resource = resource_key(req)
+    if "sessionId" in req.path_params:
+        hidden = session_not_found(session_key(req))
+    else:
+        hidden = GraphError(SESSION_NOT_FOUND, "There are no upload sessions for this resource that you may see.")
+    await check_grant(caller, need, resource, hidden)
 
 
 def _as_graph_error(exception: BaseException, request_id: str) -> GraphError:
@@ -158,6 +198,16 @@ def session_key(req: Request) -> SessionKey:
         GraphError: 400, if an id is not a GUID.
     """
     return SessionKey(resource_key(req), path_guid(req, "sessionId"))
+
+
+def grant_key(req: Request) -> GrantKey:
+    """What the path of a grant names: a catalog or a resource, and whom.
+
+    Raises:
+        GraphError: 400, if an id is not a GUID.
+    """
+    resource_id = path_guid(req, "resourceId") if "resourceId" in req.path_params else None
+    return GrantKey(path_guid(req, "catalogId"), resource_id, path_guid(req, "principalId"))
 
 
 def path_guid(req: Request, name: str) -> str:
@@ -267,7 +317,7 @@ def resource_url(req: Request) -> str:
     """The resource's own URL, by the way that the caller took to it."""
     family: PathFamily = req.state.family
     key = resource_key(req)
-    return f"{base_url(req)}/{family.resource.format(catalogId=key.catalog_id, resourceId=key.resource_id)}"
+    return f"{base_url(req)}/{family.root.format(catalogId=key.catalog_id, resourceId=key.resource_id)}"
 
 
 def next_link(req: Request, query: Query, option: str, value: str) -> str:

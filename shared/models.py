@@ -17,12 +17,14 @@ from pydantic import (
     ConfigDict,
     Discriminator,
     Field,
+    Strict,
     Tag,
     TypeAdapter,
     ValidationError,
     model_validator,
 )
 
+from shared.callers import Grant, Role
 from shared.errors import INVALID_REQUEST, NOT_UPDATEABLE, Detail, GraphError
 from shared.ids import format_instant, parse_guid
 from shared.lifecycle import Review, Session, StoredFile, expires_at, status_at
@@ -183,6 +185,34 @@ def parse_update(body: bytes) -> None:
         raise GraphError(
             INVALID_REQUEST, 'The body must be {"isUploadDone": true}, with a JSON boolean.', target="isUploadDone"
         )
+
+
+class PutGrant(_Body):
+    """The body of a grant: everything else about it is in its path."""
+
+    role: Annotated[Role, Strict(False)]
+
+
+def parse_grant(body: bytes) -> Role:
+    """The role that a grant gives.
+
+    Raises:
+        GraphError: 400, with a detail for each fault.
+    """
+    try:
+        return PutGrant.model_validate_json(body).role
+    except ValidationError as error:
+        raise _invalid_body(error) from None
+
+
+def grant_json(grant: Grant) -> dict[str, Any]:
+    """A grant as an answer shows it; ``resourceId`` is null for a whole catalog."""
+    return {
+        "catalogId": grant.key.catalog_id,
+        "resourceId": grant.key.resource_id,
+        "principalId": grant.key.principal_id,
+        "role": grant.role.value,
+    }
 
 
 _JSON_OBJECT = TypeAdapter(dict[str, Any])

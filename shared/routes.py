@@ -21,14 +21,19 @@ FILE_COUNT = f"{FILES}/$count"
 FILE = f"{FILES}/{{fileId}}"
 FILE_VALUE = f"{FILE}/$value"
 
+# Ours, under a version's own ``uploads``: who may reach a catalog or a resource.
+GRANTS = "grants/{catalogId}"
+CATALOG_GRANT = f"{GRANTS}/{{principalId}}"
+RESOURCE_GRANT = f"{GRANTS}/{{resourceId}}/{{principalId}}"
+
 
 @dataclass(frozen=True, slots=True)
 class PathFamily:
-    """One of the four ways to name a resource. ``suffix`` ends the names of its functions."""
+    """What stands before the paths of operations. ``suffix`` ends the names of its functions."""
 
     suffix: str
     dialect: Dialect
-    resource: str
+    root: str
 
     @property
     def context(self) -> str:
@@ -42,6 +47,7 @@ class PathFamily:
 _GOVERNANCE = "identityGovernance"
 _MANAGEMENT = f"{_GOVERNANCE}/entitlementManagement"
 
+# The four ways to name a resource.
 FAMILIES = (
     PathFamily("", Dialect.V1, f"v1.0/{_MANAGEMENT}/catalogs/{{catalogId}}/resources/{{resourceId}}"),
     PathFamily("_alias", Dialect.V1, f"v1.0/{_GOVERNANCE}/catalogs/{{catalogId}}/resources/{{resourceId}}"),
@@ -53,6 +59,11 @@ FAMILIES = (
     PathFamily(
         "_beta_alias", Dialect.BETA, f"beta/{_GOVERNANCE}/catalogs/{{catalogId}}/accessPackageResources/{{resourceId}}"
     ),
+)
+
+# What is ours and of no single resource.
+UPLOADS_FAMILIES = tuple(
+    PathFamily("" if version is Dialect.V1 else f"_{version}", version, f"{version}/uploads") for version in Dialect
 )
 
 # Which methods each template takes: what a catch-all needs to tell a wrong method from an unknown path.

@@ -5,6 +5,7 @@ Settings come from the environment, which is where Azure Functions puts app sett
 
 import os
 from datetime import timedelta
+from enum import StrEnum
 from functools import cache
 from typing import Annotated
 
@@ -22,6 +23,14 @@ def _split_list(text: object) -> object:
 def _storage(suffix: str = "") -> AliasChoices:
     """A storage connection as Functions names it: our own, or else the one that the app has anyway."""
     return AliasChoices(f"UPLOADS_STORAGE{suffix}", f"AzureWebJobsStorage{suffix}")
+
+
+class AuthMode(StrEnum):
+    """How the service finds out who calls."""
+
+    ENTRA = "entra"
+    PLATFORM = "platform"
+    NONE = "none"
 
 
 class Settings(BaseSettings):
@@ -43,6 +52,26 @@ class Settings(BaseSettings):
         default=None,
         validation_alias=_storage("__tableServiceUri"),
         description="Instead of a connection string: the table endpoint, reached with the platform's identity.",
+    )
+    auth: AuthMode = Field(
+        default=AuthMode.ENTRA,
+        description="Who says who calls: entra (tokens of Microsoft Entra), platform (App Service authentication in "
+        "front of the app), or none (everybody may do everything; refused in Azure).",
+    )
+    tenant_id: str = Field(default="", description="Id (GUID) of the tenant whose tokens are taken.")
+    audience: Annotated[frozenset[str], NoDecode, BeforeValidator(_split_list)] = Field(
+        default=frozenset(),
+        description="Whom a token must be for: this app's own client id and App ID URI, parted by commas.",
+    )
+    authority: HttpUrl = Field(
+        default=HttpUrl("https://login.microsoftonline.com"),
+        description="Who issues tokens of version 2.0 and publishes the keys; another one in sovereign clouds.",
+    )
+    authority_v1: HttpUrl = Field(
+        default=HttpUrl("https://sts.windows.net"), description="Who issues tokens of version 1.0."
+    )
+    function_keys: bool = Field(
+        default=False, description="Whether Azure asks every caller for a function key (x-functions-key) besides."
     )
     public_url: HttpUrl | None = Field(
         default=None,
@@ -89,6 +118,16 @@ class Settings(BaseSettings):
     def max_upload(self) -> timedelta:
         """How long one upload may take."""
         return timedelta(seconds=self.max_upload_seconds)
+
+    @property
+    def authority_base(self) -> str:
+        """The authority of tokens of version 2.0, without a slash at its end."""
+        return str(self.authority).rstrip("/")
+
+    @property
+    def authority_v1_base(self) -> str:
+        """The authority of tokens of version 1.0, without a slash at its end."""
+        return str(self.authority_v1).rstrip("/")
 
     @property
     def base_url(self) -> str | None:

@@ -4,26 +4,30 @@ import asyncio
 from dataclasses import dataclass, field
 
 from shared.blobs import BlobStore
+from shared.grants import GrantTable
 from shared.settings import settings
 from shared.tables import SessionTable
 
 
 @dataclass(slots=True)
 class Storage:
-    """Where sessions and their files are."""
+    """Where sessions and their files are, and who may reach them."""
 
     table: SessionTable
     blobs: BlobStore
+    grants: GrantTable
     _making: asyncio.Lock = field(default_factory=asyncio.Lock)
     _made: bool = False
 
     async def make(self) -> None:
-        """Make tables and container unless they are there, until that has worked once."""
+        """Make the tables and the container unless they are there, until that has worked once."""
         if self._made:
             return
         async with self._making:
             if not self._made:
-                await asyncio.gather(self.table.create_tables(), self.blobs.create_container())
+                await asyncio.gather(
+                    self.table.create_tables(), self.blobs.create_container(), self.grants.create_table()
+                )
                 self._made = True
 
 
@@ -39,6 +43,6 @@ async def storage() -> Storage:
     global _storage  # noqa: PLW0603  # one a process, as Azure recommends for its clients
     if _storage is None:
         config = settings()
-        _storage = Storage(SessionTable.connect(config), BlobStore.connect(config))
+        _storage = Storage(SessionTable.connect(config), BlobStore.connect(config), GrantTable.connect(config))
     await _storage.make()
     return _storage

@@ -31,7 +31,7 @@ MAX_TRANSACTION = 100
 EXPIRY_SHARDS = 4
 
 # A table call is small: one that takes longer than this has been lost, and a retry is better than waiting.
-_CALL_OPTIONS: dict[str, Any] = {
+CALL_OPTIONS: dict[str, Any] = {
     "connection_timeout": 5,
     "read_timeout": 5,
     "retry_total": 2,
@@ -66,7 +66,7 @@ class SessionTable:
     @classmethod
     def connect(cls, settings: Settings) -> "SessionTable":
         """Table Storage as the settings name it; nothing is sent yet."""
-        return cls(connect(TableServiceClient, settings.storage, settings.table_service_uri, **_CALL_OPTIONS))
+        return cls(connect(TableServiceClient, settings.storage, settings.table_service_uri, **CALL_OPTIONS))
 
     async def create_tables(self) -> None:
         """Make both tables unless they are there."""
@@ -80,7 +80,7 @@ class SessionTable:
         try:
             return _session(key.resource, await self._sessions.get_entity(_partition(key.resource), _session_row(key)))
         except ResourceNotFoundError as error:
-            _reraise_missing_table(error)
+            reraise_missing_table(error)
             return None
 
     async def sessions(
@@ -110,7 +110,7 @@ class SessionTable:
         try:
             return _file(await self._sessions.get_entity(_partition(key.resource), _file_row(key, file_id)))
         except ResourceNotFoundError as error:
-            _reraise_missing_table(error)
+            reraise_missing_table(error)
             return None
 
     async def refusals(self, key: SessionKey) -> list[Refusal]:
@@ -124,7 +124,7 @@ class SessionTable:
         try:
             row = await self._sessions.get_entity(_partition(resource), _reference_row(reference_id))
         except ResourceNotFoundError as error:
-            _reraise_missing_table(error)
+            reraise_missing_table(error)
             return None
         return str(row["SessionId"])
 
@@ -245,13 +245,13 @@ def _conflicts() -> Iterator[None]:
     try:
         yield
     except HttpResponseError as error:
-        _reraise_missing_table(error)
+        reraise_missing_table(error)
         if error.status_code in (404, 409, 412):
             raise ConcurrentChangeError from error
         raise
 
 
-def _reraise_missing_table(error: HttpResponseError) -> None:
+def reraise_missing_table(error: HttpResponseError) -> None:
     """A missing row is an answer; a missing table is a fault."""
     if getattr(error, "error_code", None) == TableErrorCode.TABLE_NOT_FOUND:
         raise error

@@ -89,9 +89,10 @@ def founding_body(instance_id: str | None = None, definition_id: str | None = No
     }
 
 
-def http_client(service: str) -> httpx.Client:
+def http_client(service: str, token: str | None = None) -> httpx.Client:
     """A client of the service that checks, of every answer, what the contract says of every answer."""
-    return httpx.Client(base_url=service, timeout=60, event_hooks={"response": [_check]})
+    headers = {} if token is None else {"Authorization": f"Bearer {token}"}
+    return httpx.Client(base_url=service, timeout=60, headers=headers, event_hooks={"response": [_check]})
 
 
 def async_http_client(service: str) -> httpx.AsyncClient:
@@ -139,6 +140,8 @@ def _check_error_shape(answer: httpx.Response) -> None:
         assert set(detail) == {"code", "message", "target"}
     for secret in NEVER_TOLD:
         assert secret not in answer.text, f"an error tells {secret!r}"
+    if answer.status_code in (401, 403):
+        assert answer.headers["WWW-Authenticate"].startswith("Bearer"), "a refusal says what would help"
     if answer.status_code in (429, 503):
         assert int(answer.headers["Retry-After"]) > 0
 

@@ -1,5 +1,6 @@
 """What the tests stand on: a real Azurite and the service as its own process, both started once, both on free ports."""
 
+import os
 import sys
 from collections.abc import Iterator
 from contextlib import closing
@@ -10,9 +11,13 @@ import pytest
 pytest.register_assert_rewrite("tests.client", "tests.wire", "tests.service")
 
 from local.azurite import azurite  # noqa: E402  # after the rewriting of asserts is registered
+from tests.authority import Authority, running_authority  # noqa: E402
 from tests.client import Resource, Session, http_client  # noqa: E402
 from tests.invariants import Storage  # noqa: E402
 from tests.service import running_service  # noqa: E402
+
+# For tests that import the app itself, which would not start without a tenant.
+os.environ["UPLOADS_AUTH"] = "none"
 
 # azure-functions-runtime, Microsoft's worker library, exists for Python 3.13 and newer only.
 collect_ignore = ["test_worker.py"] if sys.version_info < (3, 13) else []
@@ -49,3 +54,17 @@ def resource(http: httpx.Client) -> Resource:
 def session(resource: Resource) -> Session:
     """An active session without files."""
     return resource.new_session()
+
+
+@pytest.fixture(scope="session")
+def authority() -> Iterator[Authority]:
+    """Who issues the tokens that the guarded service takes."""
+    with running_authority() as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def guarded(storage: Storage, authority: Authority) -> Iterator[str]:
+    """The URL of a service that asks for tokens."""
+    with running_service(storage.connection_string, **authority.settings) as url:
+        yield url

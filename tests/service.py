@@ -5,7 +5,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from queue import Empty, SimpleQueue
@@ -25,19 +25,23 @@ T = TypeVar("T")
 
 
 @contextmanager
-def running_service(storage: str, **settings: str | int) -> Iterator[str]:
+def running_service(
+    storage: str, log_to: Path | None = None, arguments: Sequence[str] = (), /, **settings: str | int
+) -> Iterator[str]:
     """The service's URL while it runs on that storage.
 
     Args:
         storage: a connection string.
+        log_to: where to keep what it logs.
+        arguments: what to add to the command.
         settings: what to set beside it, by the setting's name without ``UPLOADS_``, in lower case.
     """
     env = {name: value for name, value in os.environ.items() if not name.startswith(("UPLOADS_", "AzureWebJobs"))}
     env |= {"UPLOADS_STORAGE": storage, "UPLOADS_EXPIRY_SCHEDULE": NEVER, "PYTHONUNBUFFERED": "1"}
     env |= {f"UPLOADS_{name.upper()}": str(value) for name, value in settings.items()}
-    with tempfile.TemporaryFile("w+") as log:
+    with tempfile.TemporaryFile("w+") if log_to is None else log_to.open("w+") as log:
         process = subprocess.Popen(
-            [sys.executable, "-m", "local", "--port", "0"],
+            [sys.executable, "-m", "local", "--port", "0", *arguments],
             cwd=ROOT,
             env=env,
             stdout=subprocess.PIPE,

@@ -87,7 +87,7 @@ class Worker:
 def worker(storage: Storage) -> Iterator[Worker]:
     """The worker with the app loaded, on real storage."""
     env = {name: value for name, value in os.environ.items() if not name.startswith(("UPLOADS_", "AzureWebJobs"))}
-    env |= {"UPLOADS_STORAGE": storage.connection_string, "PYTHONPATH": str(ROOT)}
+    env |= {"UPLOADS_STORAGE": storage.connection_string, "UPLOADS_AUTH": "none", "PYTHONPATH": str(ROOT)}
     with subprocess.Popen(
         [sys.executable, str(ROOT / "tests" / "worker_host.py")],
         cwd=ROOT,

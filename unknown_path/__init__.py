@@ -3,6 +3,7 @@
 import azure.functions as func
 from fastapi import Request, Response
 
+from shared.callers import Need
 from shared.http import endpoint, unserved
 from shared.models import Dialect
 
@@ -11,16 +12,16 @@ blueprint = func.Blueprint()
 METHODS = ["GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS"]
 
 
-@endpoint
 async def unknown_path(req: Request) -> Response:
     """Answer 405 with ``Allow`` where the path exists, else 404.
 
     The host itself answers 404 for both, with no body. A catch-all at the very root would be a trap: it would swallow
-    paths that the Functions worker keeps for itself.
+    paths that the Functions worker keeps for itself. Strangers get 401 here as everywhere.
     """
     raise unserved(req)
 
 
+served = endpoint(unknown_path, Need.IDENTITY)
 for dialect in Dialect:
     name = f"unknown_path_{dialect.name.lower()}"
-    blueprint.function_name(name)(blueprint.route(route=f"{dialect}/{{*path}}", methods=METHODS)(unknown_path))
+    blueprint.function_name(name)(blueprint.route(route=f"{dialect}/{{*path}}", methods=METHODS)(served))

@@ -1,0 +1,25 @@
+"""DELETE uploads/grants/...: take back what somebody was granted."""
+
+import azure.functions as func
+from fastapi import Request, Response
+
+from shared.callers import Need
+from shared.errors import GRANT_NOT_FOUND, GraphError
+from shared.http import grant_key, operation, parse_options
+from shared.routes import CATALOG_GRANT, RESOURCE_GRANT, UPLOADS_FAMILIES
+from shared.storage import storage
+
+blueprint = func.Blueprint()
+
+
+@operation(blueprint, "DELETE", CATALOG_GRANT, suffix="_of_catalog", families=UPLOADS_FAMILIES, need=Need.GRANTS)
+@operation(blueprint, "DELETE", RESOURCE_GRANT, families=UPLOADS_FAMILIES, need=Need.GRANTS)
+async def delete_grant(req: Request) -> Response:
+    """Take a grant back: 204, and from the next request on it is gone; 404 if there is none."""
+    key = grant_key(req)
+    parse_options(req)
+    if not await (await storage()).grants.delete(key):
+        raise GraphError(
+            GRANT_NOT_FOUND, "This principal has no grant there. List the catalog's grants to see which there are."
+        )
+    return Response(status_code=204)

@@ -1,0 +1,166 @@
+"""Tokens without a tenant: an issuer of our own, whose key lies in the data folder.
+
+``python3 dev.py run --auth entra`` starts it beside the service, and ``python3 dev.py token`` mints tokens that this
+service takes. To the app it is an authority like Microsoft's: it finds the keys where it would find Entra's.
+"""
+
+import argparse
+import json
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from threading import Thread
+from uuid import uuid4
+
+import jwt
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import rsa
+
+ROOT = Path(__file__).parent.parent
+DATA = ROOT / ".data"
+
+TENANT_ID = "7e4a7e4a-0000-4000-8000-000000000001"
+AUDIENCE = "api://uploads.local"
+CLIENT_ID = "7e4a7e4a-0000-4000-8000-000000000002"
+MINUTES = 60
+_KEY_ID = "local"
+
+
+class IssuerError(Exception):
+    """No token can be minted; the message says what to do."""
+
+
+@contextmanager
+def issuer(data: Path) -> Iterator[dict[str, str]]:
+    """Publish the keys of a data folder; gives the app's settings with which it trusts them."""
+    data.mkdir(parents=True, exist_ok=True)
+    key = jwt.algorithms.RSAAlgorithm.to_jwk(_key(data).public_key(), as_dict=True)
+    document = json.dumps({"keys": [key | {"use": "sig", "kid": _KEY_ID}]}).encode()
+
+    class Keys(BaseHTTPRequestHandler):
+        """Answers with the keys, under the path that Entra has for them."""
+
+        def do_GET(self) -> None:  # the name that the base class calls
+            found = self.path == f"/{TENANT_ID}/discovery/v2.0/keys"
+            self.send_response(200 if found else 404)
+            self.send_header("Content-Type", "application/json" if found else "text/plain")
+            self.end_headers()
+            self.wfile.write(document if found else b"Tokens come from 'python3 dev.py token'.\n")
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    server = _server(_port_file(data), Keys)
+    Thread(target=server.serve_forever, daemon=True).start()
+    try:
+        yield {
+            "UPLOADS_AUTH": "entra",
+            "UPLOADS_TENANT_ID": TENANT_ID,
+            "UPLOADS_AUDIENCE": AUDIENCE,
+            "UPLOADS_AUTHORITY": _authority(data),
+        }
+    finally:
+        server.shutdown()
+        server.server_close()
+
+
+def mint(
+    data: Path,
+    *,
+    roles: Sequence[str] = (),
+    scopes: Sequence[str] = (),
+    oid: str | None = None,
+    groups: Sequence[str] = (),
+    minutes: int = MINUTES,
+) -> str:
+    """A token of version 2.0: the app's own with ``roles``, a user's with ``scopes``.
+
+    Raises:
+        IssuerError: no service has run on this folder with ``--auth entra``.
+    """
+    if not _port_file(data).exists():
+        raise IssuerError("There is no issuer yet. Start the service first: python3 dev.py run --auth entra")
+    now = int(time.time())
+    claims: dict[str, object] = {
+        "iss": f"{_authority(data)}/{TENANT_ID}/v2.0",
+        "aud": AUDIENCE,
+        "tid": TENANT_ID,
+        "oid": oid or str(uuid4()),
+        "azp": CLIENT_ID,
+        "ver": "2.0",
+        "iat": now,
+        "nbf": now,
+        "exp": now + 60 * minutes,
+    }
+    if roles:
+        claims["roles"] = list(roles)
+    if scopes:
+        claims["scp"] = " ".join(scopes)
+    if groups:
+        claims["groups"] = list(groups)
+    return jwt.encode(claims, _key(data), algorithm="RS256", headers={"kid": _KEY_ID})
+
+
+def _key(data: Path) -> rsa.RSAPrivateKey:
+    """The folder's key, made at the first call."""
+    path = data / "issuer-key.pem"
+    if not path.exists():
+        made = rsa.generate_private_key(public_exponent=65537, key_size=2048)
+        path.touch(mode=0o600)
+        path.write_bytes(
+            made.private_bytes(
+                serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+            )
+        )
+    key = serialization.load_pem_private_key(path.read_bytes(), None)
+    assert isinstance(key, rsa.RSAPrivateKey)  # noqa: S101  # it is what was written
+    return key
+
+
+def _server(port_file: Path, handler: type[BaseHTTPRequestHandler]) -> ThreadingHTTPServer:
+    """Listen where the issuer was the last time, if that is free: its tokens name the address, and stay good so."""
+    last = int(port_file.read_text()) if port_file.exists() else 0
+    try:
+        server = ThreadingHTTPServer(("127.0.0.1", last), handler)
+    except OSError:
+        server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
+    port_file.write_text(str(server.server_port))
+    return server
+
+
+def _port_file(data: Path) -> Path:
+    return data / "issuer-port"
+
+
+def _authority(data: Path) -> str:
+    return f"http://127.0.0.1:{_port_file(data).read_text()}"
+
+
+def main() -> int:
+    """Print a token; gives the exit code."""
+    parser = argparse.ArgumentParser(
+        prog="dev.py token", description="Print a token for the service that runs with --auth entra."
+    )
+    parser.add_argument("--role", action="append", default=[], help="a permission of the app itself; may be repeated")
+    parser.add_argument("--scope", action="append", default=[], help="a delegated permission; may be repeated")
+    parser.add_argument("--oid", help="the caller's object id (default a new one)")
+    parser.add_argument("--group", action="append", default=[], help="object id of a group of the caller's")
+    parser.add_argument("--minutes", type=int, default=MINUTES, help=f"how long it is good (default {MINUTES})")
+    parser.add_argument("--data", type=Path, default=DATA, help="the service's data folder (default .data)")
+    asked = parser.parse_args()
+    try:
+        token = mint(
+            asked.data, roles=asked.role, scopes=asked.scope, oid=asked.oid, groups=asked.group, minutes=asked.minutes
+        )
+    except IssuerError as error:
+        sys.stderr.write(f"{error}\n")
+        return 1
+    sys.stdout.write(f"{token}\n")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,23 @@
+"""PUT uploads/grants/...: let somebody read or own one catalog, or one resource."""
+
+import azure.functions as func
+from fastapi import Request, Response
+
+from shared.callers import Grant, Need
+from shared.http import grant_key, json_answer, metadata_url, operation, parse_options, read_json
+from shared.models import grant_json, parse_grant
+from shared.routes import CATALOG_GRANT, RESOURCE_GRANT, UPLOADS_FAMILIES
+from shared.storage import storage
+
+blueprint = func.Blueprint()
+
+
+@operation(blueprint, "PUT", CATALOG_GRANT, suffix="_of_catalog", families=UPLOADS_FAMILIES, need=Need.GRANTS)
+@operation(blueprint, "PUT", RESOURCE_GRANT, families=UPLOADS_FAMILIES, need=Need.GRANTS)
+async def put_grant(req: Request) -> Response:
+    """Give a principal a role: 200 with the grant, which replaces the one that it has there."""
+    key = grant_key(req)
+    parse_options(req)
+    grant = Grant(key, parse_grant(await read_json(req)))
+    await (await storage()).grants.put(grant)
+    return json_answer({"@odata.context": metadata_url(req, "uploads/grants/$entity"), **grant_json(grant)})
