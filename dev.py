@@ -46,6 +46,9 @@ def main() -> int:
     demo.add_argument("--url", help="use the service that runs there, instead of one of its own")
     commands.add_parser("test", help="run the tests; what follows goes to pytest", add_help=False)
     commands.add_parser("bench", help="measure it against the raw storage SDK; --quick takes a minute", add_help=False)
+    commands.add_parser(
+        "check", help="check what is stored against the invariants; --quick reads no files", add_help=False
+    )
     commands.add_parser("lint", help="check style and types")
     arguments, rest = parser.parse_known_args()
     if arguments.command is None:
@@ -99,13 +102,18 @@ def bench(_arguments: argparse.Namespace, rest: list[str]) -> int:
     return become([str(PYTHON), "-m", "bench", *rest])
 
 
+def check(_arguments: argparse.Namespace, rest: list[str]) -> int:
+    """Check what is stored."""
+    return become([str(PYTHON), "-m", "local.check", *rest])
+
+
 def lint(_arguments: argparse.Namespace, _rest: list[str]) -> int:
     """Check style, formatting and types; all of them, even if the first fails."""
     checks = (["ruff", "check", "."], ["ruff", "format", "--check", "."], ["mypy", "."])
     return max([subprocess.call([str(PYTHON), "-m", *check], cwd=ROOT) for check in checks])
 
 
-COMMANDS = {"run": run, "token": token, "demo": demo, "test": test, "bench": bench, "lint": lint}
+COMMANDS = {"run": run, "token": token, "demo": demo, "test": test, "bench": bench, "check": check, "lint": lint}
 
 
 def become(command: list[str]) -> NoReturn:

@@ -5,12 +5,12 @@ caller's name. An id is used for one attempt only: what a failed attempt left be
 """
 
 import asyncio
-import contextlib
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 from azure.core.exceptions import ResourceExistsError, ResourceNotFoundError
-from azure.storage.blob import BlobBlock
+from azure.storage.blob import BlobBlock, StorageErrorCode
 from azure.storage.blob.aio import BlobClient, BlobServiceClient, ContainerClient, ExponentialRetry
 
 from shared.connections import connect
@@ -57,7 +57,7 @@ class BlobStore:
 
     async def create_container(self) -> None:
         """Make the container unless it is there."""
-        with contextlib.suppress(ResourceExistsError):
+        with _there_already(StorageErrorCode.CONTAINER_ALREADY_EXISTS):
             await self._container.create_container()
 
     def writer(self, key: SessionKey, file_id: str, opened: asyncio.Future[Any]) -> "BlobWriter":
@@ -77,7 +77,7 @@ class BlobStore:
     async def put_manifest(self, key: SessionKey, manifest: bytes) -> None:
         """Write the manifest of a complete session; once written it stays as it is."""
         blob = self._container.get_blob_client(_prefix(key) + MANIFEST)
-        with contextlib.suppress(ResourceExistsError):
+        with _there_already(StorageErrorCode.BLOB_ALREADY_EXISTS):
             await blob.upload_blob(manifest, overwrite=False)
 
     async def names(self, key: SessionKey) -> list[str]:
@@ -181,6 +181,16 @@ class _Body:
     async def __aiter__(self) -> AsyncIterator[bytes]:
         for start in range(0, len(self._pieces), _PIECES_A_SEND):
             yield b"".join(self._pieces[start : start + _PIECES_A_SEND])
+
+
+@contextmanager
+def _there_already(code: StorageErrorCode) -> Iterator[None]:
+    """Go on if what is to be made is there. The SDK takes any 409 for that, one for a container being deleted too."""
+    try:
+        yield
+    except ResourceExistsError as error:
+        if getattr(error, "error_code", None) != code:
+            raise
 
 
 async def _delete(blob: BlobClient) -> None:

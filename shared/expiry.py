@@ -23,6 +23,7 @@ from shared.tables import ConcurrentChangeError, ExpiryEntry
 
 # A tick ends well before the host would end it (host.json, functionTimeout); what is left is for the next one.
 TICK_SECONDS = 200
+TICK_SESSIONS = 10_000
 SETTLED_AT_ONCE = 8
 
 # Between the index row of a new session and the session itself lies one call, which is given up long before this.
@@ -61,7 +62,7 @@ class Expiry:
             if len(batch) == SETTLED_AT_ONCE:
                 await asyncio.gather(*map(settle, batch))
                 batch.clear()
-            if time.monotonic() - started > TICK_SECONDS:
+            if time.monotonic() - started > TICK_SECONDS or done.total() + len(batch) >= TICK_SESSIONS:
                 break
         await asyncio.gather(*map(settle, batch))
         _log.info("tick: %s", dict(done) or "nothing due")

@@ -1,0 +1,270 @@
+"""The operations, each with what has to be there before it, and what a client may rely on when it was answered."""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from datetime import timedelta
+from uuid import uuid4
+
+from tests.access_files import access_file
+from tests.client import DATA_TYPE, SESSION_TYPE
+from tests.faults.service import Service
+
+IDLE = timedelta(hours=3)
+GRACE = timedelta(hours=30)
+
+
+@dataclass(slots=True)
+class Case:
+    """What an operation works on: ids that tell it from every other case, and what was prepared."""
+
+    catalog: str = field(default_factory=lambda: str(uuid4()))
+    resource: str = field(default_factory=lambda: str(uuid4()))
+    instance: str = field(default_factory=lambda: str(uuid4()))
+    session: str = ""
+    files: dict[str, bytes] = field(default_factory=dict)
+    file_id: str = ""
+
+    @property
+    def collection(self) -> str:
+        """The path of the resource's sessions."""
+        return f"catalogs/{self.catalog}/resources/{self.resource}/uploadSessions"
+
+    @property
+    def path(self) -> str:
+        """The path of the session."""
+        return f"{self.collection}/{self.session}"
+
+
+Step = Callable[[Service, Case], Awaitable[None]]
+
+
+@dataclass(frozen=True, slots=True)
+class Operation:
+    """``prepare`` makes what has to be there; for ``perform`` storage is spoiled; ``verify`` looks at what is there."""
+
+    name: str
+    prepare: tuple[Step, ...]
+    perform: Step
+    verify: tuple[Step, ...] = ()
+
+
+# Requests
+
+
+async def create(service: Service, case: Case) -> None:
+    """A client that lost the answer gets 409 with the id, and has its session."""
+    data = {"@odata.type": DATA_TYPE, "reviewDefinitionId": str(uuid4()), "reviewInstanceId": case.instance}
+    answer = await service.until_answered("POST", case.collection, json={"@odata.type": SESSION_TYPE, "data": data})
+    assert answer.status_code in (201, 409), answer.text
+    case.session = (
+        answer.json()["id"] if answer.status_code == 201 else answer.json()["error"]["innerError"]["uploadSessionId"]
+    )
+
+
+async def create_again(service: Service, case: Case) -> None:
+    before = case.session
+    await create(service, case)
+    assert case.session == before
+
+
+async def put(service: Service, case: Case, name: str, content: bytes, expected: int) -> None:
+    form = {"file": (name, content, "text/csv")}
+    answer = await service.until_answered("POST", f"{case.path}/uploadFile", files=form)
+    assert answer.status_code == expected, answer.text
+
+
+def upload(name: str, *, rows: int = 3) -> Step:
+    """Upload a good file, the same bytes in every process."""
+    content = access_file(rows)
+
+    async def step(service: Service, case: Case) -> None:
+        case.files[name] = content
+        await put(service, case, name, content, 200)
+
+    return step
+
+
+def refused(name: str, *, rows: int = 0) -> Step:
+    """Upload a file whose last row is bad."""
+    content = access_file(rows) + b"nobody,user,1,one,,\n"
+
+    async def step(service: Service, case: Case) -> None:
+        await put(service, case, name, content, 400)
+
+    return step
+
+
+async def validate(service: Service, case: Case) -> None:
+    form = {"file": ("a.csv", access_file(), "text/csv")}
+    answer = await service.until_answered("POST", f"{case.path}/validateFile", files=form)
+    assert answer.status_code == 200, answer.text
+
+
+async def complete(service: Service, case: Case) -> None:
+    headers = {"Prefer": "allow-incomplete"}
+    answer = await service.until_answered("PATCH", case.path, json={"isUploadDone": True}, headers=headers)
+    assert (answer.status_code, answer.json().get("status")) == (200, "complete"), answer.text
+
+
+async def delete(service: Service, case: Case) -> None:
+    """A client that lost the answer may be told that there is nothing any more."""
+    answer = await service.until_answered("DELETE", case.path)
+    assert answer.status_code in (204, 404), answer.text
+    gone = await service.until_answered("GET", case.path)
+    assert gone.status_code == 404
+
+
+def read(path: str) -> Step:
+    """Read something of the session or its resource."""
+
+    async def step(service: Service, case: Case) -> None:
+        answer = await service.until_answered("GET", path.format(case=case))
+        assert answer.status_code == 200, answer.text
+
+    return step
+
+
+async def tick(service: Service, _case: Case) -> None:
+    """A tick that fails is one that was lost."""
+    from azure.core.exceptions import AzureError  # noqa: PLC0415
+
+    try:
+        await service.tick()
+    except AzureError:
+        await service.tick()
+    await service.tick()
+
+
+# What was there before, and what has to be there after
+
+
+def later(ahead: timedelta) -> Step:
+    """Let time pass."""
+
+    async def step(service: Service, _case: Case) -> None:
+        service.pass_time(ahead)
+
+    return step
+
+
+async def without_manifest(_service: Service, case: Case) -> None:
+    """As a crash leaves it behind the state."""
+    from shared.storage import storage  # noqa: PLC0415
+
+    store = await storage()
+    await store.blobs._container.delete_blob(f"{case.catalog}/{case.resource}/{case.session}/manifest.json")
+
+
+async def without_session(_service: Service, case: Case) -> None:
+    """As a crash leaves it between the index row and the session, and an upload that found it gone."""
+    from shared.ids import new_id, utc_now  # noqa: PLC0415
+    from shared.lifecycle import ResourceKey, SessionKey  # noqa: PLC0415
+    from shared.storage import storage  # noqa: PLC0415
+    from shared.tables import ExpiryEntry  # noqa: PLC0415
+
+    case.session = new_id(utc_now())
+    store = await storage()
+    key = SessionKey(ResourceKey(case.catalog, case.resource), case.session)
+    await store.table.put_expiry(ExpiryEntry(utc_now(), key))
+    await store.blobs._container.upload_blob(f"{case.catalog}/{case.resource}/{case.session}/{uuid4()}", b"left")
+
+
+async def half_deleted(_service: Service, case: Case) -> None:
+    """As a crash leaves it behind the state."""
+    from shared.lifecycle import ResourceKey, SessionKey, Status  # noqa: PLC0415
+    from shared.removal import end  # noqa: PLC0415
+    from shared.sessions import sessions  # noqa: PLC0415
+    from shared.storage import storage  # noqa: PLC0415
+
+    key = SessionKey(ResourceKey(case.catalog, case.resource), case.session)
+    store, own = await storage(), await sessions()
+    await own._put_delete_on_the_timers_list(key)
+    session = await own.get(key)
+    await end(store.table, session, Status.DELETED)
+
+
+async def remember_file(service: Service, case: Case) -> None:
+    case.file_id = (await service.until_answered("GET", f"{case.path}/files")).json()["value"][0]["id"]
+
+
+async def has_its_files(service: Service, case: Case) -> None:
+    """Every file that was acknowledged is there, once, and as it was sent; stats say so."""
+    session = (await service.until_answered("GET", f"{case.path}?$expand=files")).json()
+    assert sorted(file["name"] for file in session["files"]) == sorted(case.files)
+    total = sum(map(len, case.files.values()))
+    assert session["stats"] == {"filesUploaded": len(case.files), "totalBytesUploaded": total}
+    for file in session["files"]:
+        content = await service.until_answered("GET", f"{case.path}/files/{file['id']}/$value")
+        assert content.content == case.files[file["name"]]
+
+
+def reads(status: str, *, sessions: int = 1) -> Step:
+    """The session is in this state, and its resource has so many."""
+
+    async def step(service: Service, case: Case) -> None:
+        answer = await service.until_answered("GET", case.path)
+        assert answer.json()["status"] == status
+        found = (await service.until_answered("GET", case.collection)).json()["value"]
+        assert len(found) == sessions
+
+    return step
+
+
+async def has_no_files(service: Service, case: Case) -> None:
+    session = (await service.until_answered("GET", f"{case.path}?$expand=files")).json()
+    assert session["files"] == []
+
+
+async def can_be_completed(service: Service, case: Case) -> None:
+    """No refusal is open: nothing has to be waved through."""
+    answer = await service.until_answered("PATCH", case.path, json={"isUploadDone": True})
+    assert answer.status_code == 200, answer.text
+
+
+async def cannot_be_completed(service: Service, case: Case) -> None:
+    answer = await service.until_answered("PATCH", case.path, json={"isUploadDone": True})
+    assert answer.status_code == 409, answer.text
+    assert "bad.csv" in answer.text
+
+
+A, B, C, D = (upload(f"{name}.csv") for name in "abcd")
+LARGE = upload("large.csv", rows=2500)  # four blocks
+
+OPERATIONS = (
+    Operation("create", (), create, (reads("active"),)),
+    Operation("create, reference taken", (create,), create_again, (reads("active"),)),
+    Operation("create, reference of an expired one", (create, later(IDLE)), create, (reads("active", sessions=2),)),
+    Operation("get", (create, A), read("{case.path}?$expand=files")),
+    Operation("list", (create, A), read("{case.collection}?$expand=files")),
+    Operation("count", (create,), read("{case.collection}/$count")),
+    Operation("files", (create, A), read("{case.path}/files")),
+    Operation("one file", (create, A, remember_file), read("{case.path}/files/{case.file_id}")),
+    Operation("a file's bytes", (create, A, remember_file), read("{case.path}/files/{case.file_id}/$value")),
+    Operation("update", (create, A), complete, (reads("complete"), has_its_files)),
+    Operation("update, with a refusal", (create, A, refused("bad.csv")), complete, (reads("complete"), has_its_files)),
+    Operation("upload", (create, A), B, (has_its_files, reads("active"))),
+    Operation("upload of several blocks", (create,), LARGE, (has_its_files,)),
+    Operation("upload of the same again", (create, A), A, (has_its_files,)),
+    Operation("upload of the same blocks again", (create, LARGE), LARGE, (has_its_files,)),
+    Operation("upload that is refused", (create, A), refused("bad.csv"), (has_its_files, cannot_be_completed)),
+    Operation(
+        "upload that is refused late", (create, A), refused("bad.csv", rows=2500), (has_its_files, cannot_be_completed)
+    ),
+    Operation(
+        "upload of what was refused",
+        (create, refused("bad.csv")),
+        upload("bad.csv"),
+        (has_its_files, can_be_completed),
+    ),
+    Operation("validateFile", (create, A), validate, (has_its_files,)),
+    Operation("delete", (create, A, B, C, D, refused("bad.csv")), delete),
+    Operation("delete of an expired one", (create, A, later(IDLE), tick), delete),
+    Operation("tick: expire", (create, A, refused("bad.csv"), later(IDLE)), tick, (reads("expired"), has_its_files)),
+    Operation("tick: purge", (create, A, B, C, D, later(GRACE)), tick, (reads("expired"), has_no_files)),
+    Operation("tick: still active", (create, A, later(IDLE / 2), B, later(IDLE / 2)), tick, (has_its_files,)),
+    Operation(
+        "tick: seal", (create, A, complete, without_manifest, later(GRACE)), tick, (reads("complete"), has_its_files)
+    ),
+    Operation("tick: no session", (without_session,), tick),
+    Operation("tick: half deleted", (create, A, B, C, D, half_deleted), tick),
+)

@@ -1,0 +1,117 @@
+"""The app's own routes and timer in this process, on a clock that can be moved."""
+
+import asyncio
+import os
+import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import httpx
+
+ROOT = Path(__file__).parent.parent.parent
+
+# What a client does that is told 503: it repeats its request. More often than this would be a defect.
+_PATIENCE = 5
+
+
+class NotAnsweredError(AssertionError):
+    """A request was not answered as it must be."""
+
+
+class Service:
+    """Requests to the app, repeated as the SDKs of Graph do it, and ticks of its timer."""
+
+    def __init__(self, client: httpx.AsyncClient) -> None:
+        self._client = client
+        self.ahead = timedelta()
+
+    async def once(self, method: str, path: str, **request: Any) -> httpx.Response:
+        """One request. Whatever storage does, its answer is never 500, and one that is 503 says when to come back."""
+        answer = await self._client.request(method, f"/v1.0/identityGovernance/entitlementManagement/{path}", **request)
+        if answer.status_code >= 500 and answer.status_code != 503:
+            raise NotAnsweredError(f"{method} {answer.status_code} {answer.text}")
+        if answer.status_code == 503 and not (
+            answer.headers.get("retry-after", "").isdigit() and "serviceNotAvailable" in answer.text
+        ):
+            raise NotAnsweredError(f"{method} 503 without Retry-After or code: {answer.text}")
+        return answer
+
+    async def until_answered(self, method: str, path: str, **request: Any) -> httpx.Response:
+        """A request, and the same again as long as the answer is 503."""
+        for _ in range(_PATIENCE):
+            answer = await self.once(method, path, **request)
+            if answer.status_code != 503:
+                return answer
+        raise NotAnsweredError(f"{method}: 503 for ever")
+
+    async def tick(self) -> dict[str, int]:
+        """One tick of the timer."""
+        from shared.expiry import Expiry  # noqa: PLC0415
+        from shared.settings import settings  # noqa: PLC0415
+        from shared.storage import storage  # noqa: PLC0415
+
+        return dict(await Expiry(await storage(), settings()).tick())
+
+    def pass_time(self, ahead: timedelta) -> None:
+        """Move the clock."""
+        self.ahead += ahead
+
+    def reset_clock(self) -> None:
+        """Go back to the present."""
+        self.ahead = timedelta()
+
+    def use_clock(self) -> None:
+        """Let every module of the app read this clock."""
+        from shared import ids  # noqa: PLC0415
+
+        real = ids.utc_now
+
+        def now() -> datetime:
+            return real() + self.ahead
+
+        for module in list(sys.modules.values()):
+            if getattr(module, "utc_now", None) is real:
+                module.utc_now = now  # type: ignore[attr-defined]
+
+
+def configure(storage: str) -> None:
+    """Set what the app reads when it is imported: small blocks, so that small files have many."""
+    os.environ |= {
+        "UPLOADS_STORAGE": storage,
+        "UPLOADS_AUTH": "none",
+        "UPLOADS_BLOCK_BYTES": "65536",
+        "UPLOADS_EXPIRY_SCHEDULE": "0 0 0 1 1 *",
+    }
+
+
+@asynccontextmanager
+async def running() -> AsyncIterator[Service]:
+    """The app in this process, with small batches so that small sessions need several."""
+    import function_app  # noqa: PLC0415  # it reads the settings
+    import shared.removal  # noqa: PLC0415
+    from local.host import Host  # noqa: PLC0415
+
+    shared.removal.MAX_TRANSACTION = 3  # type: ignore[attr-defined]
+    host = Host(function_app.app, ROOT / "host.json")
+    async with httpx.AsyncClient(
+        transport=httpx.ASGITransport(app=host), base_url="http://localhost", timeout=60
+    ) as client:
+        service = Service(client)
+        service.use_clock()
+        try:
+            yield service
+        finally:
+            await close_clients()
+
+
+async def close_clients() -> None:
+    """Close the clients of the process, as its end would."""
+    import shared.storage  # noqa: PLC0415
+
+    store = shared.storage._storage
+    shared.storage._storage = None
+    if store is not None:
+        await asyncio.gather(store.table._service.close(), store.blobs._container.close())

@@ -1,0 +1,204 @@
+"""Faults in front of the real transport of the storage SDKs, and the rules that Azurite does not check.
+
+All asynchronous clients of the SDKs send through azure-core's ``AioHttpTransport``: that is where this stands.
+"""
+
+import os
+import re
+import signal
+from collections.abc import Awaitable, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+from urllib.parse import parse_qsl, unquote, urlencode, urlsplit, urlunsplit
+
+from aiohttp import web
+from azure.core.exceptions import ServiceRequestError, ServiceResponseTimeoutError
+from azure.core.pipeline.transport import AioHttpTransport, AsyncHttpTransport
+
+Send = Callable[..., Awaitable[Any]]
+
+_MARK = "made-up"
+_FORBIDDEN_IN_KEYS = re.compile(r"[/\\#?\x00-\x1f\x7f-\x9f]")
+_ENTITY = re.compile(r"\(PartitionKey='([^']*)',RowKey='([^']*)'\)")
+_KEYS_IN_JSON = re.compile(r'"PartitionKey": ?"([^"]*)".*?"RowKey": ?"([^"]*)"')
+
+
+class Fault(StrEnum):
+    """What happens to a call; ``always`` to all that follow it, too, the SDK's own repetitions among them."""
+
+    NOT_SENT_ALWAYS = "fails before it reached storage, always"
+    ANSWER_LOST = "succeeds, but its answer is lost"
+    ANSWER_LOST_ALWAYS = "succeeds, but its answer is lost, always"
+    TIMEOUT_ALWAYS = "times out, always"
+    UNAVAILABLE_ALWAYS = "503, always"
+    BROKEN_ALWAYS = "500, always"
+    PRECONDITION = "412"
+    CONFLICT = "409"
+    EMPTY_PAGE = "an empty page and a continuation token"
+    KILLED_BEFORE = "SIGKILL before it"
+    KILLED_AFTER = "SIGKILL after it"
+
+    @property
+    def lasts(self) -> bool:
+        """Whether the calls that follow fare the same."""
+        return self.value.endswith("always")
+
+
+STATUS = {
+    Fault.UNAVAILABLE_ALWAYS: 503,
+    Fault.BROKEN_ALWAYS: 500,
+    Fault.PRECONDITION: 412,
+    Fault.CONFLICT: 409,
+}
+
+
+class BrokenRuleError(Exception):
+    """A call that real Table Storage would refuse, and Azurite does not."""
+
+
+@dataclass(slots=True)
+class Plan:
+    """Which call is spoiled, and how; ``calls`` counts those that were made while the plan was in force."""
+
+    fault: Fault
+    index: int
+    calls: int = 0
+    hit: bool = False
+
+
+class FaultyTransport:
+    """Spoils calls while it has a plan, and checks the rules of Table Storage always."""
+
+    def __init__(self) -> None:
+        self.plan: Plan | None = None
+        self._answers = ""
+        self._send: Send = AioHttpTransport.send
+
+    @asynccontextmanager
+    async def installed(self) -> Any:
+        """Stand in front of the real transport; waiting between the SDK's repetitions takes no time."""
+        faulty = self
+
+        async def send(transport: AioHttpTransport, request: Any, **options: Any) -> Any:
+            return await faulty.send(transport, request, **options)
+
+        async def sleep(_transport: AsyncHttpTransport[Any, Any], _seconds: float) -> None:
+            return
+
+        runner = web.AppRunner(_answering())
+        await runner.setup()
+        site = web.TCPSite(runner, "127.0.0.1", 0)
+        await site.start()
+        self._answers = "http://127.0.0.1:{}".format(*runner.addresses[0][1:2])
+        real = AioHttpTransport.send, AsyncHttpTransport.sleep
+        AioHttpTransport.send, AsyncHttpTransport.sleep = send, sleep  # type: ignore[method-assign,assignment]
+        try:
+            yield self
+        finally:
+            AioHttpTransport.send, AsyncHttpTransport.sleep = real  # type: ignore[method-assign]
+            await runner.cleanup()
+
+    async def send(self, transport: AioHttpTransport, request: Any, **options: Any) -> Any:
+        """Send a request, or do to it what the plan says."""
+        check_rules(request)
+        _drop_mark(request)
+        plan = self.plan
+        if plan is None:
+            return await self._send(transport, request, **options)
+        number, plan.calls = plan.calls, plan.calls + 1
+        spoiled = number >= plan.index if plan.fault.lasts else number == plan.index
+        if not spoiled or (plan.fault is Fault.EMPTY_PAGE and not _is_query(request)):
+            return await self._send(transport, request, **options)
+        plan.hit = True
+        return await self._spoil(plan.fault, transport, request, options)
+
+    async def _spoil(self, fault: Fault, transport: AioHttpTransport, request: Any, options: dict[str, Any]) -> Any:
+        if fault is Fault.KILLED_BEFORE:
+            os.kill(os.getpid(), signal.SIGKILL)
+        if fault is Fault.NOT_SENT_ALWAYS:
+            raise ServiceRequestError("spoiled: not sent")
+        if fault is Fault.TIMEOUT_ALWAYS:
+            raise ServiceResponseTimeoutError("spoiled: no answer in time")
+        if fault in (Fault.ANSWER_LOST, Fault.ANSWER_LOST_ALWAYS, Fault.KILLED_AFTER):
+            await self._send(transport, request, **options)
+            if fault is Fault.KILLED_AFTER:
+                os.kill(os.getpid(), signal.SIGKILL)
+            raise ServiceResponseTimeoutError("spoiled: the answer was lost")
+        kind = STATUS.get(fault) or ("blobs" if "comp=list" in request.url else "rows")
+        url, request.url = request.url, f"{self._answers}/{kind}"
+        try:
+            return await self._send(transport, request, **options)
+        finally:
+            request.url = url
+
+
+def check_rules(request: Any) -> None:
+    """Check what "Performing entity group transactions" and "Understanding the Table service data model" demand.
+
+    Raises:
+        BrokenRuleError: the call breaks a rule that Azurite does not check.
+    """
+    body = request.content if isinstance(getattr(request, "content", None), str | bytes) else b""
+    text = body.decode() if isinstance(body, bytes) else body
+    if not urlsplit(request.url).path.endswith("/$batch"):
+        keys = _ENTITY.findall(unquote(urlsplit(request.url).path)) or _KEYS_IN_JSON.findall(text)
+    else:
+        keys = _keys_of_batch(text)
+        if len(text.encode()) > 4 * 2**20:
+            raise BrokenRuleError(f"a batch of {len(text)} bytes")
+        if not 1 <= len(keys) <= 100:
+            raise BrokenRuleError(f"a batch of {len(keys)} entities")
+        if len({partition for partition, _ in keys}) != 1:
+            raise BrokenRuleError("a batch over several partitions")
+        if len({row for _, row in keys}) != len(keys):
+            raise BrokenRuleError("an entity twice in a batch")
+    for key in keys:
+        if any(_FORBIDDEN_IN_KEYS.search(part) or len(part.encode("utf-16-le")) > 1024 for part in key):
+            raise BrokenRuleError(f"a key that is not allowed: {key}")
+
+
+def _keys_of_batch(text: str) -> list[tuple[str, str]]:
+    keys = []
+    for operation in re.split(r"\r?\n(?=(?:PUT|POST|PATCH|MERGE|DELETE) https?://)", text)[1:]:
+        line, _, rest = operation.partition("\n")
+        found = _ENTITY.findall(unquote(line)) or _KEYS_IN_JSON.findall(rest)
+        keys.append(found[0])
+    return keys
+
+
+def _is_query(request: Any) -> bool:
+    return request.method == "GET" and (urlsplit(request.url).path.endswith("()") or "comp=list" in request.url)
+
+
+def _drop_mark(request: Any) -> None:
+    """A continuation token of ours leads to where the query began."""
+    parts = urlsplit(request.url)
+    if _MARK in parts.query:
+        kept = [(name, value) for name, value in parse_qsl(parts.query) if value != _MARK]
+        request.url = urlunsplit(parts._replace(query=urlencode(kept)))
+
+
+def _answering() -> web.Application:
+    """Answers as storage gives them when it is not well, or as an empty page."""
+
+    async def answer(request: web.Request) -> web.Response:
+        await request.read()
+        kind = request.match_info["kind"]
+        if kind == "rows":
+            token = {"x-ms-continuation-NextPartitionKey": _MARK, "x-ms-continuation-NextRowKey": _MARK}
+            return web.json_response({"value": []}, headers=token)
+        if kind == "blobs":
+            xml = (
+                '<?xml version="1.0" encoding="utf-8"?><EnumerationResults ContainerName="uploads"><Blobs/>'
+                f"<NextMarker>{_MARK}</NextMarker></EnumerationResults>"
+            )
+            return web.Response(text=xml, content_type="application/xml")
+        code = {"503": "ServerBusy", "500": "InternalError", "412": "UpdateConditionNotSatisfied"}.get(kind, "Conflict")
+        error = {"odata.error": {"code": code, "message": {"lang": "en-US", "value": "spoiled"}}}
+        return web.json_response(error, status=int(kind), headers={"x-ms-error-code": code})
+
+    app = web.Application(client_max_size=2**30)
+    app.router.add_route("*", "/{kind}", answer)
+    return app

@@ -1,0 +1,1 @@
+"""What takes long: run by hand, in a short form in CI."""

@@ -1,0 +1,117 @@
+"""What a tick costs: ``python -m tests.slow.expiry_at_scale CONNECTION-STRING [--finished N] [--due N]``.
+
+Counts the storage calls of ticks, first with nothing due and then with much, over an account that holds many sessions
+that are finished. The app runs in this process, on a clock that is moved.
+"""
+
+import argparse
+import asyncio
+import sys
+import time
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from datetime import timedelta
+from uuid import uuid4
+
+from tests.faults.operations import Case, create
+from tests.faults.service import Service, configure, running
+from tests.faults.transport import Fault, FaultyTransport, Plan
+
+# Requests at once while sessions are made.
+_AT_ONCE = 8
+
+
+@dataclass(frozen=True, slots=True)
+class Tick:
+    """One tick: its storage calls, its seconds, and how often each thing was done."""
+
+    calls: int
+    seconds: float
+    done: dict[str, int]
+
+
+async def counted(faulty: FaultyTransport, service: Service) -> Tick:
+    """A tick, and the calls that it made."""
+    faulty.plan = plan = Plan(Fault.CONFLICT, sys.maxsize)  # which no call ever reaches
+    began = time.monotonic()
+    done = await service.tick()
+    faulty.plan = None
+    return Tick(plan.calls, time.monotonic() - began, done)
+
+
+async def fill(sessions: int) -> None:
+    """Finished sessions, a hundred a resource, as the service would have left them."""
+    from shared.ids import new_id, utc_now  # noqa: PLC0415
+    from shared.lifecycle import ResourceKey, Review, SessionKey, Status, new_session  # noqa: PLC0415
+    from shared.storage import storage  # noqa: PLC0415
+    from shared.tables import _session_entity  # noqa: PLC0415
+
+    table = (await storage()).table._sessions
+    now = utc_now()
+
+    async def fill_resource(count: int) -> None:
+        resource = ResourceKey(str(uuid4()), str(uuid4()))
+        rows = []
+        for _ in range(count):
+            review = Review(str(uuid4()), str(uuid4()), None, None, None)
+            session = new_session(SessionKey(resource, new_id(now)), review, now)
+            entity = _session_entity(session) | {"Status": Status.EXPIRED.value}
+            rows.append(("create", entity))
+        await table.submit_transaction(rows)
+
+    await several(lambda number: fill_resource(min(100, sessions - number)), range(0, sessions, 100))
+
+
+async def make_due(service: Service, sessions: int) -> None:
+    """Sessions that will be due, each of a resource of its own."""
+
+    async def one(_number: int) -> None:
+        await create(service, Case())
+
+    await several(one, range(sessions))
+
+
+async def several(work: Callable[[int], Awaitable[None]], numbers: range) -> None:
+    """Do something for each number, some at a time."""
+    limit = asyncio.Semaphore(_AT_ONCE)
+
+    async def one(number: int) -> None:
+        async with limit:
+            await work(number)
+
+    await asyncio.gather(*map(one, numbers))
+
+
+async def measure(finished: int, due: int) -> list[Tick]:
+    """Ticks: with nothing due and little stored, with nothing due and much stored, with ``due`` due, and once more."""
+    faulty = FaultyTransport()
+    async with faulty.installed(), running() as service:
+        await make_due(service, due)
+        ticks = [await counted(faulty, service)]
+        await fill(finished)
+        ticks.append(await counted(faulty, service))
+        service.pass_time(timedelta(hours=3))
+        ticks.append(await counted(faulty, service))
+        ticks.append(await counted(faulty, service))
+    return ticks
+
+
+def main() -> int:
+    """Read the arguments and run."""
+    parser = argparse.ArgumentParser(prog="tests.slow.expiry_at_scale", description="What a tick costs.")
+    parser.add_argument("storage", help="connection string of an empty account")
+    parser.add_argument("--finished", type=int, default=100_000)
+    parser.add_argument("--due", type=int, default=1000)
+    arguments = parser.parse_args()
+    configure(arguments.storage)
+    few, many, much, after = asyncio.run(measure(arguments.finished, arguments.due))
+    print(f"nothing due, {arguments.due} sessions stored: {few}")
+    print(f"nothing due, {arguments.finished} more stored: {many}")
+    print(f"{arguments.due} due: {much}, {(much.calls - many.calls) / arguments.due:.2f} calls a session")
+    print(f"nothing due any more: {after}")
+    cheap = few.calls == many.calls <= 5 and after.calls <= 5
+    return 0 if cheap and much.calls <= 6 * arguments.due + 5 and much.done == {"expired": arguments.due} else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,7 @@
+"""The killing run in short."""
+
+from tests.slow.killing_run import run
+
+
+def test_nothing_acknowledged_is_lost_while_the_service_is_killed() -> None:
+    assert run(uploads=40, kills=5, seed=1) == 0
