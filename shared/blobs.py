@@ -28,7 +28,7 @@ _DELETES_IN_FLIGHT = 8
 
 _CALL_OPTIONS: dict[str, Any] = {
     "connection_timeout": 5,
-    "read_timeout": 15,
+    "read_timeout": 10,
     # A download is held one piece at a time; the SDK's first piece would be 32 MiB.
     "max_single_get_size": 4 * MIB,
     "max_chunk_get_size": 4 * MIB,
@@ -36,7 +36,7 @@ _CALL_OPTIONS: dict[str, Any] = {
 
 
 def _retry() -> ExponentialRetry:
-    return ExponentialRetry(initial_backoff=1, increment_base=2, retry_total=2, random_jitter_range=1)
+    return ExponentialRetry(initial_backoff=1, increment_base=2, retry_total=2, retry_read=1, random_jitter_range=1)
 
 
 class BlobStore:

@@ -107,15 +107,22 @@ class Expiry:
         return ("waiting", entry.due) if now - made < CREATE_TAKES_AT_MOST else ("gone", None)
 
     async def _settle_complete(self, session: Session, now: datetime) -> tuple[str, datetime | None]:
-        """Complete: make sure of the manifest, and sweep what uploads left that lost against the completion."""
+        """Complete: make sure of the manifest, and sweep what uploads left that lost against the completion.
+
+        Once the retention is over, the files go, and the manifest with them; the record stays.
+        """
         sweep_at = session.last_active + self._config.max_upload
         if now < sweep_at:
             return "waiting", sweep_at
+        retention = self._config.retention
+        if retention is not None and now >= session.last_active + retention:
+            await remove_files(self._table, self._blobs, session)
+            return "purged", None
         names = set(await self._blobs.names(session.key))
         files = await self._table.files(session.key)
         await self._blobs.put_manifest(session.key, manifest(session, files))
         await self._blobs.delete(session.key, sorted(names - {file.id for file in files} - {MANIFEST}))
-        return "sealed", None
+        return "sealed", None if retention is None else session.last_active + retention
 
     async def _settle_expired(self, session: Session, now: datetime) -> tuple[str, datetime | None]:
         """Expired: make it lasting, and free the reference; once its grace is over, remove the files."""

@@ -84,6 +84,11 @@ class Settings(BaseSettings):
     grace_seconds: int = Field(
         default=86400, ge=0, description="Seconds for which the files of an expired session are kept."
     )
+    retention_seconds: int | None = Field(
+        default=None,
+        ge=0,
+        description="Seconds after which the files of a session that was completed from now on go. Unset: never.",
+    )
     expiry_schedule: str = Field(
         default="0 */5 * * * *", description="When the expiry timer fires: an NCRONTAB expression of six fields."
     )
@@ -113,6 +118,11 @@ class Settings(BaseSettings):
     def grace(self) -> timedelta:
         """How long an expired session's files are kept."""
         return timedelta(seconds=self.grace_seconds)
+
+    @property
+    def retention(self) -> timedelta | None:
+        """How long a complete session's files are kept; ``None`` for ever."""
+        return None if self.retention_seconds is None else timedelta(seconds=self.retention_seconds)
 
     @property
     def max_upload(self) -> timedelta:

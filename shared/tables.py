@@ -35,6 +35,8 @@ CALL_OPTIONS: dict[str, Any] = {
     "connection_timeout": 5,
     "read_timeout": 5,
     "retry_total": 2,
+    # Once more for a connection that storage had closed meanwhile; storage that hangs is not waited for three times.
+    "retry_read": 1,
     "retry_backoff_factor": 0.3,
     "retry_backoff_max": 3,
 }

@@ -25,6 +25,9 @@ from shared.settings import Settings, settings
 # What is looked at of a body before others may go on: less than a millisecond's work.
 _PIECE_BYTES = 64 * 1024
 
+# How long a client waits for its answer because what was staged is removed first.
+_DROP_SECONDS = 5
+
 
 @dataclass(frozen=True, slots=True)
 class ReceivedFile:
@@ -161,10 +164,11 @@ async def _slices(body: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
 
 
 async def _drop(writer: BlobWriter | None) -> None:
-    """Leave nothing staged. If storage cannot even do that, the blocks go when the session ends."""
+    """Leave nothing staged. If storage cannot even do that, or not soon, the blocks go when the session ends."""
     if writer is not None:
-        with contextlib.suppress(AzureError):
-            await writer.discard()
+        with contextlib.suppress(AzureError, TimeoutError):
+            async with asyncio.timeout(_DROP_SECONDS):
+                await writer.discard()
 
 
 def refusal(received: ReceivedFile, config: Settings) -> GraphError:

@@ -26,7 +26,12 @@ T = TypeVar("T")
 
 @contextmanager
 def running_service(
-    storage: str, log_to: Path | None = None, arguments: Sequence[str] = (), /, **settings: str | int
+    storage: str,
+    log_to: Path | None = None,
+    arguments: Sequence[str] = (),
+    program: Sequence[str] = ("local",),
+    /,
+    **settings: str | int,
 ) -> Iterator[str]:
     """The service's URL while it runs on that storage.
 
@@ -34,6 +39,7 @@ def running_service(
         storage: a connection string.
         log_to: where to keep what it logs.
         arguments: what to add to the command.
+        program: the module that is run, and what comes first behind it.
         settings: what to set beside it, by the setting's name without ``UPLOADS_``, in lower case.
     """
     env = {name: value for name, value in os.environ.items() if not name.startswith(("UPLOADS_", "AzureWebJobs"))}
@@ -41,7 +47,7 @@ def running_service(
     env |= {f"UPLOADS_{name.upper()}": str(value) for name, value in settings.items()}
     with tempfile.TemporaryFile("w+") if log_to is None else log_to.open("w+") as log:
         process = subprocess.Popen(
-            [sys.executable, "-m", "local", "--port", "0", *arguments],
+            [sys.executable, "-m", *program, "--port", "0", *arguments],
             cwd=ROOT,
             env=env,
             stdout=subprocess.PIPE,

@@ -310,3 +310,35 @@ def test_the_timer_sweeps_after_a_complete_session_too_but_not_its_files(
 
     assert eventually(swept)
     assert sorted(hasty_storage.blob_names(resource)) == sorted([f"{folder}/{kept['id']}", f"{folder}/manifest.json"])
+
+
+def test_a_complete_sessions_files_go_when_the_retention_says_so(
+    tmp_path_factory: pytest.TempPathFactory,
+) -> None:
+    with (
+        azurite(tmp_path_factory.mktemp("azurite")) as account,
+        closing(Storage(account.connection_string)) as storage,
+        running_service(
+            account.connection_string, idle_seconds=1, max_upload_seconds=1, retention_seconds=4
+        ) as service,
+        http_client(service) as http,
+    ):
+        resource = Resource(http)
+        session = resource.new_session()
+        session.uploaded("access.csv")
+        session.completed()
+        done = datetime.now(UTC)
+        _wait_until(done + timedelta(seconds=2))
+        fire_timer(service)
+        assert len(storage.blob_names(resource)) == 2, "the file and the manifest stay until then"
+
+        _wait_until(done + timedelta(seconds=4))
+
+        def gone() -> bool:
+            fire_timer(service)
+            return not storage.blob_names(resource) and not storage.index_rows(resource)
+
+        assert eventually(gone)
+        after = session.read({"$expand": "files"})
+        assert (after["status"], after["files"]) == ("complete", [])
+        assert storage.violations(resource) == []

@@ -82,10 +82,11 @@ async def several(work: Callable[[int], Awaitable[None]], numbers: range) -> Non
     await asyncio.gather(*map(one, numbers))
 
 
-async def measure(finished: int, due: int) -> list[Tick]:
-    """Ticks: with nothing due and little stored, with nothing due and much stored, with ``due`` due, and once more."""
+async def measure(finished: int, due: int, fits: int) -> tuple[list[int], list[Tick]]:
+    """What ``resume`` gives, and ticks: with nothing due and little stored, and much stored, ``due`` due, once more."""
     faulty = FaultyTransport()
     async with faulty.installed(), running() as service:
+        settled = await resume(service, 10 * fits, fits)
         await make_due(service, due)
         ticks = [await counted(faulty, service)]
         await fill(finished)
@@ -93,7 +94,34 @@ async def measure(finished: int, due: int) -> list[Tick]:
         service.pass_time(timedelta(hours=3))
         ticks.append(await counted(faulty, service))
         ticks.append(await counted(faulty, service))
-    return ticks
+    return settled, ticks
+
+
+async def resume(service: Service, sessions: int, fits: int) -> list[int]:
+    """How many sessions each tick settles when only so many fit; fails unless the oldest come first."""
+    import shared.expiry  # noqa: PLC0415
+    from shared.lifecycle import ResourceKey, SessionKey, Status  # noqa: PLC0415
+    from shared.storage import storage  # noqa: PLC0415
+
+    cases = [Case() for _ in range(sessions)]
+    for case in cases:
+        await create(service, case)
+        service.pass_time(timedelta(hours=1))
+    service.pass_time(timedelta(hours=3))
+    table = (await storage()).table
+    budget, shared.expiry.TICK_SESSIONS = shared.expiry.TICK_SESSIONS, fits
+    settled: list[int] = []
+    while not settled or settled[-1]:
+        before = sum(settled)
+        await service.tick()
+        found = [await table.session(SessionKey(ResourceKey(c.catalog, c.resource), c.session)) for c in cases]
+        over = [session is not None and session.status is Status.EXPIRED for session in found]
+        if over != sorted(over, reverse=True):
+            raise RuntimeError("a younger session came before an older one")
+        settled.append(sum(over) - before)
+    shared.expiry.TICK_SESSIONS = budget
+    service.reset_clock()
+    return settled
 
 
 def main() -> int:
@@ -104,12 +132,15 @@ def main() -> int:
     parser.add_argument("--due", type=int, default=1000)
     arguments = parser.parse_args()
     configure(arguments.storage)
-    few, many, much, after = asyncio.run(measure(arguments.finished, arguments.due))
+    fits = 4
+    settled, (few, many, much, after) = asyncio.run(measure(arguments.finished, arguments.due, fits))
     print(f"nothing due, {arguments.due} sessions stored: {few}")
     print(f"nothing due, {arguments.finished} more stored: {many}")
     print(f"{arguments.due} due: {much}, {(much.calls - many.calls) / arguments.due:.2f} calls a session")
     print(f"nothing due any more: {after}")
+    print(f"{10 * fits} due, {fits} fit into a tick: {settled} in turn")
     cheap = few.calls == many.calls <= 5 and after.calls <= 5
+    cheap = cheap and settled == [fits] * 10 + [0]
     return 0 if cheap and much.calls <= 6 * arguments.due + 5 and much.done == {"expired": arguments.due} else 1
 
 
