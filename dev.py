@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Runs, shows and tests the service on this machine: `python3 dev.py run | token | demo | test | bench | lint`.
+"""Runs, shows and tests the service on this machine: `python3 dev.py run | demo | test | check | bench | lint`.
 
 Makes what it needs first, once: a virtual environment in .venv with the pinned packages, Node.js if there is none, and
 Azurite. Standard library only, and only syntax that an old Python can read, so that it can say what is wrong.

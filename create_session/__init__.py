@@ -4,7 +4,8 @@ import azure.functions as func
 from fastapi import Request, Response
 
 from shared.answers import session_answer
-from shared.http import dialect, operation, parse_options, read_json, resource_key, resource_url
+from shared.bodies import read_json
+from shared.http import dialect, operation, parse_options, resource_key, resource_url
 from shared.models import parse_create
 from shared.routes import SESSIONS
 from shared.sessions import Snapshot, sessions

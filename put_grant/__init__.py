@@ -3,8 +3,9 @@
 import azure.functions as func
 from fastapi import Request, Response
 
+from shared.bodies import read_json
 from shared.callers import Grant, Need
-from shared.http import grant_key, json_answer, metadata_url, operation, parse_options, read_json
+from shared.http import grant_key, json_answer, metadata_url, operation, parse_options
 from shared.models import grant_json, parse_grant
 from shared.routes import CATALOG_GRANT, RESOURCE_GRANT, UPLOADS_FAMILIES
 from shared.storage import storage

@@ -1,4 +1,4 @@
-"""What every handler shares: routes, request ids, bodies, answers, and the one wrapper that makes errors of exceptions.
+"""What every handler shares: routes, request ids, answers, and the one wrapper that makes errors of exceptions.
 
 Importing ``azurefunctions.extensions.http.fastapi`` turns HTTP streams on for the whole app: handlers get Starlette's
 request, whose body comes in as it arrives, instead of one that holds it whole.
@@ -8,9 +8,8 @@ import json
 import logging
 import re
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
-from contextlib import asynccontextmanager
-from functools import wraps
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from functools import cache, wraps
 from typing import Any
 from urllib.parse import quote, urlencode
 from uuid import uuid4
@@ -23,21 +22,21 @@ from starlette.requests import ClientDisconnect
 
 from shared.access import check_grant, denied
 from shared.auth import authenticate
-from shared.callers import Caller, GrantKey, Need
+from shared.callers import NOBODY_ASKED, Caller, GrantKey, Need
 from shared.connections import StorageNotConfiguredError
 from shared.errors import (
-    BODY_TOO_LARGE,
     INTERNAL,
     INVALID_PARAMETER,
+    INVALID_QUERY_OPTION,
     METHOD_NOT_ALLOWED,
     SESSION_NOT_FOUND,
     STORAGE_UNAVAILABLE,
     UNKNOWN_PATH,
-    UNSUPPORTED_MEDIA_TYPE,
     GraphError,
 )
 from shared.ids import parse_guid
 from shared.lifecycle import ResourceKey, SessionKey, session_not_found
+from shared.limits import RequestLimit
 from shared.models import Dialect
 from shared.odata import SESSION, Entity, Query, parse_query
 from shared.routes import FAMILIES, PathFamily, allowed_methods, register
@@ -45,8 +44,8 @@ from shared.settings import settings
 
 Handler = Callable[[Request], Awaitable[Response]]
 
-# A create or update has a few hundred bytes.
-MAX_JSON_BYTES = 64 * 1024
+# Far more than any list with all of its options needs.
+MAX_QUERY_LENGTH = 8 * 1024
 
 _CLIENT_REQUEST_ID = re.compile(r"[\x20-\x7e]{1,128}")
 
@@ -77,9 +76,9 @@ def operation(
     def decorate(handler: Handler) -> Handler:
         for family in families:
             route = f"{family.root}/{path}"
-            register(route, method)
             name = f"{handler.__name__}{suffix}{family.suffix}"
             served = endpoint(handler, need, family)
+            register(route, method, served)
             blueprint.function_name(name)(blueprint.route(route=route, methods=[method])(served))
         return handler
 
@@ -132,9 +131,13 @@ async def _admit(req: Request, need: Need) -> None:
     Who may see nothing of a resource gets the very answer that an unknown session gets.
 
     Raises:
-        GraphError: 401, 403, 404, or 503 if nobody can tell now.
+        GraphError: 401, 403, 404, 429, or 503 if nobody can tell now.
     """
+    if len(req.url.query) > MAX_QUERY_LENGTH:
+        raise GraphError(INVALID_QUERY_OPTION, f"The query is longer than {MAX_QUERY_LENGTH} characters.")
     req.state.caller = caller = await authenticate(req.headers)
+    if caller is not NOBODY_ASKED:
+        _request_limit().take(caller.object_id)
     if caller.may(need):
         return
     if need is Need.GRANTS:
@@ -145,6 +148,11 @@ async def _admit(req: Request, need: Need) -> None:
     else:
         hidden = GraphError(SESSION_NOT_FOUND, "There are no upload sessions for this resource that you may see.")
     await check_grant(caller, need, resource, hidden)
+
+
+@cache
+def _request_limit() -> RequestLimit:
+    return RequestLimit(settings().requests_per_minute)
 
 
 def _as_graph_error(exception: BaseException, request_id: str) -> GraphError:
@@ -230,6 +238,12 @@ def path_guid(req: Request, name: str) -> str:
     return guid
 
 
+def raw_path(req: Request) -> str:
+    """The path as it was sent, not decoded."""
+    raw: bytes | None = req.scope.get("raw_path")
+    return quote(req.url.path) if raw is None else raw.decode("latin-1")
+
+
 def dialect(req: Request) -> Dialect:
     """Which of Graph's versions the request speaks."""
     family: PathFamily = req.state.family
@@ -247,7 +261,7 @@ def parse_options(req: Request, entity: Entity = SESSION, allowed: Sequence[str]
 
 def unserved(req: Request) -> GraphError:
     """The error for a path that nothing serves, or not with this method: 405 with ``Allow``, or 404."""
-    allowed = allowed_methods(req.url.path)
+    allowed = allowed_methods(raw_path(req))
     if allowed:
         return GraphError(
             METHOD_NOT_ALLOWED,
@@ -259,44 +273,6 @@ def unserved(req: Request) -> GraphError:
         "There is nothing at this path. Upload sessions are at "
         "/v1.0/identityGovernance/entitlementManagement/catalogs/{catalogId}/resources/{resourceId}/uploadSessions.",
     )
-
-
-async def read_json(req: Request) -> bytes:
-    """The body of a request that must be JSON.
-
-    Raises:
-        GraphError: 415 for another content type, 413 for a body of more than ``MAX_JSON_BYTES``.
-    """
-    media_type = req.headers.get("content-type", "").split(";")[0].strip().lower()
-    if media_type != "application/json":
-        raise GraphError(
-            UNSUPPORTED_MEDIA_TYPE, "The body must be JSON: send the header 'Content-Type: application/json'."
-        )
-    body = bytearray()
-    async for piece in req.stream():
-        body += piece
-        if len(body) > MAX_JSON_BYTES:
-            raise GraphError(BODY_TOO_LARGE, f"The body is larger than {MAX_JSON_BYTES} bytes.")
-    return bytes(body)
-
-
-@asynccontextmanager
-async def streamed_body(req: Request) -> AsyncIterator[AsyncIterator[bytes]]:
-    """The body as it arrives. If reading it ends in an error, the rest is read and dropped before the error goes on.
-
-    Else the client, still sending, would get a broken pipe instead of its answer. What is dropped is bounded by the
-    size of the largest file: who sends more than that does not wait for an answer.
-    """
-    body = req.stream()
-    try:
-        yield body
-    except GraphError:
-        dropped = 0
-        async for piece in body:
-            dropped += len(piece)
-            if dropped > settings().max_file_bytes:
-                break
-        raise
 
 
 def prefers(req: Request, preference: str) -> bool:

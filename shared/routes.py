@@ -4,9 +4,16 @@ All templates are literal up to the ids, since in Azure Functions a literal segm
 the catch-alls that give unknown paths our own error shape.
 """
 
+import re
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from urllib.parse import unquote
+
+from fastapi import Request, Response
 
 from shared.models import Dialect
+
+Endpoint = Callable[[Request], Awaitable[Response]]
 
 SESSIONS = "uploadSessions"
 SESSION_COUNT = f"{SESSIONS}/$count"
@@ -66,20 +73,46 @@ UPLOADS_FAMILIES = tuple(
     PathFamily("" if version is Dialect.V1 else f"_{version}", version, f"{version}/uploads") for version in Dialect
 )
 
-# Which methods each template takes: what a catch-all needs to tell a wrong method from an unknown path.
-_methods: dict[str, set[str]] = {}
+# Who serves each template with which method: for the catch-alls, which get what the host does not match.
+_served: dict[str, dict[str, Endpoint]] = {}
+
+# A key as OData writes it: catalogs('8f3c...') for catalogs/8f3c... (OData 4.01, part 2, section 4.3.1).
+_KEYED = re.compile(r"(\w+)\('([^'/]*)'\)")
 
 
-def register(template: str, method: str) -> None:
-    """Note that a template is served with a method."""
-    _methods.setdefault(template, set()).add(method)
+def register(template: str, method: str, endpoint: Endpoint) -> None:
+    """Note who serves a template with a method."""
+    _served.setdefault(template, {})[method] = endpoint
 
 
-def allowed_methods(path: str) -> list[str]:
+def allowed_methods(raw_path: str) -> list[str]:
     """The methods that a path takes by the most exact of the templates that it fits; none if there is no such path."""
-    segments = path.strip("/").split("/")
-    fitting = [template for template in _methods if _fits(template, segments)]
-    return sorted(_methods[min(fitting, key=lambda template: template.count("{"))]) if fitting else []
+    template = _template(_segments(raw_path))
+    return sorted(_served[template]) if template else []
+
+
+def find_keyed(method: str, raw_path: str) -> tuple[Endpoint, dict[str, str]] | None:
+    """Who serves a path that has keys in brackets, and its parameters; ``None`` if it has none, or nobody does."""
+    segments = _segments(raw_path)
+    template = _template(segments)
+    if template is None or method not in _served[template] or len(segments) == raw_path.strip("/").count("/") + 1:
+        return None
+    parts = zip(template.split("/"), segments, strict=True)
+    return _served[template][method], {part[1:-1]: segment for part, segment in parts if part.startswith("{")}
+
+
+def _segments(raw_path: str) -> list[str]:
+    """A path's segments, parted before they are decoded, with keys in brackets as segments of their own."""
+    segments: list[str] = []
+    for segment in map(unquote, raw_path.strip("/").split("/")):
+        keyed = _KEYED.fullmatch(segment)
+        segments += keyed.groups() if keyed else [segment]
+    return segments
+
+
+def _template(segments: list[str]) -> str | None:
+    fitting = [template for template in _served if _fits(template, segments)]
+    return min(fitting, key=lambda template: template.count("{")) if fitting else None
 
 
 def _fits(template: str, segments: list[str]) -> bool:

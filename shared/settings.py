@@ -100,6 +100,14 @@ class Settings(BaseSettings):
         ge=1,
         description="Seconds that one upload may take; what an older one left behind is swept away.",
     )
+    stall_seconds: int = Field(
+        default=60, ge=1, description="Seconds for which nothing of a body may come in before the request is given up."
+    )
+    requests_per_minute: int = Field(
+        default=1200,
+        ge=1,
+        description="Requests a minute of one caller, and in one burst, for each process of the app.",
+    )
     block_bytes: int = Field(
         default=4 * MIB, ge=64 * 1024, le=100 * MIB, description="Bytes of one staged block of a blob."
     )

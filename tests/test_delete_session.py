@@ -82,3 +82,17 @@ def test_a_neighbour_keeps_its_files(session: Session, storage: Storage) -> None
 
     assert neighbour.value(file["id"]).status_code == 200
     assert storage.violations(session.resource) == []
+
+
+def test_a_session_with_more_rows_than_fit_into_a_transaction_is_deleted_whole(
+    session: Session, storage: Storage
+) -> None:
+    for number in range(100):
+        session.uploaded(f"{number}.csv")
+    assert session.upload("bad.csv", faulty_access_file(3)).status_code == 400
+
+    assert session.delete().status_code == 204
+
+    assert [row["RowKey"].split(":")[0] for row in storage.rows(session.resource)] == []
+    assert storage.orphans(session.resource) == []
+    assert storage.violations(session.resource) == []

@@ -307,3 +307,46 @@ def test_links_lead_to_the_address_under_which_callers_reach_the_service(publish
     assert answers[0].headers["Location"] == f"{public}{resource.path}/{answers[0].json()['id']}"
     assert answers[0].json()["@odata.context"].startswith(f"{public}/v1.0/$metadata#")
     assert resource.sessions({"$top": "1"}).json()["@odata.nextLink"].startswith(f"{public}{resource.path}?")
+
+
+# Keys in brackets, as OData writes them
+
+
+@all_paths
+def test_keys_may_stand_in_brackets_in_every_operation(http: httpx.Client, paths: Paths) -> None:
+    resource = Resource(http, paths)
+    collection = f"/{paths.version}/" + paths.collection.format(
+        catalog=f"('{resource.catalog_id}')", resource=f"('{resource.resource_id}')"
+    )
+    body = create_body()
+
+    made = http.post(collection, json=body)
+    assert made.status_code == 201
+    session = resource.session(made.json()["id"])
+    keyed = f"{collection}('{session.id}')"
+    assert http.get(collection).json()["value"][0]["id"] == session.id
+    assert http.get(f"{collection}/$count").text == "1"
+    assert http.get(keyed).json()["id"] == session.id
+    assert http.get(keyed.replace("(", "%28").replace("'", "%27")).json()["id"] == session.id
+    content = access_file()
+    form = {"file": ("access.csv", content, "text/csv")}
+    file = http.post(f"{keyed}/uploadFile", files=form).json()["files"][0]["id"]
+    assert http.get(f"{keyed}/files('{file}')/$value").content == content
+    assert http.patch(keyed, json={"isUploadDone": True}).status_code == 200
+    assert_error(http.delete(keyed), 409, "notAllowed")
+    assert_error(http.put(keyed), 405, "notAllowed")
+
+
+@pytest.mark.parametrize("key", ["''", "'x'", "'../..'", "'{id}'/..", "('{id}')", "'{id}", "'{id}%2Ffiles'", '"{id}"'])
+def test_odd_keys_are_no_way_around(session: Session, key: str) -> None:
+    path = session.path.rpartition("/")[0] + f"({key.format(id=session.id)})"
+
+    assert session.http.get(path).status_code in (400, 404)
+
+
+def test_keys_in_brackets_reach_no_other_resource(session: Session, http: httpx.Client) -> None:
+    other = Resource(http)
+    keyed = f"/v1.0/identityGovernance/catalogs('{other.catalog_id}')/resources('{other.resource_id}')/uploadSessions"
+
+    assert_error(http.get(f"{keyed}('{session.id}')"), 404, "itemNotFound")
+    assert_error(http.delete(f"{keyed}('{session.id}')"), 404, "itemNotFound")

@@ -1,11 +1,12 @@
-"""Everything else under the versions: unknown paths and wrong methods, in the API's own error shape."""
+"""Everything else under the versions: keys in brackets; unknown paths and wrong methods in the API's error shape."""
 
 import azure.functions as func
 from fastapi import Request, Response
 
 from shared.callers import Need
-from shared.http import endpoint, unserved
+from shared.http import endpoint, raw_path, unserved
 from shared.models import Dialect
+from shared.routes import find_keyed
 
 blueprint = func.Blueprint()
 
@@ -21,7 +22,18 @@ async def unknown_path(req: Request) -> Response:
     raise unserved(req)
 
 
-served = endpoint(unknown_path, Need.IDENTITY)
+unknown = endpoint(unknown_path, Need.IDENTITY)
+
+
+async def any_path(req: Request) -> Response:
+    """Serve ``uploadSessions('{id}')`` as ``uploadSessions/{id}``, by the function that serves that."""
+    found = find_keyed(req.method, raw_path(req))
+    if found is None:
+        return await unknown(req)
+    serve, req.scope["path_params"] = found
+    return await serve(req)
+
+
 for dialect in Dialect:
     name = f"unknown_path_{dialect.name.lower()}"
-    blueprint.function_name(name)(blueprint.route(route=f"{dialect}/{{*path}}", methods=METHODS)(served))
+    blueprint.function_name(name)(blueprint.route(route=f"{dialect}/{{*path}}", methods=METHODS)(any_path))

@@ -4,8 +4,9 @@ import azure.functions as func
 from fastapi import Request, Response
 
 from shared.answers import session_answer
+from shared.bodies import read_json
 from shared.etags import IfMatch
-from shared.http import operation, parse_options, prefers, read_json, session_key
+from shared.http import operation, parse_options, prefers, session_key
 from shared.models import parse_update
 from shared.routes import SESSION
 from shared.sessions import sessions

@@ -4,8 +4,9 @@ import azure.functions as func
 from fastapi import Request, Response
 
 from shared.answers import session_answer
+from shared.bodies import streamed_body
 from shared.etags import IfMatch
-from shared.http import operation, parse_options, session_key, streamed_body
+from shared.http import operation, parse_options, session_key
 from shared.routes import UPLOAD_FILE, UPLOAD_FILE_QUALIFIED
 from shared.sessions import sessions
 from shared.uploads import upload

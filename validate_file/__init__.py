@@ -7,7 +7,8 @@ import azure.functions as func
 from fastapi import Request, Response
 
 from shared.answers import warnings_json
-from shared.http import json_answer, operation, parse_options, session_key, streamed_body
+from shared.bodies import streamed_body
+from shared.http import json_answer, operation, parse_options, session_key
 from shared.routes import VALIDATE_FILE
 from shared.sessions import sessions
 from shared.uploads import validate

@@ -27,7 +27,13 @@ class Case:
     @property
     def collection(self) -> str:
         """The path of the resource's sessions."""
-        return f"catalogs/{self.catalog}/resources/{self.resource}/uploadSessions"
+        resource = f"catalogs/{self.catalog}/resources/{self.resource}"
+        return f"identityGovernance/entitlementManagement/{resource}/uploadSessions"
+
+    @property
+    def grant(self) -> str:
+        """The path of a grant; whom it is for does not matter here."""
+        return f"uploads/grants/{self.catalog}/{self.resource}/{self.instance}"
 
     @property
     def path(self) -> str:
@@ -112,6 +118,27 @@ async def delete(service: Service, case: Case) -> None:
     assert answer.status_code in (204, 404), answer.text
     gone = await service.until_answered("GET", case.path)
     assert gone.status_code == 404
+
+
+async def put_grant(service: Service, case: Case) -> None:
+    answer = await service.until_answered("PUT", case.grant, json={"role": "owner"})
+    assert answer.status_code == 200, answer.text
+
+
+async def delete_grant(service: Service, case: Case) -> None:
+    """A client that lost the answer may be told that there is none any more."""
+    answer = await service.until_answered("DELETE", case.grant)
+    assert answer.status_code in (204, 404), answer.text
+
+
+def grants(count: int) -> Step:
+    """The catalog has so many grants."""
+
+    async def step(service: Service, case: Case) -> None:
+        answer = await service.until_answered("GET", f"uploads/grants/{case.catalog}")
+        assert len(answer.json()["value"]) == count
+
+    return step
 
 
 def read(path: str) -> Step:
@@ -259,6 +286,9 @@ OPERATIONS = (
     Operation("validateFile", (create, A), validate, (has_its_files,)),
     Operation("delete", (create, A, B, C, D, refused("bad.csv")), delete),
     Operation("delete of an expired one", (create, A, later(IDLE), tick), delete),
+    Operation("put a grant", (), put_grant, (grants(1),)),
+    Operation("list grants", (put_grant,), read("uploads/grants/{case.catalog}"), (grants(1),)),
+    Operation("delete a grant", (put_grant,), delete_grant, (grants(0),)),
     Operation("tick: expire", (create, A, refused("bad.csv"), later(IDLE)), tick, (reads("expired"), has_its_files)),
     Operation("tick: purge", (create, A, B, C, D, later(GRACE)), tick, (reads("expired"), has_no_files)),
     Operation("tick: still active", (create, A, later(IDLE / 2), B, later(IDLE / 2)), tick, (has_its_files,)),

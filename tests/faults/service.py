@@ -30,7 +30,7 @@ class Service:
 
     async def once(self, method: str, path: str, **request: Any) -> httpx.Response:
         """One request. Whatever storage does, its answer is never 500, and one that is 503 says when to come back."""
-        answer = await self._client.request(method, f"/v1.0/identityGovernance/entitlementManagement/{path}", **request)
+        answer = await self._client.request(method, f"/v1.0/{path}", **request)
         if answer.status_code >= 500 and answer.status_code != 503:
             raise NotAnsweredError(f"{method} {answer.status_code} {answer.text}")
         if answer.status_code == 503 and not (

@@ -1,0 +1,90 @@
+"""Limits of what a caller controls, enforced while it comes in."""
+
+import time
+from collections.abc import Iterator
+
+import httpx
+import pytest
+
+from tests.access_files import access_file
+from tests.client import Resource, Session, assert_error, create_body, http_client, multipart, part
+from tests.invariants import Storage
+from tests.service import running_service
+from tests.wire import connection, head, read_answer, upload_head
+
+
+@pytest.fixture(scope="module")
+def impatient(storage: Storage) -> Iterator[str]:
+    """A service that waits one second for the next piece of a body."""
+    with running_service(storage.connection_string, stall_seconds=1) as url:
+        yield url
+
+
+@pytest.fixture
+def resource(impatient: str) -> Iterator[Resource]:
+    with http_client(impatient) as http:
+        yield Resource(http)
+
+
+@pytest.fixture
+def session(resource: Resource) -> Session:
+    return resource.new_session()
+
+
+def test_an_upload_that_stalls_is_given_up_and_leaves_nothing(
+    session: Session, impatient: str, storage: Storage
+) -> None:
+    body = multipart(part(access_file(2500)))
+    with storage.unchanged(session.resource), connection(impatient) as connected:
+        began = time.monotonic()
+        connected.sendall(upload_head(session.path, {"Content-Length": str(len(body))}) + body[:100_000])
+        answer = read_answer(connected)
+        took = time.monotonic() - began
+
+    assert answer.status == 408
+    assert b"UPLOADS_STALL_SECONDS" in answer.body
+    assert 1 <= took < 10
+    assert storage.orphans(session.resource) == []
+
+
+def test_a_json_body_that_stalls_is_given_up(session: Session, impatient: str) -> None:
+    headers = {"Content-Type": "application/json", "Content-Length": "100"}
+    with connection(impatient) as connected:
+        connected.sendall(head("PATCH", session.path, headers) + b'{"isUpload')
+        answer = read_answer(connected)
+
+    assert answer.status == 408
+
+
+def test_a_slow_upload_that_goes_on_is_taken(session: Session, impatient: str) -> None:
+    body = multipart(part(access_file()))
+    pieces = [body[at : at + len(body) // 4 + 1] for at in range(0, len(body), len(body) // 4 + 1)]
+    with connection(impatient) as connected:
+        connected.sendall(upload_head(session.path, {"Content-Length": str(len(body))}))
+        for piece in pieces:
+            time.sleep(0.5)
+            connected.sendall(piece)
+        answer = read_answer(connected)
+
+    assert answer.status == 200
+
+
+@pytest.mark.parametrize("encoding", ["gzip", "deflate", "br", "identity, gzip", "x"])
+def test_encoded_bodies_are_refused(session: Session, storage: Storage, encoding: str) -> None:
+    headers = {"Content-Encoding": encoding}
+    with storage.unchanged(session.resource):
+        assert_error(session.resource.create(create_body(), headers), 415, "notSupported")
+        assert_error(session.patch({"isUploadDone": True}, headers), 415, "notSupported")
+        assert_error(session.upload("a.csv", headers=headers), 415, "notSupported")
+
+
+def test_the_identity_is_no_encoding(session: Session) -> None:
+    assert session.upload("a.csv", headers={"Content-Encoding": "Identity"}).status_code == 200
+
+
+def test_a_query_may_be_long_but_not_endless(session: Session) -> None:
+    def ask(length: int) -> httpx.Response:
+        return session.get({"x": "y" * length})
+
+    assert ask(6000).status_code == 200
+    assert_error(ask(10_000), 400, "invalidRequest", "invalidQueryOption")
