@@ -6,7 +6,7 @@ caller's name. An id is used for one attempt only: what a failed attempt left be
 
 import asyncio
 from collections.abc import AsyncIterator, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any
 
 from azure.core.exceptions import ResourceExistsError, ResourceNotFoundError
@@ -199,7 +199,9 @@ async def _delete(blob: BlobClient) -> None:
         await blob.delete_blob()
     except ResourceNotFoundError:
         await blob.upload_blob(b"", overwrite=True)
-        await blob.delete_blob()
+        # Somebody else who is at it may have removed the empty one already; whoever puts one, removes one after it.
+        with suppress(ResourceNotFoundError):
+            await blob.delete_blob()
 
 
 def _prefix(key: SessionKey) -> str:

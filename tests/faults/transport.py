@@ -34,6 +34,7 @@ class Fault(StrEnum):
     TIMEOUT_ALWAYS = "times out, always"
     UNAVAILABLE_ALWAYS = "503, always"
     BROKEN_ALWAYS = "500, always"
+    DONE_BUT_BROKEN = "succeeds, but is answered 500"
     PRECONDITION = "412"
     CONFLICT = "409"
     EMPTY_PAGE = "an empty page and a continuation token"
@@ -49,6 +50,7 @@ class Fault(StrEnum):
 STATUS = {
     Fault.UNAVAILABLE_ALWAYS: 503,
     Fault.BROKEN_ALWAYS: 500,
+    Fault.DONE_BUT_BROKEN: 500,
     Fault.PRECONDITION: 412,
     Fault.CONFLICT: 409,
 }
@@ -126,6 +128,8 @@ class FaultyTransport:
             if fault is Fault.KILLED_AFTER:
                 os.kill(os.getpid(), signal.SIGKILL)
             raise ServiceResponseTimeoutError("spoiled: the answer was lost")
+        if fault is Fault.DONE_BUT_BROKEN:
+            await self._send(transport, request, **options)
         kind = STATUS.get(fault) or ("blobs" if "comp=list" in request.url else "rows")
         url, request.url = request.url, f"{self._answers}/{kind}"
         try:

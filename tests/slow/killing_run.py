@@ -75,7 +75,7 @@ class Mortal:
         """End it, by a signal."""
         assert self._process is not None
         self._process.send_signal(number)
-        self._process.wait()
+        self._process.communicate()
 
 
 class Client:
@@ -85,6 +85,10 @@ class Client:
         self._http = httpx.Client(base_url=f"{url}/v1.0/identityGovernance/entitlementManagement", timeout=30)
         self._deadline = deadline
         self.repeated = 0
+
+    def close(self) -> None:
+        """Close the connections."""
+        self._http.close()
 
     def ask(self, method: str, path: str, **request: object) -> httpx.Response:
         """The first answer that is neither a broken connection nor 503."""
@@ -161,6 +165,8 @@ def run(uploads: int, kills: int, seed: int) -> int:
         found += left
         found += compare(clients[0], collection, sent)
         service.end(signal.SIGTERM)
+        for client in clients:
+            client.close()
     print(*found, sep="\n")
     print(f"{len(found)} violations, {time.monotonic() - began:.0f} s")
     return len(found)
