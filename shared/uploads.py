@@ -26,7 +26,7 @@ from shared.settings import Settings, settings
 _PIECE_BYTES = 64 * 1024
 
 # How long a client waits for its answer because what was staged is removed first.
-_DROP_SECONDS = 5
+_DROP_SECONDS = 2
 
 
 @dataclass(frozen=True, slots=True)
