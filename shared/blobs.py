@@ -28,7 +28,7 @@ _DELETES_IN_FLIGHT = 8
 
 _CALL_OPTIONS: dict[str, Any] = {
     "connection_timeout": 5,
-    "read_timeout": 8,
+    "read_timeout": 6,
     # A download is held one piece at a time; the SDK's first piece would be 32 MiB.
     "max_single_get_size": 4 * MIB,
     "max_chunk_get_size": 4 * MIB,
