@@ -17,9 +17,10 @@ from typing import Any
 
 from bench.access_file import write_rows
 from bench.bars import BARS, Result, number, table
-from bench.processes import ROOT, Plan, peak_memory, run_load, running_service
+from bench.processes import Plan, peak_memory, run_load, running_service
 from bench.solo import THE_APP, THE_LIBRARIES, import_seconds, validator_speed
 from local.azurite import azurite
+from local.service import ROOT
 
 MB = 1_000_000
 MIB = 2**20

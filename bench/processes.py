@@ -1,30 +1,17 @@
 """The processes of a benchmark: the service, the load, and what /proc knows of them."""
 
 import json
-import os
 import re
 import subprocess
 import sys
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-ROOT = Path(__file__).parent.parent
-STOP_SECONDS = 15
-
-# The timer shall not fire in the middle of a measurement: this schedule comes round on New Year's Day.
-_NEVER = "0 0 0 1 1 *"
-
-
-@dataclass(frozen=True, slots=True)
-class Service:
-    """A running service: its URL and its process."""
-
-    url: str
-    pid: int
+from local import service
+from local.service import NEVER, ROOT, Service
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,36 +39,10 @@ class Plan:
 
 @contextmanager
 def running_service(storage: str) -> Iterator[Service]:
-    """The service on that storage, as ``python3 dev.py run`` starts it."""
-    env = {name: value for name, value in os.environ.items() if not name.startswith(("UPLOADS_", "AzureWebJobs"))}
-    env |= {"UPLOADS_STORAGE": storage, "UPLOADS_EXPIRY_SCHEDULE": _NEVER, "PYTHONUNBUFFERED": "1"}
-    with tempfile.TemporaryFile("w+") as log:
-        process = subprocess.Popen(
-            [sys.executable, "-m", "local", "--port", "0"],
-            cwd=ROOT,
-            env=env,
-            stdout=subprocess.PIPE,
-            stderr=log,
-            text=True,
-        )
-        try:
-            assert process.stdout is not None
-            for line in process.stdout:
-                if line.startswith("ready http://"):
-                    yield Service(line.removeprefix("ready ").strip(), process.pid)
-                    break
-            else:
-                log.seek(0)
-                raise RuntimeError(f"the service did not start:\n{log.read()}")
-        finally:
-            process.terminate()
-            try:
-                process.wait(STOP_SECONDS)
-            except subprocess.TimeoutExpired:
-                process.kill()
-                process.wait()
-            if process.stdout is not None:
-                process.stdout.close()
+    """The service on that storage, whose timer does not fire in the middle of a measurement."""
+    settings = {"storage": storage, "expiry_schedule": NEVER}
+    with service.running_service(settings) as running:
+        yield running
 
 
 def run_load(plan: Plan) -> Iterator[dict[str, Any]]:

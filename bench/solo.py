@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from bench.access_file import read, slices
-from bench.processes import ROOT
+from local.service import ROOT
 
 # What the server hands to the pipeline at a time.
 PIECE_BYTES = 64 * 1024

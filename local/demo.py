@@ -2,19 +2,18 @@
 
 import argparse
 import os
-import subprocess
 import sys
 import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
 import httpx
 
-ROOT = Path(__file__).parent.parent
+from local.service import NEVER, ROOT, ServiceNotReadyError, running_service
+
 SAMPLES = ROOT / "samples"
 IDLE_SECONDS = 5
 
@@ -115,22 +114,12 @@ def tell(story: Story, *, idle_seconds: float | None) -> None:
 
 
 @contextmanager
-def service() -> Iterator[str]:
+def own_service() -> Iterator[str]:
     """A service of its own, on a free port and with a data folder that goes again."""
     with tempfile.TemporaryDirectory() as data:
-        environment = os.environ | {"UPLOADS_IDLE_SECONDS": str(IDLE_SECONDS)}
-        command = [sys.executable, "-m", "local", "--port", "0", "--auth", "none", "--data", data]
-        process = subprocess.Popen(
-            command, cwd=ROOT, env=environment, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
-        )
-        try:
-            line = process.stdout.readline() if process.stdout else ""
-            if not line.startswith("ready "):
-                raise SystemExit("The service did not start. 'python3 dev.py run' says why.")
-            yield line.removeprefix("ready ").strip()
-        finally:
-            process.terminate()
-            process.wait()
+        settings: dict[str, str | int] = {"idle_seconds": IDLE_SECONDS, "expiry_schedule": NEVER}
+        with running_service(settings, arguments=("--auth", "none", "--data", data)) as running:
+            yield running.url
 
 
 def main() -> None:
@@ -142,8 +131,11 @@ def main() -> None:
         with httpx.Client(base_url=url, timeout=60) as http:
             tell(Story(http), idle_seconds=None)
     else:
-        with service() as own, httpx.Client(base_url=own, timeout=60) as http:
-            tell(Story(http), idle_seconds=IDLE_SECONDS)
+        try:
+            with own_service() as own, httpx.Client(base_url=own, timeout=60) as http:
+                tell(Story(http), idle_seconds=IDLE_SECONDS)
+        except ServiceNotReadyError as error:
+            raise SystemExit(str(error)) from None
     print(f"\n{GREEN}All as it should be.{PLAIN} Your turn: python3 dev.py run")
 
 

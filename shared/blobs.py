@@ -146,7 +146,8 @@ class BlobWriter:
 
     async def discard(self) -> None:
         """Leave nothing behind, whether or not it was committed; safe to call at any time."""
-        # A block on its way is waited for: one that was cancelled might still arrive after the rest was removed.
+        # A block on its way is waited for: one that was cancelled might still arrive after the rest was removed. Who
+        # has no time to wait cancels this; what arrives late then goes when the session ends.
         await asyncio.gather(*self._staging, return_exceptions=True)
         self._pieces.clear()
         if self._sent:

@@ -49,7 +49,6 @@ class ScannedLines:
         self._lines = lines + start
         self._unclean = np.append(np.flatnonzero(~clean), len(clean))
         self._keys = keys
-        self.end = int(self._lines[-1])
 
     def run(self, position: int) -> tuple[int, list[bytes]]:
         """The clean rows that follow each other from the line at ``position`` on: where they end, and their keys."""

@@ -22,7 +22,8 @@ class Grid:
     ``raw`` are the lines, and ``padding`` bytes of 0 behind them; ``text`` is the same as an array. All places are in
     there. ``lines`` are where the lines begin, and behind them where the last one ends. ``is_row`` tells of each line
     whether it is a row: UTF-8 without NUL bytes, with as many cells as it should have, and no odd quotes or carriage
-    returns. A row's cells, without their quotes, are from ``begins`` to ``ends``, a row and a column each.
+    returns. A row's cells, without their quotes, are from ``begins`` to ``ends``, arrays of (column, row).
+    ``has_quotes`` if any of the rows has a quote.
     """
 
     raw: bytes

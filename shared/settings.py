@@ -94,7 +94,7 @@ class Settings(BaseSettings):
     )
     max_files: int = Field(default=100, ge=1, le=1000, description="Files that one session may hold.")
     max_file_bytes: int = Field(default=GIB, ge=1, description="Bytes that one file may have.")
-    max_findings: int = Field(default=1000, ge=1, description="Findings that one error answer lists; all are counted.")
+    max_findings: int = Field(default=1000, ge=1, description="Findings that one error answer lists.")
     max_upload_seconds: int = Field(
         default=7200,
         ge=1,

@@ -8,7 +8,8 @@ from typing import Any
 
 from azure.core.exceptions import ResourceNotFoundError
 
-from local.check import Account, violations
+from local.account import Account
+from local.check import violations
 from shared.settings import Settings
 from tests.client import Resource, Session
 

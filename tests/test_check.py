@@ -9,9 +9,10 @@ from uuid import uuid4
 import pytest
 
 from local.azurite import azurite
+from local.service import ROOT
 from tests.client import Resource, Session, http_client
 from tests.invariants import Storage
-from tests.service import ROOT, running_service
+from tests.service import running_service
 
 Break = Callable[[Storage, Session, dict[str, str]], None]
 

@@ -7,10 +7,11 @@ from uuid import uuid4
 
 import pytest
 
+from local.service import ROOT
 from tests.authority import READ_ALL, READ_WRITE_ALL
 from tests.client import Resource, assert_error, http_client
 from tests.invariants import Storage
-from tests.service import ROOT, running_service
+from tests.service import running_service
 
 
 def token(data: Path, *arguments: str) -> "subprocess.CompletedProcess[str]":

@@ -16,10 +16,10 @@ from uuid import uuid4
 import pytest
 
 from function_app import app
+from local.service import ROOT
 from tests.access_files import access_file
 from tests.client import create_body, multipart, part
 from tests.invariants import Storage
-from tests.service import ROOT
 
 Binding = dict[str, Any]
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from local.azurite import azurite
-from tests.service import ROOT
+from local.service import ROOT
 
 
 def test_no_fault_loses_doubles_or_leaves_anything(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -26,10 +26,10 @@ from uuid import uuid4
 import httpx
 
 from local.azurite import azurite
+from local.service import ROOT, START_SECONDS
 from tests.access_files import access_file
 from tests.client import DATA_TYPE, SESSION_TYPE, Json
 from tests.invariants import Storage
-from tests.service import ROOT, START_SECONDS
 
 CLIENTS = 8
 UPLOADS_A_SESSION = 10

@@ -5,7 +5,7 @@ import sys
 from pathlib import Path
 
 from local.azurite import azurite
-from tests.service import ROOT
+from local.service import ROOT
 
 
 def test_a_tick_costs_what_is_due_and_not_what_is_stored(tmp_path: Path) -> None:

@@ -7,9 +7,9 @@ from uuid import uuid4
 
 import pytest
 
+from local.service import ROOT
 from shared.auth import AuthNotConfiguredError, check_configuration
 from shared.settings import Settings
-from tests.service import ROOT
 
 TENANT = str(uuid4())
 AUDIENCE = "api://uploads.contoso.com"

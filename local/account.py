@@ -1,0 +1,164 @@
+"""A storage account as an auditor sees it: read past the service, with the real SDKs, resource by resource.
+
+Tables and blobs stream in, in one order; only the index of expiry is held whole. Nothing is changed.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from hashlib import sha256
+from itertools import groupby
+from typing import Any
+
+from azure.core.exceptions import ResourceNotFoundError
+from azure.data.tables import TableClient, TableServiceClient
+from azure.identity import DefaultAzureCredential
+from azure.storage.blob import BlobServiceClient, ContainerClient
+
+from shared.blobs import CONTAINER
+from shared.connections import StorageNotConfiguredError
+from shared.settings import Settings
+from shared.tables import EXPIRY_TABLE, SESSIONS_TABLE
+
+Row = Mapping[str, Any]
+
+
+@dataclass(slots=True)
+class Contents:
+    """What storage holds of one resource.
+
+    ``rows`` by kind and then by the rest of their keys; ``blobs`` by session, then by name within it, whether each is
+    committed; ``index`` is when the timer will look at which session.
+    """
+
+    catalog: str
+    resource: str
+    rows: dict[str, dict[str, Row]] = field(default_factory=lambda: defaultdict(dict))
+    blobs: dict[str, dict[str, bool]] = field(default_factory=lambda: defaultdict(dict))
+    index: dict[str, datetime] = field(default_factory=dict)
+
+    @property
+    def folder(self) -> str:
+        """Where its blobs are."""
+        return f"{self.catalog}/{self.resource}"
+
+    def of_session(self, kind: str, session: str) -> dict[str, Row]:
+        """A session's rows of one kind, by what their keys end in."""
+        prefix = f"{session}:"
+        return {key.removeprefix(prefix): row for key, row in self.rows[kind].items() if key.startswith(prefix)}
+
+
+class Account:
+    """A storage account as an auditor sees it."""
+
+    def __init__(self, tables: TableServiceClient, blobs: BlobServiceClient) -> None:
+        self._tables = tables
+        self._blobs = blobs
+        self.sessions: TableClient = tables.get_table_client(SESSIONS_TABLE)
+        self.expiry: TableClient = tables.get_table_client(EXPIRY_TABLE)
+        self.uploads: ContainerClient = blobs.get_container_client(CONTAINER)
+
+    @classmethod
+    def connect(cls, settings: Settings) -> "Account":
+        """The account that the settings name."""
+        if settings.storage is not None:
+            return cls(
+                TableServiceClient.from_connection_string(settings.storage),
+                BlobServiceClient.from_connection_string(settings.storage),
+            )
+        if settings.table_service_uri is None or settings.blob_service_uri is None:
+            raise StorageNotConfiguredError
+        identity = DefaultAzureCredential()
+        return cls(
+            TableServiceClient(str(settings.table_service_uri), credential=identity),
+            BlobServiceClient(str(settings.blob_service_uri), credential=identity),
+        )
+
+    def close(self) -> None:
+        """Close the connections."""
+        self._tables.close()
+        self._blobs.close()
+
+    def contents(self, catalog: str = "", resource: str = "") -> Iterator[Contents]:
+        """What is there, resource by resource; of one resource only, if it is named."""
+        prefix = f"{catalog}_{resource}" if resource else ""
+        index = self._index()
+        rows = groupby(self._rows(prefix), key=lambda row: row["PartitionKey"])
+        blobs = groupby(self._blob_names(prefix.replace("_", "/")), key=lambda blob: "_".join(blob[0].split("/")[:2]))
+        for partition, own_rows, own_blobs in _side_by_side(rows, blobs):
+            yield _contents(partition, own_rows, own_blobs, index.pop(partition, {}))
+        for partition, entries in index.items():
+            if not prefix or partition == prefix:
+                yield _contents(partition, (), (), entries)
+
+    def digest(self, blob: str) -> tuple[int, str]:
+        """A blob's size and SHA-256, read piece by piece."""
+        digest, size = sha256(), 0
+        for piece in self.uploads.download_blob(blob).chunks():
+            digest.update(piece)
+            size += len(piece)
+        return size, digest.hexdigest()
+
+    def read(self, blob: str) -> bytes:
+        """A small blob's bytes."""
+        content: bytes = self.uploads.download_blob(blob).readall()
+        return content
+
+    def _rows(self, partition: str) -> Iterator[Row]:
+        query = f"PartitionKey eq '{partition}'" if partition else ""
+        try:
+            yield from self.sessions.query_entities(query)
+        except ResourceNotFoundError:
+            return
+
+    def _index(self) -> dict[str, dict[str, datetime]]:
+        index: dict[str, dict[str, datetime]] = defaultdict(dict)
+        try:
+            for row in self.expiry.list_entities():
+                session = row["RowKey"].split(":")[1]
+                of_resource = index[f"{row['CatalogId']}_{row['ResourceId']}"]
+                of_resource[session] = min(row["Due"], of_resource.get(session, row["Due"]))
+        except ResourceNotFoundError:
+            pass
+        return index
+
+    def _blob_names(self, prefix: str) -> Iterator[tuple[str, bool]]:
+        """The names of all blobs in order, and whether each is committed."""
+        try:
+            committed = iter(self.uploads.list_blob_names(name_starts_with=prefix or None))
+            newest = next(committed, None)
+            for blob in self.uploads.list_blobs(name_starts_with=prefix or None, include=["uncommittedblobs"]):
+                while newest is not None and newest < blob.name:
+                    newest = next(committed, None)
+                yield blob.name, blob.name == newest
+        except ResourceNotFoundError:
+            return
+
+
+def _contents(
+    partition: str, rows: Iterable[Row], blobs: Iterable[tuple[str, bool]], index: dict[str, datetime]
+) -> Contents:
+    catalog, _, resource = partition.partition("_")
+    contents = Contents(catalog, resource, index=index)
+    for row in rows:
+        kind, _, key = row["RowKey"].partition(":")
+        contents.rows[kind][key] = row
+    for name, committed in blobs:
+        *_, session, file = name.split("/")
+        contents.blobs[session][file] = committed
+    return contents
+
+
+def _side_by_side(
+    rows: Iterator[tuple[str, Iterator[Row]]], blobs: Iterator[tuple[str, Iterator[tuple[str, bool]]]]
+) -> Iterator[tuple[str, Iterable[Row], Iterable[tuple[str, bool]]]]:
+    """Both by resource, in one order: each resource that has rows or blobs."""
+    row_group, blob_group = next(rows, None), next(blobs, None)
+    while row_group or blob_group:
+        first = min(group[0] for group in (row_group, blob_group) if group)
+        own_rows: Iterable[Row] = row_group[1] if row_group and row_group[0] == first else ()
+        own_blobs: Iterable[tuple[str, bool]] = blob_group[1] if blob_group and blob_group[0] == first else ()
+        yield first, list(own_rows), list(own_blobs)
+        row_group = next(rows, None) if row_group and row_group[0] == first else row_group
+        blob_group = next(blobs, None) if blob_group and blob_group[0] == first else blob_group

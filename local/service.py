@@ -1,0 +1,106 @@
+"""The service as a process of its own, on settings of its own: for the demo, the benchmark and the tests."""
+
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from queue import Empty, SimpleQueue
+from threading import Thread
+from typing import IO
+
+ROOT = Path(__file__).parent.parent
+START_SECONDS = 30
+STOP_SECONDS = 15
+
+NEVER = "0 0 0 1 1 *"
+"""A schedule for those who fire the timer themselves, or do not want it: it comes round on New Year's Day."""
+
+
+class ServiceNotReadyError(Exception):
+    """The service did not start; the message is what it said."""
+
+
+@dataclass(frozen=True, slots=True)
+class Service:
+    """A running service: its URL and its process."""
+
+    url: str
+    pid: int
+
+
+@contextmanager
+def running_service(
+    settings: Mapping[str, str | int],
+    *,
+    arguments: Sequence[str] = (),
+    program: Sequence[str] = ("local",),
+    log_to: Path | None = None,
+) -> Iterator[Service]:
+    """The service while it runs, on a free port, as ``python3 dev.py run`` starts it.
+
+    Args:
+        settings: by their names without ``UPLOADS_``, in lower case; nothing is taken from our own environment.
+        arguments: what to add to the command.
+        program: the module that is run, and what comes first behind it.
+        log_to: where to keep what it logs.
+
+    Raises:
+        ServiceNotReadyError: it ended, or did not get ready in ``START_SECONDS``.
+        subprocess.TimeoutExpired: it did not stop in ``STOP_SECONDS`` when it was told to.
+    """
+    env = {name: value for name, value in os.environ.items() if not name.startswith(("UPLOADS_", "AzureWebJobs"))}
+    env |= {f"UPLOADS_{name.upper()}": str(value) for name, value in settings.items()}
+    env["PYTHONUNBUFFERED"] = "1"
+    with tempfile.TemporaryFile("w+") if log_to is None else log_to.open("w+") as log:
+        process = subprocess.Popen(
+            [sys.executable, "-m", *program, "--port", "0", *arguments],
+            cwd=ROOT,
+            env=env,
+            stdout=subprocess.PIPE,
+            stderr=log,
+            text=True,
+        )
+        try:
+            yield Service(_ready_url(process, log), process.pid)
+        finally:
+            process.terminate()
+            try:
+                process.wait(STOP_SECONDS)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()
+                raise
+            finally:
+                if process.stdout:
+                    process.stdout.close()
+
+
+def _ready_url(process: subprocess.Popen[str], log: IO[str]) -> str:
+    lines: SimpleQueue[str] = SimpleQueue()
+    output = process.stdout
+    assert output is not None  # noqa: S101  # it is a pipe
+
+    def read_on() -> None:
+        for line in output:
+            lines.put(line)
+
+    Thread(target=read_on, daemon=True).start()
+    deadline = time.monotonic() + START_SECONDS
+    said: list[str] = []
+    while time.monotonic() < deadline:
+        try:
+            line = lines.get(timeout=0.1)
+        except Empty:
+            if process.poll() is not None:
+                break
+            continue
+        said.append(line)
+        if line.startswith("ready http://"):
+            return line.removeprefix("ready ").strip()
+    log.seek(0)
+    raise ServiceNotReadyError(f"the service did not get ready:\n{''.join(said)}\n{log.read()}")
