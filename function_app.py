@@ -13,6 +13,7 @@ from expire_sessions import blueprint as expire_sessions
 from get_file import blueprint as get_file
 from get_file_value import blueprint as get_file_value
 from get_session import blueprint as get_session
+from list_audit import blueprint as list_audit
 from list_files import blueprint as list_files
 from list_grants import blueprint as list_grants
 from list_sessions import blueprint as list_sessions
@@ -46,6 +47,7 @@ for blueprint in (
     put_grant,
     list_grants,
     delete_grant,
+    list_audit,
     unknown_path,
     expire_sessions,
 ):

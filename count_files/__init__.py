@@ -3,7 +3,7 @@
 import azure.functions as func
 from fastapi import Request, Response
 
-from shared.http import operation, parse_options, session_key
+from shared.http import actor, operation, parse_options, session_key
 from shared.listing import matching_files
 from shared.odata import FILE
 from shared.routes import FILE_COUNT
@@ -17,5 +17,5 @@ async def count_files(req: Request) -> Response:
     """Count a session's files: bare digits, since that is what Graph's clients parse."""
     key = session_key(req)
     query = parse_options(req, FILE, ("$filter",))
-    snapshot = await (await sessions()).snapshot(key)
+    snapshot = await (await sessions(actor(req))).snapshot(key)
     return Response(str(len(matching_files(snapshot.files, query))), media_type="text/plain")

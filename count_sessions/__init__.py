@@ -4,7 +4,7 @@ import azure.functions as func
 from fastapi import Request, Response
 
 from shared import listing
-from shared.http import operation, parse_options, resource_key
+from shared.http import actor, operation, parse_options, resource_key
 from shared.odata import SESSION
 from shared.routes import SESSION_COUNT
 from shared.sessions import sessions
@@ -17,4 +17,6 @@ async def count_sessions(req: Request) -> Response:
     """Count a resource's upload sessions: bare digits, since that is what Graph's clients parse."""
     resource = resource_key(req)
     query = parse_options(req, SESSION, ("$filter",))
-    return Response(str(await listing.count_sessions(await sessions(), resource, query)), media_type="text/plain")
+    return Response(
+        str(await listing.count_sessions(await sessions(actor(req)), resource, query)), media_type="text/plain"
+    )

@@ -5,7 +5,7 @@ from fastapi import Request, Response
 
 from shared.answers import session_answer
 from shared.bodies import read_json
-from shared.http import dialect, operation, parse_options, resource_key, resource_url
+from shared.http import actor, dialect, operation, parse_options, resource_key, resource_url
 from shared.models import parse_create
 from shared.routes import SESSIONS
 from shared.sessions import Snapshot, sessions
@@ -19,6 +19,6 @@ async def create_session(req: Request) -> Response:
     resource = resource_key(req)
     parse_options(req)
     review = parse_create(await read_json(req), dialect(req))
-    session = await (await sessions()).create(resource, review)
+    session = await (await sessions(actor(req))).create(resource, review)
     location = f"{resource_url(req)}/uploadSessions/{session.key.session_id}"
     return session_answer(req, Snapshot(session, []), status=201, headers={"Location": location})

@@ -3,9 +3,10 @@
 import azure.functions as func
 from fastapi import Request, Response
 
+from shared.audit import Activity, new_record
 from shared.callers import Need
 from shared.errors import GRANT_NOT_FOUND, GraphError
-from shared.http import grant_key, operation, parse_options
+from shared.http import actor, grant_key, operation, parse_options
 from shared.routes import CATALOG_GRANT, RESOURCE_GRANT, UPLOADS_FAMILIES
 from shared.storage import storage
 
@@ -18,7 +19,8 @@ async def delete_grant(req: Request) -> Response:
     """Take a grant back: 204, and from the next request on it is gone; 404 if there is none."""
     key = grant_key(req)
     parse_options(req)
-    if not await (await storage()).grants.delete(key):
+    record = new_record(Activity.DELETE_GRANT, key, actor(req), principalId=key.principal_id)
+    if not await (await storage()).grants.delete(key, record):
         raise GraphError(
             GRANT_NOT_FOUND, "This principal has no grant there. List the catalog's grants to see which there are."
         )

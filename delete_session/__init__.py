@@ -4,7 +4,7 @@ import azure.functions as func
 from fastapi import Request, Response
 
 from shared.etags import IfMatch
-from shared.http import operation, parse_options, session_key
+from shared.http import actor, operation, parse_options, session_key
 from shared.routes import SESSION
 from shared.sessions import sessions
 
@@ -16,5 +16,5 @@ async def delete_session(req: Request) -> Response:
     """Delete a session that is not complete: 204; its reference is free again, and its files are gone."""
     key = session_key(req)
     parse_options(req)
-    await (await sessions()).delete(key, IfMatch.parse(req.headers.get("if-match")))
+    await (await sessions(actor(req))).delete(key, IfMatch.parse(req.headers.get("if-match")))
     return Response(status_code=204)

@@ -3,7 +3,7 @@
 import azure.functions as func
 from fastapi import Request, Response
 
-from shared.http import json_answer, operation, parse_options, path_guid, session_key, sessions_context
+from shared.http import actor, json_answer, operation, parse_options, path_guid, session_key, sessions_context
 from shared.models import file_json
 from shared.odata import FILE as FILE_ENTITY
 from shared.odata import select_properties
@@ -19,6 +19,6 @@ async def get_file(req: Request) -> Response:
     key = session_key(req)
     file_id = path_guid(req, "fileId")
     query = parse_options(req, FILE_ENTITY, ("$select",))
-    file = await (await sessions()).file(key, file_id)
+    file = await (await sessions(actor(req))).file(key, file_id)
     context = f"{sessions_context(req, key.resource)}('{key.session_id}')/files/$entity"
     return json_answer({"@odata.context": context} | select_properties(file_json(file), query.select))

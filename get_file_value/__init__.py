@@ -6,7 +6,7 @@ import azure.functions as func
 from fastapi import Request, Response
 from fastapi.responses import StreamingResponse
 
-from shared.http import operation, parse_options, path_guid, session_key
+from shared.http import actor, operation, parse_options, path_guid, session_key
 from shared.routes import FILE_VALUE
 from shared.sessions import sessions
 
@@ -19,7 +19,7 @@ async def get_file_value(req: Request) -> Response:
     key = session_key(req)
     file_id = path_guid(req, "fileId")
     parse_options(req)
-    store = await sessions()
+    store = await sessions(actor(req))
     file = await store.file(key, file_id)
     headers = {
         "Content-Length": str(file.size),

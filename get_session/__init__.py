@@ -4,7 +4,7 @@ import azure.functions as func
 from fastapi import Request, Response
 
 from shared.answers import session_answer
-from shared.http import operation, parse_options, session_key
+from shared.http import actor, operation, parse_options, session_key
 from shared.odata import SESSION as SESSION_ENTITY
 from shared.routes import SESSION
 from shared.sessions import Snapshot, sessions
@@ -17,6 +17,6 @@ async def get_session(req: Request) -> Response:
     """Read an upload session: one point read, and the files' range only for ``$expand=files``."""
     key = session_key(req)
     query = parse_options(req, SESSION_ENTITY, ("$select", "$expand"))
-    store = await sessions()
+    store = await sessions(actor(req))
     snapshot = await store.snapshot(key) if query.expand_files else Snapshot(await store.get(key), [])
     return session_answer(req, snapshot, query=query)

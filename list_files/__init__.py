@@ -3,7 +3,7 @@
 import azure.functions as func
 from fastapi import Request, Response
 
-from shared.http import json_answer, next_link, operation, parse_options, session_key, sessions_context
+from shared.http import actor, json_answer, next_link, operation, parse_options, session_key, sessions_context
 from shared.listing import matching_files, page_of_files
 from shared.odata import FILE
 from shared.routes import FILES
@@ -19,7 +19,7 @@ async def list_files(req: Request) -> Response:
     """List a session's files: 200 with a page, and ``@odata.nextLink`` if there is more."""
     key = session_key(req)
     query = parse_options(req, FILE, OPTIONS)
-    snapshot = await (await sessions()).snapshot(key)
+    snapshot = await (await sessions(actor(req))).snapshot(key)
     files = matching_files(snapshot.files, query)
     body: dict[str, object] = {
         "@odata.context": f"{sessions_context(req, key.resource)}('{key.session_id}')/files",

@@ -4,7 +4,7 @@ import azure.functions as func
 from fastapi import Request, Response
 
 from shared.answers import session_json_for
-from shared.http import json_answer, next_link, operation, parse_options, resource_key, sessions_context
+from shared.http import actor, json_answer, next_link, operation, parse_options, resource_key, sessions_context
 from shared.listing import page_of_sessions
 from shared.odata import SESSION
 from shared.routes import SESSIONS
@@ -20,7 +20,7 @@ async def list_sessions(req: Request) -> Response:
     """List a resource's upload sessions: 200 with a page, and ``@odata.nextLink`` if there is more."""
     resource = resource_key(req)
     query = parse_options(req, SESSION, OPTIONS)
-    store = await sessions()
+    store = await sessions(actor(req))
     page = await page_of_sessions(store, resource, query)
     files = await store.files_of(page.sessions) if query.expand_files else {}
     body: dict[str, object] = {"@odata.context": sessions_context(req, resource)}

@@ -16,6 +16,7 @@ from azure.data.tables import TableClient, TableServiceClient
 from azure.identity import DefaultAzureCredential
 from azure.storage.blob import BlobServiceClient, ContainerClient
 
+from shared.audit_log import ACTIVITY_TABLE
 from shared.blobs import CONTAINER
 from shared.connections import StorageNotConfiguredError
 from shared.settings import Settings
@@ -57,6 +58,7 @@ class Account:
         self._blobs = blobs
         self.sessions: TableClient = tables.get_table_client(SESSIONS_TABLE)
         self.expiry: TableClient = tables.get_table_client(EXPIRY_TABLE)
+        self.activity: TableClient = tables.get_table_client(ACTIVITY_TABLE)
         self.uploads: ContainerClient = blobs.get_container_client(CONTAINER)
 
     @classmethod
@@ -91,6 +93,14 @@ class Account:
         for partition, entries in index.items():
             if not prefix or partition == prefix:
                 yield _contents(partition, (), (), entries)
+
+    def had_activity(self, hour: str, partition: str) -> bool:
+        """Whether a search by time looks for records of that hour there."""
+        try:
+            self.activity.get_entity(hour, partition)
+        except ResourceNotFoundError:
+            return False
+        return True
 
     def digest(self, blob: str) -> tuple[int, str]:
         """A blob's size and SHA-256, read piece by piece."""

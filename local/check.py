@@ -7,6 +7,7 @@ any time: while requests are under way, look twice at what it says of their sess
 import argparse
 import json
 import sys
+from collections import Counter, defaultdict
 from collections.abc import Iterator
 from contextlib import closing, nullcontext
 from datetime import UTC, datetime, timedelta
@@ -15,11 +16,15 @@ from typing import Any
 
 from azure.core.exceptions import AzureError
 
-from local.account import Account, Contents
+from local.account import Account, Contents, Row
 from local.azurite import AzuriteError, azurite
 from local.service import ROOT
 from shared.blobs import MANIFEST
+from shared.ids import id_time
 from shared.settings import Settings
+
+# How the record of a state begins; an active session has none but that of its creation.
+_DONE = {"complete": "complete", "expired": "expire", "deleted": "delete"}
 
 # How long an index row may be overdue: several ticks of the timer.
 PATIENCE = timedelta(hours=1)
@@ -45,6 +50,7 @@ def violations(contents: Contents, account: Account, *, quick: bool = False, swe
         yield from _broken_manifest(contents, session, account)
     yield from _broken_references(contents)
     yield from _leftovers(contents, swept=swept)
+    yield from _missing_records(contents, account)
 
 
 def _broken_files(contents: Contents, session: str, account: Account, *, quick: bool) -> Iterator[str]:
@@ -128,6 +134,30 @@ def _leftovers(contents: Contents, *, swept: bool) -> Iterator[str]:
             yield f"9: an index row of {due:%Y-%m-%d %H:%M} for session {session}, which is not there"
         elif due < now - PATIENCE:
             yield f"9: the timer should have looked at session {session} at {due:%Y-%m-%d %H:%M}: does it run?"
+
+
+def _missing_records(contents: Contents, account: Account) -> Iterator[str]:
+    of_session: dict[str, list[Row]] = defaultdict(list)
+    for row in contents.rows["audit"].values():
+        of_session[row["SessionId"]].append(row)
+    for session, row in contents.rows["session"].items():
+        done = Counter(record["Activity"] for record in of_session[session])
+        expected = {"createSession"} | {f"{_DONE[status]}Session" for status in _DONE if status == row["Status"]}
+        for activity in sorted(expected):
+            if done[activity] != 1:
+                yield f"10: session {session} is {row['Status']} and has {done[activity]} records of {activity}"
+        uploads = [(record["Outcome"], json.loads(record["Details"])) for record in of_session[session]]
+        accepted = {(told.get("fileId"), told.get("sha256")) for outcome, told in uploads if outcome == "success"}
+        refused = {told["name"] for outcome, told in uploads if outcome == "refused"}
+        for file, file_row in contents.of_session("file", session).items():
+            if (file, file_row["Sha256"]) not in accepted:
+                yield f"10: nothing was recorded of file {file} of session {session}"
+        for refusal in contents.of_session("refusal", session).values():
+            if refusal["Name"] not in refused:
+                yield f"10: nothing was recorded of a file that session {session} refused"
+    for hour in sorted({f"{id_time(record):%Y%m%d%H}" for record in contents.rows["audit"]}):
+        if not account.had_activity(hour, f"{contents.catalog}_{contents.resource}"):
+            yield f"10: a search by time does not find the records of {hour}"
 
 
 def number(value: Any) -> int:

@@ -3,9 +3,10 @@
 import azure.functions as func
 from fastapi import Request, Response
 
+from shared.audit import Activity, new_record
 from shared.bodies import read_json
 from shared.callers import Grant, Need
-from shared.http import grant_key, json_answer, metadata_url, operation, parse_options
+from shared.http import actor, grant_key, json_answer, metadata_url, operation, parse_options
 from shared.models import grant_json, parse_grant
 from shared.routes import CATALOG_GRANT, RESOURCE_GRANT, UPLOADS_FAMILIES
 from shared.storage import storage
@@ -20,5 +21,6 @@ async def put_grant(req: Request) -> Response:
     key = grant_key(req)
     parse_options(req)
     grant = Grant(key, parse_grant(await read_json(req)))
-    await (await storage()).grants.put(grant)
+    record = new_record(Activity.PUT_GRANT, key, actor(req), principalId=key.principal_id, role=grant.role.value)
+    await (await storage()).grants.put(grant, record)
     return json_answer({"@odata.context": metadata_url(req, "uploads/grants/$entity"), **grant_json(grant)})

@@ -28,8 +28,8 @@ async def check_grant(caller: Caller, need: Need, resource: ResourceKey, hidden:
 
 def denied(need: Need) -> GraphError:
     """The error for a caller who is known, and may not (RFC 6750, section 3.1)."""
-    lacking = READ_ALL if need is Need.READ else READ_WRITE_ALL
-    place = "" if need is Need.GRANTS else ", or to be an owner of this resource or its catalog"
+    lacking = READ_ALL if need in (Need.READ, Need.AUDIT) else READ_WRITE_ALL
+    place = "" if need in (Need.GRANTS, Need.AUDIT) else ", or to be an owner of this resource or its catalog"
     return GraphError(
         ACCESS_DENIED,
         f"You need the permission {lacking} for this{place}.",

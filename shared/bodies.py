@@ -73,4 +73,5 @@ async def _pieces(req: Request) -> AsyncIterator[bytes]:
             ) from None
         if piece is None:
             return
+        req.state.received += len(piece)
         yield piece

@@ -19,12 +19,15 @@ class Need(Enum):
     WRITE = auto()
     GRANTS = auto()
     """To say who else may: for those only who may write in the whole tenant."""
+    AUDIT = auto()
+    """To see who did what: for those only who may read in the whole tenant."""
 
 
 _SUFFICIENT: dict[Need, frozenset[str]] = {
     Need.READ: frozenset({READ_ALL, READ_WRITE_ALL}),
     Need.WRITE: frozenset({READ_WRITE_ALL}),
     Need.GRANTS: frozenset({READ_WRITE_ALL}),
+    Need.AUDIT: frozenset({READ_ALL, READ_WRITE_ALL}),
 }
 
 

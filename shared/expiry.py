@@ -8,10 +8,11 @@ import asyncio
 import logging
 import time
 from collections import Counter
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from azure.core.exceptions import AzureError
 
+from shared.audit import SERVICE
 from shared.blobs import MANIFEST
 from shared.ids import id_time, utc_now
 from shared.lifecycle import Session, Status, expires_at, status_at
@@ -19,15 +20,13 @@ from shared.models import manifest
 from shared.removal import end, purge, remove_files
 from shared.settings import Settings
 from shared.storage import Storage
-from shared.tables import ConcurrentChangeError, ExpiryEntry
+from shared.table_calls import ConcurrentChangeError
+from shared.tables import CREATE_TAKES_AT_MOST, ExpiryEntry
 
 # A tick ends well before the host would end it (host.json, functionTimeout); what is left is for the next one.
 TICK_SECONDS = 200
 TICK_SESSIONS = 10_000
 SETTLED_AT_ONCE = 8
-
-# Between the index row of a new session and the session itself lies one call, which is given up long before this.
-CREATE_TAKES_AT_MOST = timedelta(minutes=5)
 
 _log = logging.getLogger("uploads.expiry")
 
@@ -127,7 +126,7 @@ class Expiry:
     async def _settle_expired(self, session: Session, now: datetime) -> tuple[str, datetime | None]:
         """Expired: make it lasting, and free the reference; once its grace is over, remove the files."""
         if session.status is Status.ACTIVE:
-            session = await end(self._table, session, Status.EXPIRED)
+            session = await end(self._table, session, Status.EXPIRED, SERVICE)
         expired = session.last_active + self._config.idle
         if now < expired + self._config.grace:
             return "expired", expired + self._config.grace

@@ -14,7 +14,17 @@ from odata_query.grammar import ODataLexer, ODataParser
 
 from shared.errors import GraphError
 from shared.ids import parse_guid
-from shared.odata import ORDERED, Entity, FieldType, Kind, Predicate, invalid_option, shortened
+from shared.odata import (
+    ORDERED,
+    Comparison,
+    Entity,
+    FieldType,
+    Kind,
+    Predicate,
+    Value,
+    invalid_option,
+    shortened,
+)
 
 MAX_FILTER_CHARACTERS = 2_000  # enough for 40 GUIDs joined by "or"
 MAX_FILTER_BRACKETS = 20  # the translation recurses at most twice for each open bracket
@@ -27,15 +37,18 @@ _COMPARE: Mapping[str, Callable[[Any, Any], bool]] = {word: getattr(operator, wo
 _NOT_BRACKET = re.compile(r"('(?:[^']|'')*')|\bnot(?=\()", re.IGNORECASE)
 
 
-def compile_filter(text: str, entity: Entity) -> Predicate:
-    """Translate the text of a ``$filter``.
+def compile_filter(text: str, entity: Entity) -> tuple[Predicate, tuple[Comparison, ...]]:
+    """Translate the text of a ``$filter``; gives also what it requires of every entity: the parts of its outer ``and``.
 
     Raises:
         GraphError: 400 ``invalidQueryOption``, saying what of it cannot be read or is not supported.
     """
     if len(text) > MAX_FILTER_CHARACTERS:
         raise invalid_option("$filter", f"it has {len(text)} characters, and {MAX_FILTER_CHARACTERS} is the limit")
-    return _predicate(_syntax_tree(_NOT_BRACKET.sub(lambda found: found[1] or "not ", text.strip())), entity)
+    tree = _syntax_tree(_NOT_BRACKET.sub(lambda found: found[1] or "not ", text.strip()))
+    joined = _operands(tree) if isinstance(tree, ast.BoolOp) and isinstance(tree.op, ast.And) else (tree,)
+    required = tuple(_compared(part, entity) for part in joined if isinstance(part, ast.Compare))
+    return _predicate(tree, entity), required
 
 
 def _syntax_tree(text: str) -> ast._Node:
@@ -78,7 +91,7 @@ def _predicate(node: ast._Node, entity: Entity) -> Predicate:
             joined = all if isinstance(node.op, ast.And) else any
             return lambda values: joined(part(values) for part in parts) is keep
         case ast.Compare():
-            holds = _comparison(node, entity)
+            holds = _comparison(_compared(node, entity), entity)
             return lambda values: holds(values) is keep
         case ast.Call():
             raise invalid_option("$filter", f"the function {_name(node.func)} is not supported")
@@ -102,7 +115,21 @@ def _name(identifier: ast.Identifier) -> str:
     return shortened(".".join((*identifier.namespace, identifier.name)))
 
 
-def _comparison(node: ast.Compare, entity: Entity) -> Predicate:
+def _comparison(comparison: Comparison, entity: Entity) -> Predicate:
+    name, word, value = comparison
+    compare = _COMPARE[word]
+    is_guid = entity.filterable[name].kind is Kind.GUID
+
+    def holds(values: Mapping[str, Any]) -> bool:
+        own = values[name]
+        if own is None:  # which differs from every value, and is neither less nor more (OData 4.01 part 2, 5.1.1.1)
+            return word == "ne"
+        return compare(own.lower() if is_guid else own, value)
+
+    return holds
+
+
+def _compared(node: ast.Compare, entity: Entity) -> Comparison:
     word = _WORDS[type(node.comparator).__name__]
     left, right = node.left, node.right
     if isinstance(left, ast._Literal):
@@ -129,13 +156,10 @@ def _comparison(node: ast.Compare, entity: Entity) -> Predicate:
         wrong = getattr(right, "val", None) or getattr(right, "name", None)
         shown = shortened(wrong) if isinstance(wrong, str) else "this"
         raise invalid_option("$filter", f"{name} cannot be compared with {shown}. It takes {takes}")
-    compare = _COMPARE[word]
-    if field_type.kind is Kind.GUID:
-        return lambda values: compare(values[name].lower(), value)
-    return lambda values: compare(values[name], value)
+    return name, word, value
 
 
-def _value(node: ast._Node, field_type: FieldType) -> str | int | datetime | None:  # noqa: PLR0911  # a kind each
+def _value(node: ast._Node, field_type: FieldType) -> Value | None:  # noqa: PLR0911  # a kind each
     """A literal as the property's own type; ``None`` if it is of another."""
     match field_type.kind, node:
         case Kind.TEXT, ast.String(val=text) if not field_type.values or text in field_type.values:

@@ -6,15 +6,15 @@ One partition a catalog: what a request needs to know, the grants of its catalog
 from collections.abc import Collection, Mapping
 from typing import Any
 
-from azure.core.exceptions import ResourceNotFoundError
+from azure.core.exceptions import HttpResponseError
 from azure.data.tables import UpdateMode
 from azure.data.tables.aio import TableClient, TableServiceClient
 
+from shared.audit import AuditRecord
+from shared.audit_log import AuditLog
 from shared.callers import Grant, GrantKey, Role
-from shared.connections import connect
 from shared.lifecycle import ResourceKey
-from shared.settings import Settings
-from shared.tables import CALL_OPTIONS, reraise_missing_table
+from shared.table_calls import Operation, reraise_missing_table
 
 GRANTS_TABLE = "grants"
 
@@ -22,14 +22,10 @@ GRANTS_TABLE = "grants"
 class GrantTable:
     """The rows of grants."""
 
-    def __init__(self, service: TableServiceClient) -> None:
+    def __init__(self, service: TableServiceClient, log: AuditLog) -> None:
         self._service = service
         self._grants: TableClient = service.get_table_client(GRANTS_TABLE)
-
-    @classmethod
-    def connect(cls, settings: Settings) -> "GrantTable":
-        """Table Storage as the settings name it; nothing is sent yet."""
-        return cls(connect(TableServiceClient, settings.storage, settings.table_service_uri, **CALL_OPTIONS))
+        self._log = log
 
     async def create_table(self) -> None:
         """Make the table unless it is there."""
@@ -59,8 +55,9 @@ class GrantTable:
     async def page(self, catalog_id: str, *, after: str | None, size: int) -> list[Grant]:
         """A catalog's grants in the order of their tokens, beginning behind the token ``after``."""
         rows = self._grants.query_entities(
+            # From "catalog:" to "resource:...": what comes before are audit records.
             "PartitionKey eq @catalog and RowKey gt @after",
-            parameters={"catalog": catalog_id, "after": after or ""},
+            parameters={"catalog": catalog_id, "after": after or "catalog:"},
             results_per_page=size,
         )
         grants: list[Grant] = []
@@ -70,23 +67,31 @@ class GrantTable:
                 break
         return grants
 
-    async def put(self, grant: Grant) -> None:
+    async def put(self, grant: Grant, record: AuditRecord) -> None:
         """Store a grant; it replaces the one that this principal has there."""
-        await self._grants.upsert_entity(
-            {"PartitionKey": grant.key.catalog_id, "RowKey": page_token(grant.key), "Role": grant.role.value},
-            mode=UpdateMode.REPLACE,
-        )
+        row = {"PartitionKey": grant.key.catalog_id, "RowKey": page_token(grant.key), "Role": grant.role.value}
+        await self._write(("upsert", row, {"mode": UpdateMode.REPLACE}), record)
 
-    async def delete(self, key: GrantKey) -> bool:
+    async def delete(self, key: GrantKey, record: AuditRecord) -> bool:
         """Remove a grant; whether there was one."""
         try:
-            # By a read: the SDK does not say of a row that it deletes whether it was there.
-            await self._grants.get_entity(key.catalog_id, page_token(key), select=["RowKey"])
-        except ResourceNotFoundError as error:
+            await self._write(("delete", {"PartitionKey": key.catalog_id, "RowKey": page_token(key)}, {}), record)
+        except HttpResponseError as error:
             reraise_missing_table(error)
-            return False
-        await self._grants.delete_entity(key.catalog_id, page_token(key))
+            if error.status_code == 404:
+                return False
+            raise
         return True
+
+    async def _write(self, change: Operation, record: AuditRecord) -> None:
+        """Make a change and record it, both or none."""
+        entry = await self._log.entry(record)
+        try:
+            await self._grants.submit_transaction([change, entry])
+        except HttpResponseError:
+            # The SDK may have repeated a call that had succeeded, and whose answer was lost.
+            if not await self._log.has(record):
+                raise
 
 
 def page_token(key: GrantKey) -> str:

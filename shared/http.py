@@ -9,6 +9,7 @@ import logging
 import re
 import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import replace
 from functools import cache, wraps
 from typing import Any
 from urllib.parse import quote, urlencode
@@ -21,8 +22,9 @@ from fastapi import Request, Response
 from starlette.requests import ClientDisconnect
 
 from shared.access import check_grant, denied
+from shared.audit import Actor
 from shared.auth import authenticate
-from shared.callers import NOBODY_ASKED, Caller, GrantKey, Need
+from shared.callers import NOBODY_ASKED, GrantKey, Need
 from shared.connections import StorageNotConfiguredError
 from shared.errors import (
     INTERNAL,
@@ -98,7 +100,8 @@ def endpoint(handler: Handler, need: Need, family: PathFamily | None = None) -> 
         asked_id = req.headers.get("client-request-id", "")
         client_request_id = asked_id if _CLIENT_REQUEST_ID.fullmatch(asked_id) else request_id
         req.state.family = family
-        req.state.caller = None
+        req.state.actor = Actor(request_id=request_id)
+        req.state.received = 0
         try:
             await _admit(req, need)
             response = await handler(req)
@@ -111,22 +114,31 @@ def endpoint(handler: Handler, need: Need, family: PathFamily | None = None) -> 
             )
         response.headers["request-id"] = request_id
         response.headers["client-request-id"] = client_request_id
-        caller: Caller | None = req.state.caller
-        _log.info(
-            "%s %d %.1f ms request-id=%s caller=%s",
-            handler.__name__,
-            response.status_code,
-            (time.perf_counter() - started) * 1000,
-            request_id,
-            (caller and caller.object_id) or "-",
-        )
+        milliseconds = (time.perf_counter() - started) * 1000
+        _log.info("%s", _line(req, handler.__name__, response.status_code, milliseconds))
         return response
 
     return answer
 
 
+def _line(req: Request, operation_name: str, status: int, milliseconds: float) -> str:
+    """What the log says of a request: the operation, how it went, and ids. Nothing else that a caller sent."""
+    by = actor(req)
+    ids = {name: parse_guid(text) for name, text in req.path_params.items()}
+    facts = {
+        "operation": operation_name,
+        "status": status,
+        "ms": f"{milliseconds:.1f}",
+        "bytes": req.state.received,
+        "request": by.request_id,
+        "caller": by.object_id,
+        **{name.removesuffix("Id"): guid for name, guid in ids.items() if guid},
+    }
+    return " ".join(f"{name}={value or '-'}" for name, value in facts.items())
+
+
 async def _admit(req: Request, need: Need) -> None:
-    """Find out who calls, note it in ``req.state.caller``, and go on only if they may.
+    """Find out who calls, note it in ``req.state.actor``, and go on only if they may.
 
     Who may see nothing of a resource gets the very answer that an unknown session gets.
 
@@ -135,12 +147,13 @@ async def _admit(req: Request, need: Need) -> None:
     """
     if len(req.url.query) > MAX_QUERY_LENGTH:
         raise GraphError(INVALID_QUERY_OPTION, f"The query is longer than {MAX_QUERY_LENGTH} characters.")
-    req.state.caller = caller = await authenticate(req.headers)
+    caller = await authenticate(req.headers)
+    req.state.actor = replace(actor(req), caller=caller)
     if caller is not NOBODY_ASKED:
         _request_limit().take(caller.object_id)
     if caller.may(need):
         return
-    if need is Need.GRANTS:
+    if need in (Need.GRANTS, Need.AUDIT):
         raise denied(need)
     resource = resource_key(req)
     if "sessionId" in req.path_params:
@@ -188,6 +201,12 @@ def _storage_fault(error: AzureError) -> str:
 
 
 # What handlers read from a request
+
+
+def actor(req: Request) -> Actor:
+    """Who asks, and by which request: for the audit."""
+    by: Actor = req.state.actor
+    return by
 
 
 def resource_key(req: Request) -> ResourceKey:

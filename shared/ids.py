@@ -31,6 +31,16 @@ def id_time(identifier: str) -> datetime:
     return datetime.fromtimestamp((UUID(identifier).int >> 80) / 1000, UTC)
 
 
+ID_PREFIX_LENGTH = len("00000000-0000")
+"""What the milliseconds take of an id."""
+
+
+def id_prefix(at: datetime) -> str:
+    """What all ids of an instant begin with: in order of text it stands before them, and behind all that are older."""
+    milliseconds = f"{max(0, int(at.timestamp() * 1000)):012x}"
+    return f"{milliseconds[:8]}-{milliseconds[8:]}"
+
+
 def parse_guid(text: str) -> str | None:
     """The GUID in lower case, or ``None`` if this is not one in its 8-4-4-4-12 form (Edm.Guid of OData 4.01)."""
     return text.lower() if _GUID.fullmatch(text) else None

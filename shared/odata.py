@@ -9,6 +9,7 @@ answers with the wrong rows.
 import re
 from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from enum import Enum
 from typing import Any
 
@@ -19,11 +20,14 @@ MAX_SKIP = 2**31 - 1  # Edm.Int32
 
 NESTED_OPTIONS = frozenset({"$filter", "$orderby", "$select", "$top", "$skip", "$count"})
 
-Predicate = Callable[[Mapping[str, Any]], bool]
-"""A filter at work: given an entity's values by their names on the wire, whether to keep it.
+Value = str | int | datetime
+"""What a property is compared with: ``size`` is an ``int``, an instant an aware ``datetime``, all else a ``str``."""
 
-``size`` is an ``int``, an instant an aware ``datetime``, everything else a ``str``.
-"""
+Comparison = tuple[str, str, Value]
+"""A property's name, an operator's word, and a value."""
+
+Predicate = Callable[[Mapping[str, Any]], bool]
+"""A filter at work: given an entity's values by their names on the wire, whether to keep it."""
 
 
 class Kind(Enum):
@@ -80,11 +84,30 @@ SESSION = Entity(
 )
 
 
+AUDIT_RECORD = Entity(
+    filterable={
+        "activityDateTime": FieldType(Kind.INSTANT, ORDERED),
+        "activity": FieldType(Kind.TEXT, ("eq", "ne")),
+        "result": FieldType(Kind.TEXT, ("eq",), ("success", "refused")),
+        "objectId": FieldType(Kind.GUID, ("eq", "ne")),
+        "appId": FieldType(Kind.GUID, ("eq", "ne")),
+        "requestId": FieldType(Kind.GUID, ("eq",)),
+        "catalogId": FieldType(Kind.GUID, ("eq",)),
+        "resourceId": FieldType(Kind.GUID, ("eq",)),
+        "sessionId": FieldType(Kind.GUID, ("eq",)),
+    },
+    orderable=(),
+    selectable=(),
+)
+
+
 @dataclass(frozen=True, slots=True)
 class Query:
     """A request's query options, checked. ``None`` means: not given."""
 
     filter: Predicate | None = None
+    required: tuple[Comparison, ...] = ()
+    """Of the filter, the comparisons that each entity it keeps must stand, for whoever can look in fewer places."""
     order_by: tuple[tuple[str, bool], ...] = ()
     """Names and whether they descend, the first the most significant."""
     top: int | None = None
@@ -124,8 +147,10 @@ def parse_query(pairs: Iterable[tuple[str, str]], *, entity: Entity, allowed: Co
     if select is not None and expand_files is not None:
         # What is expanded is in the answer even if $select does not name it (OData 4.01 part 1, 11.2.5.1).
         select = tuple(dict.fromkeys((*select, "files")))
+    keeps, required = _filter(given["$filter"], entity) if "$filter" in given else (None, ())
     return Query(
-        filter=_filter(given["$filter"], entity) if "$filter" in given else None,
+        filter=keeps,
+        required=required,
         order_by=_order_by(given["$orderby"], entity) if "$orderby" in given else (),
         top=_number("$top", given["$top"], 1, MAX_PAGE) if "$top" in given else None,
         skip=_number("$skip", given["$skip"], 0, MAX_SKIP) if "$skip" in given else 0,
@@ -240,7 +265,7 @@ def _expand(text: str, entity: Entity) -> Query:
         raise invalid_option("$expand", f"in {name}(...): {fault.message.removesuffix('.')}") from fault
 
 
-def _filter(text: str, entity: Entity) -> Predicate:
+def _filter(text: str, entity: Entity) -> tuple[Predicate, tuple[Comparison, ...]]:
     from shared.filters import compile_filter  # noqa: PLC0415  # its grammar takes 60 ms to load
 
     return compile_filter(text, entity)

@@ -3,21 +3,25 @@
 import asyncio
 from dataclasses import replace
 
+from shared.audit import Activity, Actor, new_record
 from shared.blobs import BlobStore
 from shared.lifecycle import Refusal, Session, Status, StoredFile, without
-from shared.tables import MAX_TRANSACTION, SessionTable
+from shared.table_calls import MAX_TRANSACTION
+from shared.tables import SessionTable
 
 
-async def end(table: SessionTable, session: Session, status: Status) -> Session:
+async def end(table: SessionTable, session: Session, status: Status, actor: Actor) -> Session:
     """Store a state that frees the reference, which only a session that is stored as active holds.
 
     Raises:
         ConcurrentChangeError: the session changed since it was read.
     """
     ended = replace(session, status=status)
+    activity = Activity.EXPIRE_SESSION if status is Status.EXPIRED else Activity.DELETE_SESSION
+    record = new_record(activity, session.key, actor)
     if session.status is Status.ACTIVE:
-        return await table.release_reference(ended)
-    return await table.update_session(ended)
+        return await table.release_reference(ended, record)
+    return await table.update_session(ended, record)
 
 
 async def remove_files(table: SessionTable, blobs: BlobStore, session: Session) -> Session:

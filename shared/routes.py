@@ -28,10 +28,11 @@ FILE_COUNT = f"{FILES}/$count"
 FILE = f"{FILES}/{{fileId}}"
 FILE_VALUE = f"{FILE}/$value"
 
-# Ours, under a version's own ``uploads``: who may reach a catalog or a resource.
+# Ours, under a version's own ``uploads``: who may reach a catalog or a resource, and who did what.
 GRANTS = "grants/{catalogId}"
 CATALOG_GRANT = f"{GRANTS}/{{principalId}}"
 RESOURCE_GRANT = f"{GRANTS}/{{resourceId}}/{{principalId}}"
+AUDIT = "audit"
 
 
 @dataclass(frozen=True, slots=True)

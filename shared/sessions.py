@@ -10,6 +10,7 @@ from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, replace
 from weakref import WeakValueDictionary
 
+from shared.audit import SERVICE, Activity, Actor, AuditRecord, Outcome, new_record
 from shared.blobs import BlobWriter
 from shared.errors import FILE_NOT_FOUND, REFERENCE_TAKEN, STORAGE_UNAVAILABLE, GraphError
 from shared.etags import IfMatch
@@ -38,7 +39,8 @@ from shared.models import manifest
 from shared.removal import end, purge
 from shared.settings import Settings, settings
 from shared.storage import Storage, storage
-from shared.tables import ConcurrentChangeError, ExpiryEntry
+from shared.table_calls import ConcurrentChangeError
+from shared.tables import ExpiryEntry
 
 # Twenty clients that upload into one session at once make nineteen of them lose a round, eighteen the next, and so on.
 _MAX_ATTEMPTS = 60
@@ -74,12 +76,15 @@ def turn_of(key: SessionKey) -> Turn:
 
 
 class Sessions:
-    """The upload sessions of an account."""
+    """The upload sessions of an account, as somebody reads and changes them."""
 
-    def __init__(self, store: Storage, config: Settings) -> None:
+    def __init__(self, store: Storage, config: Settings, actor: Actor) -> None:
         self._table = store.table
         self._blobs = store.blobs
+        self._log = store.audit
+        self._quotas = store.quotas
         self._config = config
+        self._actor = actor
 
     # Reading
 
@@ -144,17 +149,23 @@ class Sessions:
         """Create a session: one index row, then one transaction.
 
         Raises:
-            GraphError: 409 when a session that is active or complete holds the reference.
+            GraphError: 409 when a session that is active or complete holds the reference; 400 or 429 when the resource
+                or the caller has too many.
         """
+        caller_id = self._actor.object_id
+        await self._quotas.check(resource, caller_id)
         now = utc_now()
         session = new_session(SessionKey(resource, new_id(now)), review, now)
         entry = ExpiryEntry(now + self._config.idle, session.key)
         # First the index, then what it points to: the other way round, a crash would leave a session that no timer
         # ever finds.
-        await self._table.put_expiry(entry)
+        record = self._record(Activity.CREATE_SESSION, session.key, reviewInstanceId=review.instance_id)
+        await asyncio.gather(
+            self._table.put_expiry(entry), self._log.expect(record), self._quotas.note(caller_id, session.key)
+        )
         for _ in _attempts():
             try:
-                return await self._table.insert_session(session)
+                return await self._table.insert_session(session, record)
             except ConcurrentChangeError:
                 holder = await self._holder(resource, review.instance_id)
             # A session that is stored as over has given its reference back, perhaps to the next one already.
@@ -163,7 +174,9 @@ class Sessions:
             elif holder.key == session.key:
                 return holder
             elif holds_reference(holder, utc_now(), self._config.idle):
-                await self._table.delete_expiry(entry)
+                await asyncio.gather(
+                    self._table.delete_expiry(entry), self._quotas.forget(caller_id, session.key.session_id)
+                )
                 raise GraphError(
                     REFERENCE_TAKEN,
                     f"This resource already has an upload session for this review instance: '{holder.key.session_id}', "
@@ -172,8 +185,11 @@ class Sessions:
                     extra={"uploadSessionId": holder.key.session_id},
                 )
             else:
+                expired = new_record(Activity.EXPIRE_SESSION, holder.key, SERVICE)
                 try:
-                    return await self._table.take_over_reference(session, replace(holder, status=Status.EXPIRED))
+                    return await self._table.take_over_reference(
+                        session, replace(holder, status=Status.EXPIRED), record, expired
+                    )
                 except ConcurrentChangeError:
                     await _pause()
         raise _too_busy()
@@ -192,8 +208,11 @@ class Sessions:
                 check_open(session, utc_now(), self._config.idle)
                 refusals = await self._refusals(session)
                 after = completed(session, refusals, allow_incomplete=allow_incomplete, now=utc_now())
+                record = self._record(
+                    Activity.COMPLETE_SESSION, key, files=session.files_uploaded, bytes=session.total_bytes
+                )
                 try:
-                    session = await self._table.update_session(after)
+                    session = await self._table.update_session(after, record)
                 except ConcurrentChangeError:
                     await _pause()
                     continue
@@ -260,13 +279,15 @@ class Sessions:
                         await writer.discard()
                         if refused_before:
                             changed = without_refusal(session, utc_now())
-                            session = await self._table.clear_refusal(changed, file.name)
+                            record = self._upload_record(key, twin.name, twin.size, twin.sha256, fileId=twin.id)
+                            session = await self._table.clear_refusal(changed, file.name, record)
                         return Snapshot(session, files)
                     if not committed:
                         await writer.commit()
                         committed = True
                     changed = with_file(session, file, clears_refusal=refused_before, now=utc_now())
-                    session = await self._table.add_file(changed, file, clears_refusal=refused_before)
+                    record = self._upload_record(key, file.name, file.size, file.sha256, fileId=file.id, rows=file.rows)
+                    session = await self._table.add_file(changed, file, record, clears_refusal=refused_before)
                     turn.latest = Snapshot(session, [*files, file])
                     return turn.latest
                 except ConcurrentChangeError:
@@ -283,24 +304,37 @@ class Sessions:
             check_room(snapshot.session, self._config.max_files)
         return twin
 
-    async def refuse(self, began: Snapshot, name: str, finding_count: int, if_match: IfMatch) -> None:
+    async def refuse(
+        self, began: Snapshot, refusal: Refusal, if_match: IfMatch, *, size: int, sha256: str | None
+    ) -> None:
         """Remember that a file was refused, until a good one of its name replaces it.
+
+        Args:
+            began: the session when the upload began.
+            refusal: what is remembered.
+            if_match: the caller's condition.
+            size: of the file, in bytes, for the record, as ``sha256`` is (hex; ``None`` if not all of it was read).
 
         Raises:
             GraphError: 404, 409 or 412 when the session no longer takes changes.
         """
-        session = await self.get(began.session.key)
+        key = began.session.key
+        record = self._upload_record(
+            key, refusal.name, size, sha256, outcome=Outcome.REFUSED, findings=refusal.findings
+        )
+        session = await self.get(key)
         for _ in _attempts():
             if_match.check(session.etag)
-            now = utc_now()
-            check_open(session, now, self._config.idle)
-            known = await self._was_refused(session, name)
+            check_open(session, utc_now(), self._config.idle)
+            known = await self._was_refused(session, refusal.name)
             try:
-                changed = with_refusal(session, known=known, now=now)
-                await self._table.add_refusal(changed, Refusal(name, now, finding_count))
+                changed = with_refusal(session, known=known, now=utc_now())
+                await self._table.add_refusal(changed, refusal, record)
             except ConcurrentChangeError:
+                if await self._log.has(record):
+                    return
                 await _pause()
-                session = await self.get(session.key)
+                session = await self.get(key)
             else:
                 return
         raise _too_busy()
@@ -323,7 +357,7 @@ class Sessions:
                     if_match.check(session.etag)
                     check_deletable(session)
                     await self._put_delete_on_the_timers_list(key)
-                    session = await end(self._table, session, Status.DELETED)
+                    session = await end(self._table, session, Status.DELETED, self._actor)
                 gone = True
                 await purge(self._table, self._blobs, session)
             except ConcurrentChangeError:
@@ -347,6 +381,23 @@ class Sessions:
         holder_id = await self._table.reference_holder(resource, reference_id)
         return None if holder_id is None else await self._table.session(SessionKey(resource, holder_id))
 
+    def _record(self, activity: Activity, key: SessionKey, **details: str | int) -> AuditRecord:
+        return new_record(activity, key, self._actor, Outcome.SUCCESS, **details)
+
+    def _upload_record(
+        self,
+        key: SessionKey,
+        name: str,
+        size: int,
+        sha256: str | None,
+        *,
+        outcome: Outcome = Outcome.SUCCESS,
+        **details: str | int,
+    ) -> AuditRecord:
+        return new_record(
+            Activity.UPLOAD_FILE, key, self._actor, outcome, name=name, size=size, sha256=sha256, **details
+        )
+
     async def _refusals(self, session: Session) -> Sequence[Refusal]:
         return await self._table.refusals(session.key) if session.open_refusals else ()
 
@@ -354,13 +405,13 @@ class Sessions:
         return any(refusal.name == name for refusal in await self._refusals(session))
 
 
-async def sessions() -> Sessions:
-    """The upload sessions of the account that the settings name.
+async def sessions(actor: Actor) -> Sessions:
+    """The upload sessions of the account that the settings name, as somebody reads and changes them.
 
     Raises:
         AzureError: storage does not answer; the next call tries again.
     """
-    return Sessions(await storage(), settings())
+    return Sessions(await storage(), settings(), actor)
 
 
 def _attempts() -> range:

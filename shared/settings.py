@@ -92,6 +92,10 @@ class Settings(BaseSettings):
     expiry_schedule: str = Field(
         default="0 */5 * * * *", description="When the expiry timer fires: an NCRONTAB expression of six fields."
     )
+    max_sessions: int = Field(default=10_000, ge=1, description="Sessions that one resource may have, about.")
+    max_active_sessions: int = Field(
+        default=1000, ge=1, description="Active sessions that one caller may have made, about."
+    )
     max_files: int = Field(default=100, ge=1, le=1000, description="Files that one session may hold.")
     max_file_bytes: int = Field(default=GIB, ge=1, description="Bytes that one file may have.")
     max_findings: int = Field(default=1000, ge=1, description="Findings that one error answer lists.")

@@ -3,21 +3,35 @@
 import asyncio
 from dataclasses import dataclass, field
 
+from shared.audit_log import AuditLog
 from shared.blobs import BlobStore
-from shared.grants import GrantTable
-from shared.settings import settings
-from shared.tables import SessionTable
+from shared.grants import GRANTS_TABLE, GrantTable
+from shared.quotas import Quotas
+from shared.settings import Settings, settings
+from shared.table_calls import connect_tables
+from shared.tables import SESSIONS_TABLE, SessionTable
 
 
 @dataclass(slots=True)
 class Storage:
-    """Where sessions and their files are, and who may reach them."""
+    """Where sessions and their files are, how many there may be, who may reach them, and who did."""
 
     table: SessionTable
     blobs: BlobStore
     grants: GrantTable
+    audit: AuditLog
+    quotas: Quotas
     _making: asyncio.Lock = field(default_factory=asyncio.Lock)
     _made: bool = False
+
+    @classmethod
+    def connect(cls, config: Settings) -> "Storage":
+        """Storage as the settings name it; nothing is sent yet."""
+        tables = connect_tables(config)
+        audit = AuditLog(tables, sessions=SESSIONS_TABLE, grants=GRANTS_TABLE)
+        table = SessionTable(tables, audit)
+        quotas = Quotas(tables, table, config)
+        return cls(table, BlobStore.connect(config), GrantTable(tables, audit), audit, quotas)
 
     async def make(self) -> None:
         """Make the tables and the container unless they are there, until that has worked once."""
@@ -26,7 +40,11 @@ class Storage:
         async with self._making:
             if not self._made:
                 await asyncio.gather(
-                    self.table.create_tables(), self.blobs.create_container(), self.grants.create_table()
+                    self.table.create_tables(),
+                    self.blobs.create_container(),
+                    self.grants.create_table(),
+                    self.audit.create_table(),
+                    self.quotas.create_table(),
                 )
                 self._made = True
 
@@ -42,7 +60,6 @@ async def storage() -> Storage:
     """
     global _storage  # noqa: PLW0603  # one a process, as Azure recommends for its clients
     if _storage is None:
-        config = settings()
-        _storage = Storage(SessionTable.connect(config), BlobStore.connect(config), GrantTable.connect(config))
+        _storage = Storage.connect(settings())
     await _storage.make()
     return _storage

@@ -17,7 +17,7 @@ from shared.errors import FILE_TOO_LARGE, INVALID_FILE, INVALID_REQUEST, Detail,
 from shared.etags import IfMatch
 from shared.findings import Report
 from shared.ids import new_id, utc_now
-from shared.lifecycle import SessionKey, StoredFile
+from shared.lifecycle import Refusal, SessionKey, StoredFile
 from shared.multipart import FormFile
 from shared.sessions import Sessions, Snapshot
 from shared.settings import Settings, settings
@@ -33,7 +33,7 @@ _DROP_SECONDS = 2
 class ReceivedFile:
     """What came in: a file's name, its bytes' size and SHA-256 (hex), and what the validator found.
 
-    ``too_large`` if it had more bytes than allowed; the rest of it was not looked at then.
+    ``too_large`` if it had more bytes than allowed; the rest of it was not looked at then, nor digested.
     """
 
     name: str
@@ -72,8 +72,10 @@ async def upload(
     began = await beginning
     if received.refused:
         await _drop(writer)
-        await store.refuse(began, received.name, max(1, received.report.finding_count), if_match)
-        raise refusal(received, config)
+        refusal = Refusal(received.name, utc_now(), max(1, received.report.finding_count))
+        sha256 = None if received.too_large else received.sha256
+        await store.refuse(began, refusal, if_match, size=received.size, sha256=sha256)
+        raise refused(received, config)
     file = StoredFile(
         id=file_id,
         name=received.name,
@@ -98,7 +100,7 @@ async def validate(
     await store.begin_upload(key, IfMatch())
     received = await receive(body, content_type, config, writer=None)
     if received.refused:
-        raise refusal(received, config)
+        raise refused(received, config)
     return received
 
 
@@ -171,7 +173,7 @@ async def _drop(writer: BlobWriter | None) -> None:
                 await writer.discard()
 
 
-def refusal(received: ReceivedFile, config: Settings) -> GraphError:
+def refused(received: ReceivedFile, config: Settings) -> GraphError:
     """The answer for a file that is itself at fault: every finding, up to the limit of how many are listed."""
     if received.too_large:
         return GraphError(

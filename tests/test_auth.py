@@ -431,7 +431,7 @@ def test_the_log_has_the_callers_id_and_no_token_and_no_name(
         ask(service, f"Bearer {bad}")
 
     said = log.read_text()
-    assert "list_sessions 200" in said
+    assert "operation=list_sessions status=200" in said
     assert f"caller={oid}" in said
     for secret in (*good.split("."), *bad.split("."), "Ada", "ada@", "Bearer", "other.example"):
         assert secret not in said

@@ -62,6 +62,10 @@ BROKEN: dict[str, tuple[str, Break]] = {
     "a blob that nobody will remove": ("7", _leave_a_blob),
     "a session that no timer will find": ("8", lambda s, x, _: _drop_index(s, x)),
     "a timer that does not run": ("9", _index_nothing),
+    "an upload that nobody recorded": ("10", lambda s, x, _: _forget(s, x, "uploadFile")),
+    "a session that nobody made": ("10", lambda s, x, _: _forget(s, x, "createSession")),
+    "an end that nobody recorded": ("10", lambda s, x, _: _change(x, s, f"session:{x.id}", Status="expired")),
+    "a record that no search by time finds": ("10", lambda s, x, _: _forget_activity(s, x)),
 }
 
 
@@ -77,6 +81,18 @@ def _double(storage: Storage, session: Session, file: str) -> None:
 def _reference(storage: Storage, session: Session) -> str:
     keys = [str(row["RowKey"]) for row in storage.rows(session.resource)]
     return next(key for key in keys if key.startswith("reference:"))
+
+
+def _forget(storage: Storage, session: Session, activity: str) -> None:
+    for row in storage.rows(session.resource):
+        if row.get("Activity") == activity:
+            storage.sessions.delete_entity(row)
+
+
+def _forget_activity(storage: Storage, session: Session) -> None:
+    place = f"{session.resource.catalog_id}_{session.resource.resource_id}"
+    for row in storage.account.activity.query_entities("RowKey eq @place", parameters={"place": place}):
+        storage.account.activity.delete_entity(row)
 
 
 def _drop_reference(storage: Storage, session: Session) -> None:

@@ -6,7 +6,7 @@ from fastapi import Request, Response
 from shared.answers import session_answer
 from shared.bodies import streamed_body
 from shared.etags import IfMatch
-from shared.http import operation, parse_options, session_key
+from shared.http import actor, operation, parse_options, session_key
 from shared.routes import UPLOAD_FILE, UPLOAD_FILE_QUALIFIED
 from shared.sessions import sessions
 from shared.uploads import upload
@@ -22,5 +22,7 @@ async def upload_file(req: Request) -> Response:
         key = session_key(req)
         parse_options(req)
         if_match = IfMatch.parse(req.headers.get("if-match"))
-        snapshot, received = await upload(await sessions(), key, body, req.headers.get("content-type"), if_match)
+        snapshot, received = await upload(
+            await sessions(actor(req)), key, body, req.headers.get("content-type"), if_match
+        )
     return session_answer(req, snapshot, action=True, report=received.report)

@@ -198,16 +198,17 @@ async def without_session(_service: Service, case: Case) -> None:
 
 async def half_deleted(_service: Service, case: Case) -> None:
     """As a crash leaves it behind the state."""
+    from shared.audit import SERVICE  # noqa: PLC0415
     from shared.lifecycle import ResourceKey, SessionKey, Status  # noqa: PLC0415
     from shared.removal import end  # noqa: PLC0415
     from shared.sessions import sessions  # noqa: PLC0415
     from shared.storage import storage  # noqa: PLC0415
 
     key = SessionKey(ResourceKey(case.catalog, case.resource), case.session)
-    store, own = await storage(), await sessions()
+    store, own = await storage(), await sessions(SERVICE)
     await own._put_delete_on_the_timers_list(key)
     session = await own.get(key)
-    await end(store.table, session, Status.DELETED)
+    await end(store.table, session, Status.DELETED, SERVICE)
 
 
 async def remember_file(service: Service, case: Case) -> None:

@@ -114,5 +114,4 @@ async def close_clients() -> None:
     store = shared.storage._storage
     shared.storage._storage = None
     if store is not None:
-        await asyncio.gather(*(client.close() for client in (store.table._service, store.grants._service)))
-        await store.blobs._container.close()
+        await asyncio.gather(store.table._service.close(), store.blobs._container.close())

@@ -43,8 +43,8 @@ async def fill(sessions: int) -> None:
     """Finished sessions, a hundred a resource, as the service would have left them."""
     from shared.ids import new_id, utc_now  # noqa: PLC0415
     from shared.lifecycle import ResourceKey, Review, SessionKey, Status, new_session  # noqa: PLC0415
+    from shared.session_rows import session_entity  # noqa: PLC0415
     from shared.storage import storage  # noqa: PLC0415
-    from shared.tables import _session_entity  # noqa: PLC0415
 
     table = (await storage()).table._sessions
     now = utc_now()
@@ -55,7 +55,7 @@ async def fill(sessions: int) -> None:
         for _ in range(count):
             review = Review(str(uuid4()), str(uuid4()), None, None, None)
             session = new_session(SessionKey(resource, new_id(now)), review, now)
-            entity = _session_entity(session) | {"Status": Status.EXPIRED.value}
+            entity = session_entity(session) | {"Status": Status.EXPIRED.value}
             rows.append(("create", entity))
         await table.submit_transaction(rows)
 
