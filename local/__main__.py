@@ -26,7 +26,6 @@ def main() -> int:
     """Run until SIGINT or SIGTERM; gives the exit code."""
     arguments = _arguments()
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(name)s %(message)s", stream=sys.stderr)
-    logging.getLogger("azure").setLevel(logging.WARNING)
     # From here on a signal means: end in good order, wherever we are.
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, _stop)
@@ -164,12 +163,16 @@ async def _serve(listener: socket.socket, url: str) -> None:
     except AuthNotConfiguredError as error:
         raise StartError(str(error)) from None
     from local.host import Host  # noqa: PLC0415  # it brings the app's packages
+    from shared.storage import close_storage  # noqa: PLC0415
 
     host = Host(app, ROOT / "host.json")
     server = _Server(
         uvicorn.Config(host, log_config=None, access_log=False, timeout_graceful_shutdown=3, lifespan="on"), url
     )
-    await server.serve(sockets=[listener])
+    try:
+        await server.serve(sockets=[listener])
+    finally:
+        await close_storage()
 
 
 class _Server(uvicorn.Server):

@@ -43,6 +43,7 @@ class BlobStore:
     """The blobs of all sessions."""
 
     def __init__(self, service: BlobServiceClient, *, block_bytes: int, blocks_in_flight: int) -> None:
+        self._service = service
         self._container: ContainerClient = service.get_container_client(CONTAINER)
         self._block_bytes = block_bytes
         self._blocks_in_flight = blocks_in_flight
@@ -54,6 +55,10 @@ class BlobStore:
             BlobServiceClient, settings.storage, settings.blob_service_uri, retry_policy=_retry(), **_CALL_OPTIONS
         )
         return cls(service, block_bytes=settings.block_bytes, blocks_in_flight=settings.blocks_in_flight)
+
+    async def close(self) -> None:
+        """Close the connections."""
+        await self._service.close()
 
     async def create_container(self) -> None:
         """Make the container unless it is there."""

@@ -25,7 +25,7 @@ class GrantTable:
     def __init__(self, service: TableServiceClient, log: AuditLog) -> None:
         self._service = service
         self._grants: TableClient = service.get_table_client(GRANTS_TABLE)
-        self._log = log
+        self._audit = log
 
     async def create_table(self) -> None:
         """Make the table unless it is there."""
@@ -85,12 +85,12 @@ class GrantTable:
 
     async def _write(self, change: Operation, record: AuditRecord) -> None:
         """Make a change and record it, both or none."""
-        entry = await self._log.entry(record)
+        entry = await self._audit.entry(record)
         try:
             await self._grants.submit_transaction([change, entry])
         except HttpResponseError:
             # The SDK may have repeated a call that had succeeded, and whose answer was lost.
-            if not await self._log.has(record):
+            if not await self._audit.has(record):
                 raise
 
 

@@ -5,7 +5,6 @@ request, whose body comes in as it arrives, instead of one that holds it whole.
 """
 
 import json
-import logging
 import re
 import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
@@ -17,7 +16,7 @@ from uuid import uuid4
 
 import azure.functions as func
 import azurefunctions.extensions.http.fastapi  # noqa: F401
-from azure.core.exceptions import AzureError, HttpResponseError
+from azure.core.exceptions import AzureError
 from fastapi import Request, Response
 from starlette.requests import ClientDisconnect
 
@@ -25,11 +24,11 @@ from shared.access import check_grant, denied
 from shared.audit import Actor
 from shared.auth import authenticate
 from shared.callers import NOBODY_ASKED, GrantKey, Need
-from shared.connections import StorageNotConfiguredError
 from shared.errors import (
     INTERNAL,
     INVALID_PARAMETER,
     INVALID_QUERY_OPTION,
+    INVALID_REQUEST,
     METHOD_NOT_ALLOWED,
     SESSION_NOT_FOUND,
     STORAGE_UNAVAILABLE,
@@ -39,6 +38,7 @@ from shared.errors import (
 from shared.ids import parse_guid
 from shared.lifecycle import ResourceKey, SessionKey, session_not_found
 from shared.limits import RequestLimit
+from shared.log import log_defect, log_request, log_storage_fault
 from shared.models import Dialect
 from shared.odata import SESSION, Entity, Query, parse_query
 from shared.routes import FAMILIES, PathFamily, allowed_methods, register
@@ -50,8 +50,6 @@ Handler = Callable[[Request], Awaitable[Response]]
 MAX_QUERY_LENGTH = 8 * 1024
 
 _CLIENT_REQUEST_ID = re.compile(r"[\x20-\x7e]{1,128}")
-
-_log = logging.getLogger("uploads")
 
 
 def operation(
@@ -114,27 +112,10 @@ def endpoint(handler: Handler, need: Need, family: PathFamily | None = None) -> 
             )
         response.headers["request-id"] = request_id
         response.headers["client-request-id"] = client_request_id
-        milliseconds = (time.perf_counter() - started) * 1000
-        _log.info("%s", _line(req, handler.__name__, response.status_code, milliseconds))
+        log_request(req, handler.__name__, response.status_code, time.perf_counter() - started)
         return response
 
     return answer
-
-
-def _line(req: Request, operation_name: str, status: int, milliseconds: float) -> str:
-    """What the log says of a request: the operation, how it went, and ids. Nothing else that a caller sent."""
-    by = actor(req)
-    ids = {name: parse_guid(text) for name, text in req.path_params.items()}
-    facts = {
-        "operation": operation_name,
-        "status": status,
-        "ms": f"{milliseconds:.1f}",
-        "bytes": req.state.received,
-        "request": by.request_id,
-        "caller": by.object_id,
-        **{name.removesuffix("Id"): guid for name, guid in ids.items() if guid},
-    }
-    return " ".join(f"{name}={value or '-'}" for name, value in facts.items())
 
 
 async def _admit(req: Request, need: Need) -> None:
@@ -173,31 +154,17 @@ def _as_graph_error(exception: BaseException, request_id: str) -> GraphError:
     if isinstance(exception, GraphError):
         return exception
     if isinstance(exception, ClientDisconnect):
-        return GraphError(INTERNAL, "The request was cut off before its end.")
+        # Nobody reads this, but the log shall not say that the service failed.
+        return GraphError(INVALID_REQUEST, "The request was cut off before its end.")
     if isinstance(exception, AzureError):
-        _log.error("storage failed: %s request-id=%s", _storage_fault(exception), request_id)
+        log_storage_fault(exception, request_id)
         return GraphError(
             STORAGE_UNAVAILABLE,
             "Storage does not answer as it should. Nothing is half done: repeat the request.",
             headers={"Retry-After": "5"},
         )
-    _log.error("a defect: request-id=%s", request_id, exc_info=exception)
+    log_defect(exception, request_id)
     return GraphError(INTERNAL, "Something went wrong inside the service. The request id leads to it in the log.")
-
-
-def _storage_fault(error: AzureError) -> str:
-    """What the log says of a fault of storage: its kind and code, never an address."""
-    if isinstance(error, StorageNotConfiguredError):
-        return error.message
-    if not isinstance(error, HttpResponseError):
-        return type(error).__name__
-    code = getattr(error, "error_code", None)
-    if error.status_code == 400 and "API version" in str(error.message):
-        return (
-            "this Azurite is older than the SDK and refuses its API version. "
-            "Start it with --skipApiVersionCheck, or take a newer one."
-        )
-    return f"{error.status_code} {code}"
 
 
 # What handlers read from a request

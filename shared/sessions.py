@@ -81,7 +81,7 @@ class Sessions:
     def __init__(self, store: Storage, config: Settings, actor: Actor) -> None:
         self._table = store.table
         self._blobs = store.blobs
-        self._log = store.audit
+        self._audit = store.audit
         self._quotas = store.quotas
         self._config = config
         self._actor = actor
@@ -161,7 +161,7 @@ class Sessions:
         # ever finds.
         record = self._record(Activity.CREATE_SESSION, session.key, reviewInstanceId=review.instance_id)
         await asyncio.gather(
-            self._table.put_expiry(entry), self._log.expect(record), self._quotas.note(caller_id, session.key)
+            self._table.put_expiry(entry), self._audit.expect(record), self._quotas.note(caller_id, session.key)
         )
         for _ in _attempts():
             try:
@@ -331,7 +331,7 @@ class Sessions:
                 changed = with_refusal(session, known=known, now=utc_now())
                 await self._table.add_refusal(changed, refusal, record)
             except ConcurrentChangeError:
-                if await self._log.has(record):
+                if await self._audit.has(record):
                     return
                 await _pause()
                 session = await self.get(key)

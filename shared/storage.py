@@ -3,6 +3,8 @@
 import asyncio
 from dataclasses import dataclass, field
 
+from azure.data.tables.aio import TableServiceClient
+
 from shared.audit_log import AuditLog
 from shared.blobs import BlobStore
 from shared.grants import GRANTS_TABLE, GrantTable
@@ -16,6 +18,7 @@ from shared.tables import SESSIONS_TABLE, SessionTable
 class Storage:
     """Where sessions and their files are, how many there may be, who may reach them, and who did."""
 
+    tables: TableServiceClient
     table: SessionTable
     blobs: BlobStore
     grants: GrantTable
@@ -31,7 +34,7 @@ class Storage:
         audit = AuditLog(tables, sessions=SESSIONS_TABLE, grants=GRANTS_TABLE)
         table = SessionTable(tables, audit)
         quotas = Quotas(tables, table, config)
-        return cls(table, BlobStore.connect(config), GrantTable(tables, audit), audit, quotas)
+        return cls(tables, table, BlobStore.connect(config), GrantTable(tables, audit), audit, quotas)
 
     async def make(self) -> None:
         """Make the tables and the container unless they are there, until that has worked once."""
@@ -48,6 +51,10 @@ class Storage:
                 )
                 self._made = True
 
+    async def close(self) -> None:
+        """Close the connections."""
+        await asyncio.gather(self.tables.close(), self.blobs.close())
+
 
 _storage: Storage | None = None
 
@@ -63,3 +70,11 @@ async def storage() -> Storage:
         _storage = Storage.connect(settings())
     await _storage.make()
     return _storage
+
+
+async def close_storage() -> None:
+    """Close the clients of this process, for a host that ends in good order; the next call makes new ones."""
+    global _storage  # see above
+    closing, _storage = _storage, None
+    if closing is not None:
+        await closing.close()

@@ -61,7 +61,7 @@ class SessionTable:
         self._service = service
         self._sessions: TableClient = service.get_table_client(SESSIONS_TABLE)
         self._expiry: TableClient = service.get_table_client(EXPIRY_TABLE)
-        self._log = log
+        self._audit = log
 
     async def create_tables(self) -> None:
         """Make both tables unless they are there."""
@@ -242,7 +242,7 @@ class SessionTable:
 
     async def _write(self, session: Session, *changes: Operation | AuditRecord) -> Session:
         """Make changes in one transaction, of which the first writes ``session``; gives it back with its new ETag."""
-        operations = [await self._log.entry(each) if isinstance(each, AuditRecord) else each for each in changes]
+        operations = [await self._audit.entry(each) if isinstance(each, AuditRecord) else each for each in changes]
         with conflicts():
             answers = await self._sessions.submit_transaction(operations)
         return replace(session, etag=answers[0]["etag"])

@@ -4,12 +4,14 @@ import os
 import sys
 from collections.abc import Iterator
 from contextlib import closing
+from pathlib import Path
 
 import httpx
 import pytest
 
 pytest.register_assert_rewrite("tests.client", "tests.wire", "tests.service")
 
+import tests.service  # noqa: E402
 from local.azurite import azurite  # noqa: E402  # after the rewriting of asserts is registered
 from tests.authority import Authority, running_authority  # noqa: E402
 from tests.client import Resource, Session, http_client  # noqa: E402
@@ -21,6 +23,18 @@ os.environ["UPLOADS_AUTH"] = "none"
 
 # azure-functions-runtime, Microsoft's worker library, exists for Python 3.13 and newer only.
 collect_ignore = ["test_worker.py"] if sys.version_info < (3, 13) else []
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """What all others left in the logs is looked at last."""
+    items.sort(key=lambda item: item.path.name == "test_logs.py")
+
+
+@pytest.fixture(scope="session", autouse=True)
+def log_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where the services that the tests start keep their logs."""
+    tests.service.log_folder = folder = tmp_path_factory.mktemp("logs")
+    return folder
 
 
 @pytest.fixture(scope="session")

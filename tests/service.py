@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TypeVar
+from uuid import uuid4
 
 import httpx
 
@@ -12,6 +13,9 @@ from local import service
 from local.service import NEVER
 
 T = TypeVar("T")
+
+# Where every service keeps its log unless a test names a place, so that ``test_logs`` can read all of them.
+log_folder: Path | None = None
 
 
 @contextmanager
@@ -25,6 +29,8 @@ def running_service(
 ) -> Iterator[str]:
     """The service's URL while it runs on that storage (a connection string); its timer fires when a test says so."""
     own: dict[str, str | int] = {"storage": storage, "expiry_schedule": NEVER, **settings}
+    if log_to is None and log_folder is not None:
+        log_to = log_folder / f"{uuid4()}.log"
     with service.running_service(own, arguments=arguments, program=program, log_to=log_to) as running:
         yield running.url
 

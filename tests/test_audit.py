@@ -329,7 +329,7 @@ async def test_a_page_reads_only_so_much(
             if after is None:
                 break
     finally:
-        await own.audit._service.close()
+        await own.close()
 
     assert len(found) == len({record.id for record in found}) == 6
     assert pages >= 6 // min(records_read, 2 * places_read)

@@ -1,6 +1,5 @@
 """The app's own routes and timer in this process, on a clock that can be moved."""
 
-import asyncio
 import os
 import sys
 from collections.abc import AsyncIterator
@@ -93,6 +92,7 @@ async def running() -> AsyncIterator[Service]:
     import function_app  # noqa: PLC0415  # it reads the settings
     import shared.removal  # noqa: PLC0415
     from local.host import Host  # noqa: PLC0415
+    from shared.storage import close_storage  # noqa: PLC0415
 
     shared.removal.MAX_TRANSACTION = 3  # type: ignore[attr-defined]
     host = Host(function_app.app, ROOT / "host.json")
@@ -104,14 +104,4 @@ async def running() -> AsyncIterator[Service]:
         try:
             yield service
         finally:
-            await close_clients()
-
-
-async def close_clients() -> None:
-    """Close the clients of the process, as its end would."""
-    import shared.storage  # noqa: PLC0415
-
-    store = shared.storage._storage
-    shared.storage._storage = None
-    if store is not None:
-        await asyncio.gather(store.table._service.close(), store.blobs._container.close())
+            await close_storage()
