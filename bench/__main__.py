@@ -17,7 +17,7 @@ from typing import Any
 
 from bench.access_file import write_rows
 from bench.bars import BARS, Result, number, table
-from bench.processes import Plan, peak_memory, run_load, running_service
+from bench.processes import Plan, guarded_service, peak_memory, run_load, running_service
 from bench.solo import THE_APP, THE_LIBRARIES, import_seconds, validator_speed
 from local.azurite import azurite
 from local.service import ROOT
@@ -97,6 +97,7 @@ class Benchmark:
             self._load("small-upload", "small-upload", service.url, storage, SMALL_FILE, count=scale.requests)
             self._load("many-uploads", "many-uploads", service.url, storage, MANY_FILES, count=10)
             self._load("upload", "upload", service.url, storage, scale.upload)
+            self._authentication(service.url, storage)
         with self._storage() as storage, running_service(storage) as service:
             self._load("upload-large", "upload", service.url, storage, scale.large_upload)
         with self._storage() as storage, running_service(storage) as service:
@@ -118,6 +119,24 @@ class Benchmark:
         plan = Plan(load, service, storage, str(self._file), size or 0, self._scale.rounds, count)
         for sample in run_load(plan):
             self._sample(result, sample)
+
+    def _authentication(self, service: str, storage: str) -> None:
+        result = self._begin("authentication")
+        scale = self._scale
+        with guarded_service(storage) as (guarded, token):
+            plan = Plan(
+                "authentication",
+                service,
+                storage,
+                str(self._file),
+                0,
+                scale.rounds,
+                scale.requests,
+                guarded=guarded.url,
+                token=token,
+            )
+            for sample in run_load(plan):
+                self._sample(result, sample)
 
     def _memory(self, name: str, storage: str, size: int, at_once: int, *, rounds: int) -> None:
         """Each round has a service of its own: a process that has once grown does not give everything back."""

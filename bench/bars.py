@@ -19,7 +19,7 @@ class Bar:
     """What a row is measured against.
 
     ``limit`` is for the ratio of the service's median to the other side's; for a row that has no other side, for the
-    figure itself: of the largest sample if it must not be exceeded, else of the median.
+    figure itself: the median, or with ``peak`` the largest sample.
     """
 
     name: str
@@ -27,6 +27,7 @@ class Bar:
     unit: str
     goal: Goal
     limit: float
+    peak: bool = False
 
 
 BARS = {
@@ -36,11 +37,12 @@ BARS = {
         Bar("upload-large", "uploadFile, {size}, against stage_block", "MB/s", Goal.AT_LEAST, 0.90),
         Bar("small-upload", "uploadFile, {size}, p50", "ms", Goal.AT_MOST, 1.6),
         Bar("many-uploads", "10 files of {size}, 4 at a time", "MB/s", Goal.AT_LEAST, 0.70),
-        Bar("memory", "memory of one upload of {size}", "MiB", Goal.AT_MOST, 64),
-        Bar("memory-by-8", "memory of 8 uploads of {size} at once", "MiB", Goal.AT_MOST, 256),
+        Bar("memory", "memory of one upload of {size}", "MiB", Goal.AT_MOST, 64, peak=True),
+        Bar("memory-by-8", "memory of 8 uploads of {size} at once", "MiB", Goal.AT_MOST, 256, peak=True),
         Bar("validator", "validator alone, {size}", "MB/s", Goal.AT_LEAST, 250),
         Bar("get-while-uploading", "GET p99 while {size} come in", "ms", Goal.AT_MOST, 5),
         Bar("get", "GET one session, p50", "ms", Goal.AT_MOST, 1.5),
+        Bar("authentication", "what a token adds to GET, p50", "ms", Goal.AT_MOST, 0.3),
         Bar("create", "create, p50", "ms", Goal.AT_MOST, 1.5),
         Bar("get-by-16", "GET by 16 clients", "1/s", Goal.AT_LEAST, 0.6),
         Bar("import", "import function_app", "ms", Goal.AT_MOST, 1.25),
@@ -86,7 +88,7 @@ class Result:
         best = self.best
         if best is not None:
             return median(self.service) / median(best[1])
-        return max(self.service) if self.bar.goal is Goal.AT_MOST else median(self.service)
+        return max(self.service) if self.bar.peak else median(self.service)
 
     @property
     def scores(self) -> list[float]:
@@ -126,7 +128,7 @@ def table(results: Sequence[Result]) -> str:
         best = result.best
         unit = result.bar.unit
         if best is None:
-            peak = result.bar.goal is Goal.AT_MOST
+            peak = result.bar.peak
             bar = f"{result.bar.goal} {result.bar.limit:g} {unit}"
             service = f"{'max ' if peak else ''}{figures(result.service, unit, peak=peak)}"
             lines.append((result.title, service, "", "", "", bar, verdict(result)))

@@ -144,6 +144,22 @@ async def get_row(plan: Plan) -> AsyncIterator[Sample]:
                 yield p50s(taken, taken_raw, "get_entity")
 
 
+async def authentication_row(plan: Plan) -> AsyncIterator[Sample]:
+    """What a checked token adds to the p50 in ms of ``count`` GETs a round; two services on the same storage."""
+    async with Connection(plan.service) as service, Connection(plan.guarded) as guarded:
+        session = await new_session(service)
+        request, guarded_request = get(service.host, session), get(guarded.host, session, plan.token)
+        for number in range(plan.rounds + 1):
+            taken: list[float] = []
+            taken_guarded: list[float] = []
+            for _ in range(plan.count):
+                taken.append(await seconds(service.send(request, status=200)))
+                taken_guarded.append(await seconds(guarded.send(guarded_request, status=200)))
+            if number:
+                with_token, without = median(taken_guarded) * 1000, median(taken) * 1000
+                yield {"service": with_token - without, "p50": [with_token, without]}
+
+
 async def create_row(plan: Plan) -> AsyncIterator[Sample]:
     """p50 in ms of ``count`` creates a round."""
     async with Connection(plan.service) as service, RawStorage(plan.storage) as raw:
@@ -256,6 +272,7 @@ LOADS: dict[str, Row] = {
     "small-upload": small_upload_row,
     "many-uploads": many_uploads_row,
     "get": get_row,
+    "authentication": authentication_row,
     "create": create_row,
     "get-by-16": get_by_16_row,
     "get-while-uploading": get_while_uploading_row,

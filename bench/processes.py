@@ -4,6 +4,7 @@ import json
 import re
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
@@ -11,7 +12,9 @@ from pathlib import Path
 from typing import Any
 
 from local import service
+from local.issuer import mint
 from local.service import NEVER, ROOT, Service
+from shared.callers import READ_WRITE_ALL
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +29,8 @@ class Plan:
         size: bytes of one uploaded CSV file.
         rounds: how often each side is measured.
         count: requests, files or seconds of one round, as the row has it.
+        guarded: the URL of a service on the same storage that asks for tokens, where the row needs one.
+        token: what it asks for.
     """
 
     row: str
@@ -35,6 +40,8 @@ class Plan:
     size: int
     rounds: int
     count: int
+    guarded: str = ""
+    token: str = ""
 
 
 @contextmanager
@@ -43,6 +50,17 @@ def running_service(storage: str) -> Iterator[Service]:
     settings = {"storage": storage, "expiry_schedule": NEVER}
     with service.running_service(settings) as running:
         yield running
+
+
+@contextmanager
+def guarded_service(storage: str) -> Iterator[tuple[Service, str]]:
+    """The same, asking for tokens, and a token that may do everything."""
+    settings = {"storage": storage, "expiry_schedule": NEVER}
+    with (
+        tempfile.TemporaryDirectory() as data,
+        service.running_service(settings, arguments=("--auth", "entra", "--data", data)) as running,
+    ):
+        yield running, mint(Path(data), roles=[READ_WRITE_ALL])
 
 
 def run_load(plan: Plan) -> Iterator[dict[str, Any]]:

@@ -20,9 +20,10 @@ class UnexpectedAnswerError(Exception):
     """The service answered with another status than it should have."""
 
 
-def get(host: str, path: str) -> bytes:
-    """A GET request."""
-    return f"GET {path} HTTP/1.1\r\nHost: {host}\r\n\r\n".encode()
+def get(host: str, path: str, token: str | None = None) -> bytes:
+    """A GET request, perhaps with a bearer token."""
+    authorization = f"Authorization: Bearer {token}\r\n" if token else ""
+    return f"GET {path} HTTP/1.1\r\nHost: {host}\r\n{authorization}\r\n".encode()
 
 
 def post_json(host: str, path: str, body: bytes) -> bytes:
