@@ -12,6 +12,7 @@ from delete_session import blueprint as delete_session
 from expire_sessions import blueprint as expire_sessions
 from get_file import blueprint as get_file
 from get_file_value import blueprint as get_file_value
+from get_openapi import blueprint as get_openapi
 from get_session import blueprint as get_session
 from list_audit import blueprint as list_audit
 from list_files import blueprint as list_files
@@ -50,6 +51,7 @@ for blueprint in (
     list_grants,
     delete_grant,
     list_audit,
+    get_openapi,
     unknown_path,
     expire_sessions,
 ):

@@ -5,15 +5,17 @@ from fastapi import Request, Response
 
 from shared.answers import session_answer
 from shared.bodies import read_json
+from shared.contract import Contract
 from shared.http import actor, dialect, operation, parse_options, resource_key, resource_url
-from shared.models import parse_create
+from shared.models import CREATE_BODY, parse_create
 from shared.routes import SESSIONS
 from shared.sessions import Snapshot, sessions
+from shared.shapes import SessionEntity
 
 blueprint = func.Blueprint()
 
 
-@operation(blueprint, "POST", SESSIONS)
+@operation(blueprint, "POST", SESSIONS, Contract(SessionEntity, 201, body=CREATE_BODY))
 async def create_session(req: Request) -> Response:
     """Create an upload session: 201 with its ``Location``; 409 if the review instance has one already."""
     resource = resource_key(req)

@@ -5,6 +5,7 @@ from fastapi import Request, Response
 
 from shared.audit import Activity, new_record
 from shared.callers import Need
+from shared.contract import Contract
 from shared.errors import GRANT_NOT_FOUND, GraphError
 from shared.http import actor, grant_key, operation, parse_options
 from shared.routes import CATALOG_GRANT, RESOURCE_GRANT, UPLOADS_FAMILIES
@@ -12,9 +13,11 @@ from shared.storage import storage
 
 blueprint = func.Blueprint()
 
+CONTRACT = Contract(status=204, media_type=None, need=Need.GRANTS)
 
-@operation(blueprint, "DELETE", CATALOG_GRANT, suffix="_of_catalog", families=UPLOADS_FAMILIES, need=Need.GRANTS)
-@operation(blueprint, "DELETE", RESOURCE_GRANT, families=UPLOADS_FAMILIES, need=Need.GRANTS)
+
+@operation(blueprint, "DELETE", CATALOG_GRANT, CONTRACT, suffix="_of_catalog", families=UPLOADS_FAMILIES)
+@operation(blueprint, "DELETE", RESOURCE_GRANT, CONTRACT, families=UPLOADS_FAMILIES)
 async def delete_grant(req: Request) -> Response:
     """Take a grant back: 204, and from the next request on it is gone; 404 if there is none."""
     key = grant_key(req)

@@ -3,6 +3,7 @@
 import azure.functions as func
 from fastapi import Request, Response
 
+from shared.contract import Contract
 from shared.etags import IfMatch
 from shared.http import actor, operation, parse_options, session_key
 from shared.routes import SESSION
@@ -11,7 +12,7 @@ from shared.sessions import sessions
 blueprint = func.Blueprint()
 
 
-@operation(blueprint, "DELETE", SESSION)
+@operation(blueprint, "DELETE", SESSION, Contract(status=204, media_type=None, conditional=True))
 async def delete_session(req: Request) -> Response:
     """Delete a session that is not complete: 204; its reference is free again, and its files are gone."""
     key = session_key(req)

@@ -6,6 +6,7 @@ import azure.functions as func
 from fastapi import Request, Response
 from fastapi.responses import StreamingResponse
 
+from shared.contract import Contract
 from shared.http import actor, operation, parse_options, path_guid, session_key
 from shared.routes import FILE_VALUE
 from shared.sessions import sessions
@@ -13,7 +14,7 @@ from shared.sessions import sessions
 blueprint = func.Blueprint()
 
 
-@operation(blueprint, "GET", FILE_VALUE)
+@operation(blueprint, "GET", FILE_VALUE, Contract(media_type="application/octet-stream"))
 async def get_file_value(req: Request) -> Response:
     """Read a file's bytes, streamed from storage."""
     key = session_key(req)

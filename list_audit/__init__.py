@@ -8,22 +8,26 @@ from fastapi import Request, Response
 from shared.audit import AuditRecord, scope_of
 from shared.audit_log import Position
 from shared.callers import Need
+from shared.contract import Contract
 from shared.http import json_answer, metadata_url, next_link, operation, parse_options
 from shared.listing import DEFAULT_PAGE
 from shared.models import audit_json
 from shared.odata import AUDIT_RECORD, invalid_option
 from shared.routes import AUDIT, UPLOADS_FAMILIES
+from shared.shapes import AuditCollection
 from shared.storage import storage
 
 blueprint = func.Blueprint()
 
+CONTRACT = Contract(AuditCollection, options=("$filter", "$top", "$skiptoken"), entity=AUDIT_RECORD, need=Need.AUDIT)
+
 _TOKEN = re.compile(r"(\d{10})?\.([0-9a-f-]{36}(?:_[0-9a-f-]{36})?)\.([0-9a-f-]{36}|~)", re.ASCII)
 
 
-@operation(blueprint, "GET", AUDIT, families=UPLOADS_FAMILIES, need=Need.AUDIT)
+@operation(blueprint, "GET", AUDIT, CONTRACT, families=UPLOADS_FAMILIES)
 async def list_audit(req: Request) -> Response:
     """List audit records: 200 with a page, which may be short or empty, and ``@odata.nextLink`` if there is more."""
-    query = parse_options(req, entity=AUDIT_RECORD, allowed=("$filter", "$top", "$skiptoken"))
+    query = parse_options(req)
     scope = scope_of(query.required)
 
     def keeps(record: AuditRecord) -> bool:

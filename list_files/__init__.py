@@ -3,22 +3,24 @@
 import azure.functions as func
 from fastapi import Request, Response
 
+from shared.contract import Contract
 from shared.http import actor, json_answer, next_link, operation, parse_options, session_key, sessions_context
 from shared.listing import matching_files, page_of_files
 from shared.odata import FILE
 from shared.routes import FILES
 from shared.sessions import sessions
+from shared.shapes import FileCollection
 
 blueprint = func.Blueprint()
 
 OPTIONS = ("$filter", "$orderby", "$top", "$skip", "$count", "$select")
 
 
-@operation(blueprint, "GET", FILES)
+@operation(blueprint, "GET", FILES, Contract(FileCollection, options=OPTIONS, entity=FILE))
 async def list_files(req: Request) -> Response:
     """List a session's files: 200 with a page, and ``@odata.nextLink`` if there is more."""
     key = session_key(req)
-    query = parse_options(req, FILE, OPTIONS)
+    query = parse_options(req)
     snapshot = await (await sessions(actor(req))).snapshot(key)
     files = matching_files(snapshot.files, query)
     body: dict[str, object] = {

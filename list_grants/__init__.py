@@ -6,24 +6,28 @@ import azure.functions as func
 from fastapi import Request, Response
 
 from shared.callers import Need
+from shared.contract import Contract
 from shared.errors import INVALID_QUERY_OPTION, GraphError
 from shared.grants import page_token
 from shared.http import json_answer, metadata_url, next_link, operation, parse_options, path_guid
 from shared.listing import DEFAULT_PAGE
 from shared.models import grant_json
 from shared.routes import GRANTS, UPLOADS_FAMILIES
+from shared.shapes import GrantCollection
 from shared.storage import storage
 
 blueprint = func.Blueprint()
 
+CONTRACT = Contract(GrantCollection, options=("$top", "$skiptoken"), need=Need.GRANTS)
+
 _PAGE_TOKEN = re.compile(r"(catalog|resource:[0-9a-f-]{36}):[0-9a-f-]{36}", re.ASCII)
 
 
-@operation(blueprint, "GET", GRANTS, families=UPLOADS_FAMILIES, need=Need.GRANTS)
+@operation(blueprint, "GET", GRANTS, CONTRACT, families=UPLOADS_FAMILIES)
 async def list_grants(req: Request) -> Response:
     """List the grants of a catalog and of its resources: 200 with a page, and ``@odata.nextLink`` if there is more."""
     catalog_id = path_guid(req, "catalogId")
-    query = parse_options(req, allowed=("$top", "$skiptoken"))
+    query = parse_options(req)
     if query.skip_token is not None and not _PAGE_TOKEN.fullmatch(query.skip_token):
         raise GraphError(
             INVALID_QUERY_OPTION, "$skiptoken: follow @odata.nextLink as it was given.", target="$skiptoken"

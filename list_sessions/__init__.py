@@ -4,22 +4,23 @@ import azure.functions as func
 from fastapi import Request, Response
 
 from shared.answers import session_json_for
+from shared.contract import Contract
 from shared.http import actor, json_answer, next_link, operation, parse_options, resource_key, sessions_context
 from shared.listing import page_of_sessions
-from shared.odata import SESSION
 from shared.routes import SESSIONS
 from shared.sessions import sessions
+from shared.shapes import SessionCollection
 
 blueprint = func.Blueprint()
 
 OPTIONS = ("$filter", "$orderby", "$top", "$skip", "$skiptoken", "$count", "$select", "$expand")
 
 
-@operation(blueprint, "GET", SESSIONS)
+@operation(blueprint, "GET", SESSIONS, Contract(SessionCollection, options=OPTIONS))
 async def list_sessions(req: Request) -> Response:
     """List a resource's upload sessions: 200 with a page, and ``@odata.nextLink`` if there is more."""
     resource = resource_key(req)
-    query = parse_options(req, SESSION, OPTIONS)
+    query = parse_options(req)
     store = await sessions(actor(req))
     page = await page_of_sessions(store, resource, query)
     files = await store.files_of(page.sessions) if query.expand_files else {}

@@ -6,16 +6,20 @@ from fastapi import Request, Response
 from shared.audit import Activity, new_record
 from shared.bodies import read_json
 from shared.callers import Grant, Need
+from shared.contract import Contract
 from shared.http import actor, grant_key, json_answer, metadata_url, operation, parse_options
-from shared.models import grant_json, parse_grant
+from shared.models import GRANT_BODY, grant_json, parse_grant
 from shared.routes import CATALOG_GRANT, RESOURCE_GRANT, UPLOADS_FAMILIES
+from shared.shapes import GrantEntity
 from shared.storage import storage
 
 blueprint = func.Blueprint()
 
+CONTRACT = Contract(GrantEntity, body=GRANT_BODY, need=Need.GRANTS)
 
-@operation(blueprint, "PUT", CATALOG_GRANT, suffix="_of_catalog", families=UPLOADS_FAMILIES, need=Need.GRANTS)
-@operation(blueprint, "PUT", RESOURCE_GRANT, families=UPLOADS_FAMILIES, need=Need.GRANTS)
+
+@operation(blueprint, "PUT", CATALOG_GRANT, CONTRACT, suffix="_of_catalog", families=UPLOADS_FAMILIES)
+@operation(blueprint, "PUT", RESOURCE_GRANT, CONTRACT, families=UPLOADS_FAMILIES)
 async def put_grant(req: Request) -> Response:
     """Give a principal a role: 200 with the grant, which replaces the one that it has there."""
     key = grant_key(req)

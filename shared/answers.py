@@ -49,7 +49,7 @@ def session_answer(
 
 def session_json_for(req: Request, session: Session, query: Query, files: Sequence[StoredFile]) -> dict[str, Any]:
     """A session's JSON with what a query asks for of it and, if expanded, of its files."""
-    body = session_json(session, dialect=dialect(req), now=utc_now(), idle=settings().idle)
+    body: dict[str, Any] = dict(session_json(session, dialect=dialect(req), now=utc_now(), idle=settings().idle))
     if query.expand_files is not None:
         matching = matching_files(files, query.expand_files)
         if query.expand_files.count:

@@ -24,6 +24,7 @@ from shared.access import check_grant, denied
 from shared.audit import Actor
 from shared.auth import authenticate
 from shared.callers import NOBODY_ASKED, GrantKey, Need
+from shared.contract import Contract
 from shared.errors import (
     INTERNAL,
     INVALID_PARAMETER,
@@ -40,8 +41,8 @@ from shared.lifecycle import ResourceKey, SessionKey, session_not_found
 from shared.limits import RequestLimit
 from shared.log import log_defect, log_request, log_storage_fault
 from shared.models import Dialect
-from shared.odata import SESSION, Entity, Query, parse_query
-from shared.routes import FAMILIES, PathFamily, allowed_methods, register
+from shared.odata import Query, parse_query
+from shared.routes import FAMILIES, PathFamily, Served, allowed_methods, register
 from shared.settings import settings
 
 Handler = Callable[[Request], Awaitable[Response]]
@@ -56,10 +57,10 @@ def operation(
     blueprint: func.Blueprint,
     method: str,
     path: str,
+    contract: Contract,
     *,
     suffix: str = "",
     families: Sequence[PathFamily] = FAMILIES,
-    need: Need | None = None,
 ) -> Callable[[Handler], Handler]:
     """Register a handler as one function for each way to name a resource: ``get_session``, ``get_session_beta``, ...
 
@@ -67,25 +68,27 @@ def operation(
         blueprint: the operation's own.
         method: the HTTP method.
         path: the template behind the resource, one of ``shared.routes``.
+        contract: what it takes and answers.
         suffix: what tells a second path of the same handler apart in the functions' names.
         families: what the template stands behind.
-        need: what the caller must be allowed; by the method unless given.
     """
-    need = need or (Need.READ if method == "GET" else Need.WRITE)
+    need = contract.need or (Need.READ if method == "GET" else Need.WRITE)
 
     def decorate(handler: Handler) -> Handler:
         for family in families:
             route = f"{family.root}/{path}"
             name = f"{handler.__name__}{suffix}{family.suffix}"
-            served = endpoint(handler, need, family)
-            register(route, method, served)
+            served = endpoint(handler, need, family, contract)
+            register(route, method, Served(name, served, family.dialect, need, contract))
             blueprint.function_name(name)(blueprint.route(route=route, methods=[method])(served))
         return handler
 
     return decorate
 
 
-def endpoint(handler: Handler, need: Need, family: PathFamily | None = None) -> Handler:
+def endpoint(
+    handler: Handler, need: Need, family: PathFamily | None = None, contract: Contract | None = None
+) -> Handler:
     """Wrap a handler so that only those get in who may, and that whatever happens in it becomes an answer.
 
     In the Functions worker an exception that leaves a handler becomes a bare text, and a cancellation hangs the client.
@@ -98,6 +101,7 @@ def endpoint(handler: Handler, need: Need, family: PathFamily | None = None) -> 
         asked_id = req.headers.get("client-request-id", "")
         client_request_id = asked_id if _CLIENT_REQUEST_ID.fullmatch(asked_id) else request_id
         req.state.family = family
+        req.state.contract = contract
         req.state.actor = Actor(request_id=request_id)
         req.state.received = 0
         try:
@@ -236,13 +240,14 @@ def dialect(req: Request) -> Dialect:
     return family.dialect
 
 
-def parse_options(req: Request, entity: Entity = SESSION, allowed: Sequence[str] = ()) -> Query:
-    """The query options of a request; an operation that names none takes none.
+def parse_options(req: Request) -> Query:
+    """The query options of a request; an operation whose contract names none takes none.
 
     Raises:
         GraphError: 400 for an option, or a part of one, that is not supported, naming it.
     """
-    return parse_query(req.query_params.multi_items(), entity=entity, allowed=allowed)
+    contract: Contract = req.state.contract
+    return parse_query(req.query_params.multi_items(), entity=contract.entity, allowed=contract.options)
 
 
 def unserved(req: Request) -> GraphError:

@@ -5,7 +5,8 @@ storage in here.
 """
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Annotated, Any, Literal
@@ -21,9 +22,11 @@ from pydantic import (
     Tag,
     TypeAdapter,
     ValidationError,
+    WithJsonSchema,
     model_validator,
 )
 
+from shared import shapes
 from shared.audit import AuditRecord
 from shared.callers import Grant, Role
 from shared.errors import INVALID_REQUEST, NOT_UPDATEABLE, Detail, GraphError
@@ -42,6 +45,18 @@ class Dialect(StrEnum):
     BETA = "beta"
 
 
+SCHEMAS = "#/components/schemas/{model}"
+"""Where schemas refer to each other, in an OpenAPI document."""
+
+
+@dataclass(frozen=True, slots=True)
+class Body:
+    """The body of a request: its media type, and its JSON schema in a dialect."""
+
+    media_type: str
+    schema: Callable[[Dialect], dict[str, Any]]
+
+
 def _guid(text: str) -> str:
     guid = parse_guid(text)
     if guid is None:
@@ -54,7 +69,11 @@ def _hash_prefixed(value: object) -> object:
     return f"#{value}" if isinstance(value, str) and value.startswith("microsoft.graph.") else value
 
 
-Guid = Annotated[str, AfterValidator(_guid)]
+Guid = Annotated[str, AfterValidator(_guid), WithJsonSchema({"type": "string", "format": "uuid"})]
+
+
+def _json_body(adapter: Callable[[Dialect], TypeAdapter[Any]]) -> Body:
+    return Body("application/json", lambda dialect: adapter(dialect).json_schema(ref_template=SCHEMAS))
 
 
 class _Body(BaseModel):
@@ -147,6 +166,9 @@ _CREATE: dict[Dialect, TypeAdapter[CreateSession | CreateFoundingSession]] = {
 }
 
 
+CREATE_BODY = _json_body(lambda dialect: _CREATE[dialect])
+
+
 def parse_create(body: bytes, dialect: Dialect) -> Review:
     """The review that a create is for.
 
@@ -157,6 +179,15 @@ def parse_create(body: bytes, dialect: Dialect) -> Review:
         return _CREATE[dialect].validate_json(body).review()
     except ValidationError as error:
         raise _invalid_body(error) from None
+
+
+class UpdateSession(_Body):
+    """The body of the only update that there is, as the OpenAPI document shows it; ``parse_update`` says more."""
+
+    isUploadDone: Literal[True]
+
+
+UPDATE_BODY = _json_body(lambda _: TypeAdapter(UpdateSession))
 
 
 def parse_update(body: bytes) -> None:
@@ -194,6 +225,9 @@ class PutGrant(_Body):
     role: Annotated[Role, Strict(False)]
 
 
+GRANT_BODY = _json_body(lambda _: TypeAdapter(PutGrant))
+
+
 def parse_grant(body: bytes) -> Role:
     """The role that a grant gives.
 
@@ -206,7 +240,7 @@ def parse_grant(body: bytes) -> Role:
         raise _invalid_body(error) from None
 
 
-def grant_json(grant: Grant) -> dict[str, Any]:
+def grant_json(grant: Grant) -> shapes.Grant:
     """A grant as an answer shows it; ``resourceId`` is null for a whole catalog."""
     return {
         "catalogId": grant.key.catalog_id,
@@ -216,7 +250,7 @@ def grant_json(grant: Grant) -> dict[str, Any]:
     }
 
 
-def audit_json(record: AuditRecord) -> dict[str, Any]:
+def audit_json(record: AuditRecord) -> shapes.AuditRecord:
     """An audit record as an answer shows it; ids are null where there is none, as of the service's own timer."""
     return {
         "id": record.id,
@@ -259,7 +293,7 @@ def _invalid_body(error: ValidationError) -> GraphError:
 
 def session_json(
     session: Session, *, dialect: Dialect, now: datetime, idle: timedelta, files: Sequence[StoredFile] | None = None
-) -> dict[str, Any]:
+) -> shapes.Session:
     """A session as a path of this dialect shows it; with ``files`` where the answer has them.
 
     A v1.0 path always answers in the v1.0 shape; a beta path in the founding one if the session has ``source``.
@@ -268,15 +302,14 @@ def session_json(
     founding = dialect is Dialect.BETA and review.source is not None
     expires = expires_at(session, idle)
     status = status_at(session, now, idle)
-    shape: dict[str, Any] = {} if founding else {"@odata.type": SESSION_TYPE}
-    shape |= {
+    shape: shapes.Session = {
         "@odata.etag": session.etag,
         "id": session.key.session_id,
         "createdDateTime": format_instant(session.created),
         "status": status.value,
         "isUploadDone": status.value == "complete",
         "referenceId": review.instance_id,
-        "expirationDateTime": expires and format_instant(expires),
+        "expirationDateTime": format_instant(expires) if expires else None,
     }
     if founding:
         shape |= {
@@ -289,6 +322,7 @@ def session_json(
             },
         }
     else:
+        shape = {"@odata.type": SESSION_TYPE, **shape}
         shape["data"] = {
             "@odata.type": f"{GRAPH}customDataProvidedResourcePayloads.accessReviewContextData",
             "reviewDefinitionId": review.definition_id,
@@ -300,7 +334,7 @@ def session_json(
     return shape
 
 
-def file_json(file: StoredFile) -> dict[str, Any]:
+def file_json(file: StoredFile) -> shapes.File:
     """A file as an answer shows it."""
     return {
         "id": file.id,

@@ -6,11 +6,23 @@ from python_multipart.exceptions import FormParserError
 from python_multipart.multipart import MultipartParser, parse_options_header
 
 from shared.errors import INVALID_REQUEST, UNSUPPORTED_MEDIA_TYPE, GraphError
+from shared.models import Body
 
 MAX_NAME_LENGTH = 255
 
 # RFC 2046, section 5.1.1.
 MAX_BOUNDARY_LENGTH = 70
+
+FORM_BODY = Body(
+    "multipart/form-data",
+    lambda _: {
+        "type": "object",
+        "properties": {
+            "file": {"type": "string", "format": "binary", "description": "A CSV file, with its name as filename."}
+        },
+        "required": ["file"],
+    },
+)
 
 _FORBIDDEN_IN_NAMES = re.compile(r"[/\\\x00-\x1f\x7f-\x9f\u2028\u2029]")
 

@@ -50,8 +50,9 @@ class FieldType:
 
 @dataclass(frozen=True, slots=True)
 class Entity:
-    """What may be asked of one kind of resource."""
+    """What may be asked of one kind of resource, with an example of a filter."""
 
+    example: str
     filterable: Mapping[str, FieldType]
     orderable: tuple[str, ...]
     selectable: tuple[str, ...]
@@ -61,6 +62,7 @@ class Entity:
 ORDERED = ("eq", "ne", "gt", "ge", "lt", "le")
 
 FILE = Entity(
+    example="size gt 1000",
     filterable={
         "name": FieldType(Kind.TEXT, ("eq", "ne")),
         "size": FieldType(Kind.INTEGER, ORDERED),
@@ -71,6 +73,7 @@ FILE = Entity(
 )
 
 SESSION = Entity(
+    example="status eq 'active'",
     filterable={
         "status": FieldType(Kind.TEXT, ("eq",), ("active", "complete", "expired", "unknownFutureValue")),
         "referenceId": FieldType(Kind.GUID, ("eq",)),
@@ -85,6 +88,7 @@ SESSION = Entity(
 
 
 AUDIT_RECORD = Entity(
+    example="activityDateTime ge 2026-11-01T00:00:00Z and activity eq 'uploadFile'",
     filterable={
         "activityDateTime": FieldType(Kind.INSTANT, ORDERED),
         "activity": FieldType(Kind.TEXT, ("eq", "ne")),

@@ -5,12 +5,14 @@ the catch-alls that give unknown paths our own error shape.
 """
 
 import re
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from urllib.parse import unquote
 
 from fastapi import Request, Response
 
+from shared.callers import Need
+from shared.contract import Contract
 from shared.models import Dialect
 
 Endpoint = Callable[[Request], Awaitable[Response]]
@@ -33,6 +35,7 @@ GRANTS = "grants/{catalogId}"
 CATALOG_GRANT = f"{GRANTS}/{{principalId}}"
 RESOURCE_GRANT = f"{GRANTS}/{{resourceId}}/{{principalId}}"
 AUDIT = "audit"
+OPENAPI = "openapi"
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,16 +77,34 @@ UPLOADS_FAMILIES = tuple(
     PathFamily("" if version is Dialect.V1 else f"_{version}", version, f"{version}/uploads") for version in Dialect
 )
 
-# Who serves each template with which method: for the catch-alls, which get what the host does not match.
-_served: dict[str, dict[str, Endpoint]] = {}
+
+@dataclass(frozen=True, slots=True)
+class Served:
+    """How one route is served with one method, by the function of that name."""
+
+    name: str
+    endpoint: Endpoint
+    dialect: Dialect
+    need: Need
+    contract: Contract
+
+
+# Who serves each template with which method: for the catch-alls, which get what the host does not match, and for the
+# OpenAPI document.
+_served: dict[str, dict[str, Served]] = {}
 
 # A key as OData writes it: catalogs('8f3c...') for catalogs/8f3c... (OData 4.01, part 2, section 4.3.1).
 _KEYED = re.compile(r"(\w+)\('([^'/]*)'\)")
 
 
-def register(template: str, method: str, endpoint: Endpoint) -> None:
-    """Note who serves a template with a method."""
-    _served.setdefault(template, {})[method] = endpoint
+def register(template: str, method: str, served: Served) -> None:
+    """Note how a template is served with a method."""
+    _served.setdefault(template, {})[method] = served
+
+
+def served() -> Mapping[str, Mapping[str, Served]]:
+    """All that is served, by template and method."""
+    return _served
 
 
 def allowed_methods(raw_path: str) -> list[str]:
@@ -99,7 +120,7 @@ def find_keyed(method: str, raw_path: str) -> tuple[Endpoint, dict[str, str]] | 
     if template is None or method not in _served[template] or len(segments) == raw_path.strip("/").count("/") + 1:
         return None
     parts = zip(template.split("/"), segments, strict=True)
-    return _served[template][method], {part[1:-1]: segment for part, segment in parts if part.startswith("{")}
+    return _served[template][method].endpoint, {part[1:-1]: segment for part, segment in parts if part.startswith("{")}
 
 
 def _segments(raw_path: str) -> list[str]:

@@ -10,6 +10,7 @@ from uuid import UUID, uuid4
 import httpx
 
 from tests.access_files import access_file
+from tests.contract import check_contract
 
 Json = dict[str, Any]
 Headers = Mapping[str, str]
@@ -121,6 +122,7 @@ def check_every_answer(answer: httpx.Response) -> None:
     assert len(answer.headers.get_list("Date")) == 1, "every answer has one Date"
     if answer.status_code >= 400:
         _check_error_shape(answer)
+    check_contract(answer)
 
 
 def _check_error_shape(answer: httpx.Response) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-pytest.register_assert_rewrite("tests.client", "tests.wire", "tests.service")
+pytest.register_assert_rewrite("tests.client", "tests.contract", "tests.wire", "tests.service")
 
 import tests.service  # noqa: E402
 from local.azurite import azurite  # noqa: E402  # after the rewriting of asserts is registered

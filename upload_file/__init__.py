@@ -5,17 +5,22 @@ from fastapi import Request, Response
 
 from shared.answers import session_answer
 from shared.bodies import streamed_body
+from shared.contract import Contract
 from shared.etags import IfMatch
 from shared.http import actor, operation, parse_options, session_key
+from shared.multipart import FORM_BODY
 from shared.routes import UPLOAD_FILE, UPLOAD_FILE_QUALIFIED
 from shared.sessions import sessions
+from shared.shapes import UploadedSession
 from shared.uploads import upload
 
 blueprint = func.Blueprint()
 
+CONTRACT = Contract(UploadedSession, body=FORM_BODY, conditional=True)
 
-@operation(blueprint, "POST", UPLOAD_FILE)
-@operation(blueprint, "POST", UPLOAD_FILE_QUALIFIED, suffix="_qualified")
+
+@operation(blueprint, "POST", UPLOAD_FILE, CONTRACT)
+@operation(blueprint, "POST", UPLOAD_FILE_QUALIFIED, CONTRACT, suffix="_qualified")
 async def upload_file(req: Request) -> Response:
     """Add a file to a session: 200 with the session; 400 with every finding and its line if the file is not valid."""
     async with streamed_body(req) as body:

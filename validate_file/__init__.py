@@ -8,15 +8,18 @@ from fastapi import Request, Response
 
 from shared.answers import warnings_json
 from shared.bodies import streamed_body
+from shared.contract import Contract
 from shared.http import actor, json_answer, operation, parse_options, session_key
+from shared.multipart import FORM_BODY
 from shared.routes import VALIDATE_FILE
 from shared.sessions import sessions
+from shared.shapes import CheckedFile
 from shared.uploads import validate
 
 blueprint = func.Blueprint()
 
 
-@operation(blueprint, "POST", VALIDATE_FILE)
+@operation(blueprint, "POST", VALIDATE_FILE, Contract(CheckedFile, body=FORM_BODY))
 async def validate_file(req: Request) -> Response:
     """Check a file: 200 with its rows and warnings; 400 with every finding, as uploadFile would answer."""
     async with streamed_body(req) as body:
