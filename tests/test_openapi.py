@@ -4,7 +4,6 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterator
-from functools import cache
 from pathlib import Path
 
 import httpx
@@ -16,6 +15,7 @@ from openapi_spec_validator import validate
 from tests.authority import Authority
 from tests.client import Resource, as_object, assert_error, http_client
 from tests.invariants import Storage
+from tests.registered import functions
 from tests.service import running_service
 
 VERSIONS = ("v1.0", "beta")
@@ -52,22 +52,16 @@ def test_it_says_that_a_token_is_needed_where_one_is(guarded: str, authority: Au
         assert anybody.get("/v1.0/uploads/openapi").json()["security"] == [{"entra": []}]
 
 
-@cache
-def registered() -> frozenset[tuple[str, str, str]]:
-    """The route, method and name of each HTTP function of the app; it tells them only once."""
-    import function_app  # noqa: PLC0415  # it reads the settings
-
-    return frozenset(
-        (str(trigger.route), HttpMethod(method).value, str(function.get_function_name()))
-        for function in function_app.app.get_functions()
-        if isinstance(trigger := function.get_trigger(), HttpTrigger)
-        for method in trigger.methods or ()
-    )
-
-
 @pytest.mark.parametrize("version", VERSIONS)
 def test_it_has_every_function_and_nothing_else(http: httpx.Client, version: str) -> None:
-    expected = {each for each in registered() if each[0].startswith(f"{version}/") and "{*path}" not in each[0]}
+    expected = {
+        (route, HttpMethod(method).value, function.get_function_name())
+        for function in functions()
+        if isinstance(trigger := function.get_trigger(), HttpTrigger)
+        and (route := str(trigger.route)).startswith(f"{version}/")
+        and "{*path}" not in route
+        for method in trigger.methods or ()
+    }
 
     paths = http.get(f"/{version}/uploads/openapi").json()["paths"]
 

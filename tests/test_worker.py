@@ -15,11 +15,11 @@ from uuid import uuid4
 
 import pytest
 
-from function_app import app
 from local.service import ROOT
 from tests.access_files import access_file
 from tests.client import create_body, multipart, part
 from tests.invariants import Storage
+from tests.registered import functions
 
 Binding = dict[str, Any]
 
@@ -114,7 +114,7 @@ def _methods(trigger: Binding) -> list[str]:
 def test_the_worker_finds_every_function_that_the_app_declares(worker: Worker) -> None:
     declared = {
         str(function.get_function_name()): [json.loads(binding) for binding in function.get_raw_bindings()]
-        for function in app.get_functions()
+        for function in functions()
     }
 
     assert declared, "an app without functions deploys as well"
