@@ -20,7 +20,7 @@ from list_grants import blueprint as list_grants
 from list_sessions import blueprint as list_sessions
 from put_grant import blueprint as put_grant
 from shared.auth import check_configuration
-from shared.log import quiet_sdks
+from shared.log import quiet_libraries
 from shared.settings import settings
 from unknown_path import blueprint as unknown_path
 from update_session import blueprint as update_session
@@ -28,7 +28,7 @@ from upload_file import blueprint as upload_file
 from validate_file import blueprint as validate_file
 
 check_configuration(settings(), os.environ)
-quiet_sdks()
+quiet_libraries()
 
 app = func.FunctionApp(
     http_auth_level=func.AuthLevel.FUNCTION if settings().function_keys else func.AuthLevel.ANONYMOUS

@@ -36,13 +36,14 @@ def main() -> int:
                 running.enter_context(_locked(arguments.data))
             _choose_auth(arguments, running)
             port = listener.getsockname()[1]
+            url = f"http://127.0.0.1:{port}"
             if arguments.host == "func":
                 listener.close()
                 running.enter_context(_storage(arguments.data))
                 return serve_with_core_tools(ROOT, port)
-            running.enter_context(_storage(arguments.data, meanwhile=_import_app))
-            url = f"http://127.0.0.1:{port}"
+            # Before the app is imported, which reads it: no Host that a caller writes gets into a link.
             os.environ.setdefault("UPLOADS_PUBLIC_URL", url)
+            running.enter_context(_storage(arguments.data, meanwhile=_import_app))
             asyncio.run(_serve(listener, url))
     except (AzuriteError, CoreToolsError, StartError) as error:
         sys.stderr.write(f"{error}\n")

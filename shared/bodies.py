@@ -9,26 +9,25 @@ from fastapi import Request
 from shared.errors import BODY_TOO_LARGE, REQUEST_TIMEOUT, UNSUPPORTED_MEDIA_TYPE, GraphError
 from shared.settings import settings
 
-# A create or update has a few hundred bytes.
-MAX_JSON_BYTES = 64 * 1024
-
 
 async def read_json(req: Request) -> bytes:
     """The body of a request that must be JSON.
 
     Raises:
-        GraphError: 415 for another content type or an encoding, 413 for a body of more than ``MAX_JSON_BYTES``, 408.
+        GraphError: 415 for another content type or an encoding, 413 for a body that is too large, 408.
     """
     media_type = req.headers.get("content-type", "").split(";")[0].strip().lower()
     if media_type != "application/json":
         raise GraphError(
             UNSUPPORTED_MEDIA_TYPE, "The body must be JSON: send the header 'Content-Type: application/json'."
         )
-    body = bytearray()
+    body, limit = bytearray(), settings().max_json_bytes
     async for piece in _pieces(req):
         body += piece
-        if len(body) > MAX_JSON_BYTES:
-            raise GraphError(BODY_TOO_LARGE, f"The body is larger than {MAX_JSON_BYTES} bytes.")
+        if len(body) > limit:
+            raise GraphError(
+                BODY_TOO_LARGE, f"The body is larger than {limit} bytes, which is the limit (UPLOADS_MAX_JSON_BYTES)."
+            )
     return bytes(body)
 
 

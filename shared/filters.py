@@ -25,9 +25,7 @@ from shared.odata import (
     invalid_option,
     shortened,
 )
-
-MAX_FILTER_CHARACTERS = 2_000  # enough for 40 GUIDs joined by "or"
-MAX_FILTER_BRACKETS = 20  # the translation recurses at most twice for each open bracket
+from shared.settings import settings
 
 _WORDS = {"Eq": "eq", "NotEq": "ne", "Gt": "gt", "GtE": "ge", "Lt": "lt", "LtE": "le", "In": "in"}
 _MIRRORED = {"gt": "lt", "ge": "le", "lt": "gt", "le": "ge"}
@@ -43,8 +41,9 @@ def compile_filter(text: str, entity: Entity) -> tuple[Predicate, tuple[Comparis
     Raises:
         GraphError: 400 ``invalidQueryOption``, saying what of it cannot be read or is not supported.
     """
-    if len(text) > MAX_FILTER_CHARACTERS:
-        raise invalid_option("$filter", f"it has {len(text)} characters, and {MAX_FILTER_CHARACTERS} is the limit")
+    limit = settings().max_filter_length
+    if len(text) > limit:
+        raise invalid_option("$filter", f"it has {len(text)} characters, and {limit} is the limit")
     tree = _syntax_tree(_NOT_BRACKET.sub(lambda found: found[1] or "not ", text.strip()))
     joined = _operands(tree) if isinstance(tree, ast.BoolOp) and isinstance(tree.op, ast.And) else (tree,)
     required = tuple(_compared(part, entity) for part in joined if isinstance(part, ast.Compare))
@@ -70,11 +69,12 @@ def _syntax_tree(text: str) -> ast._Node:
 
 def _guarded(tokens: Iterable[Any]) -> Iterator[Any]:
     """Stop before the parser what it or the translation would pay for: deep brackets, and paths (quadratic there)."""
-    depth = 0
+    # The translation recurses at most twice for each open bracket.
+    depth, limit = 0, settings().max_filter_depth
     for token in tokens:
         depth += (token.type == "(") - (token.type == ")")
-        if depth > MAX_FILTER_BRACKETS:
-            raise invalid_option("$filter", f"its brackets are more than {MAX_FILTER_BRACKETS} deep")
+        if depth > limit:
+            raise invalid_option("$filter", f"its brackets are more than {limit} deep")
         if token.type == "/":
             raise invalid_option("$filter", "paths, any() and all() are not supported; compare a property with a value")
         yield token

@@ -28,7 +28,6 @@ from shared.contract import Contract
 from shared.errors import (
     INTERNAL,
     INVALID_PARAMETER,
-    INVALID_QUERY_OPTION,
     INVALID_REQUEST,
     METHOD_NOT_ALLOWED,
     SESSION_NOT_FOUND,
@@ -38,7 +37,7 @@ from shared.errors import (
 )
 from shared.ids import parse_guid
 from shared.lifecycle import ResourceKey, SessionKey, session_not_found
-from shared.limits import RequestLimit
+from shared.limits import RequestLimit, check_size
 from shared.log import log_defect, log_request, log_storage_fault
 from shared.models import Dialect
 from shared.odata import Query, parse_query
@@ -46,9 +45,6 @@ from shared.routes import FAMILIES, PathFamily, Served, allowed_methods, registe
 from shared.settings import settings
 
 Handler = Callable[[Request], Awaitable[Response]]
-
-# Far more than any list with all of its options needs.
-MAX_QUERY_LENGTH = 8 * 1024
 
 _CLIENT_REQUEST_ID = re.compile(r"[\x20-\x7e]{1,128}")
 
@@ -130,8 +126,9 @@ async def _admit(req: Request, need: Need) -> None:
     Raises:
         GraphError: 401, 403, 404, 429, or 503 if nobody can tell now.
     """
-    if len(req.url.query) > MAX_QUERY_LENGTH:
-        raise GraphError(INVALID_QUERY_OPTION, f"The query is longer than {MAX_QUERY_LENGTH} characters.")
+    check_size(raw_path(req), req.scope["query_string"], req.headers.raw)
+    # Before anything is changed, since its answer will have links.
+    base_url(req)
     caller = await authenticate(req.headers)
     req.state.actor = replace(actor(req), caller=caller)
     if caller is not NOBODY_ASKED:
@@ -276,8 +273,18 @@ def prefers(req: Request, preference: str) -> bool:
 
 
 def base_url(req: Request) -> str:
-    """The base of every link: a setting, or what Azure says of itself; locally, where the request came in."""
-    return settings().base_url or str(req.base_url).rstrip("/")
+    """The base of every link: a setting, or what Azure says of itself; locally, where the request came in.
+
+    Raises:
+        GraphError: 400, if none of them is.
+    """
+    configured = settings().base_url
+    if configured is None and req.url.hostname not in ("127.0.0.1", "localhost"):
+        # Whoever calls may write any Host, and would have it in the links that others are given.
+        raise GraphError(
+            INVALID_REQUEST, "This service does not know its own address: UPLOADS_PUBLIC_URL has to be set."
+        )
+    return configured or str(req.base_url).rstrip("/")
 
 
 def resource_url(req: Request) -> str:

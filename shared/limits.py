@@ -1,14 +1,37 @@
-"""How much one caller may ask of this process: a token bucket each (requests a minute, and as many in one burst)."""
+"""How much a request may be, and how much one caller may ask of this process.
+
+A caller has a token bucket: requests a minute, and as many in one burst.
+"""
 
 import time
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from math import ceil
 
-from shared.errors import TOO_MANY_REQUESTS, GraphError
+from shared.errors import INVALID_QUERY_OPTION, INVALID_REQUEST, TOO_MANY_REQUESTS, GraphError
+from shared.settings import settings
 
 # Callers that are kept in mind; whoever has not asked for longest is forgotten first, and begins with a full bucket.
 _MAX_CALLERS = 10_000
+
+
+def check_size(raw_path: str, query: bytes, headers: Sequence[tuple[bytes, bytes]]) -> None:
+    """See that a request is not too large before its body; a body is limited while it is read.
+
+    Raises:
+        GraphError: 400.
+    """
+    config = settings()
+    if len(raw_path) + len(query) > config.max_url_bytes:
+        problem = INVALID_QUERY_OPTION if len(query) > len(raw_path) else INVALID_REQUEST
+        message = f"Path and query are longer than {config.max_url_bytes} bytes, which is the limit"
+        raise GraphError(problem, f"{message} (UPLOADS_MAX_URL_BYTES).")
+    if len(headers) > config.max_headers:
+        message = f"The request has more than {config.max_headers} headers, which is the limit"
+        raise GraphError(INVALID_REQUEST, f"{message} (UPLOADS_MAX_HEADERS).")
+    if sum(len(name) + len(value) for name, value in headers) > config.max_header_bytes:
+        message = f"The request's headers have more than {config.max_header_bytes} bytes, which is the limit"
+        raise GraphError(INVALID_REQUEST, f"{message} (UPLOADS_MAX_HEADER_BYTES).")
 
 
 class RequestLimit:

@@ -13,9 +13,13 @@ from shared.ids import parse_guid
 _log = logging.getLogger("uploads")
 
 
-def quiet_sdks() -> None:
-    """Keep the SDKs from logging every call: the Functions worker passes on whatever is logged as information."""
+def quiet_libraries() -> None:
+    """Keep the SDKs from logging every call, and the form's parser from quoting what it cannot read.
+
+    The Functions worker passes on whatever is logged as information.
+    """
     logging.getLogger("azure").setLevel(logging.WARNING)
+    logging.getLogger("python_multipart").setLevel(logging.CRITICAL)
 
 
 def log_request(req: Request, operation: str, status: int, seconds: float) -> None:

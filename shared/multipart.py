@@ -5,13 +5,17 @@ import re
 from python_multipart.exceptions import FormParserError
 from python_multipart.multipart import MultipartParser, parse_options_header
 
-from shared.errors import INVALID_REQUEST, UNSUPPORTED_MEDIA_TYPE, GraphError
+from shared.errors import BODY_TOO_LARGE, INVALID_REQUEST, UNSUPPORTED_MEDIA_TYPE, GraphError
 from shared.models import Body
 
 MAX_NAME_LENGTH = 255
 
 # RFC 2046, section 5.1.1.
 MAX_BOUNDARY_LENGTH = 70
+
+# A part of a file has two or three headers, of which one has the name.
+MAX_PART_HEADERS = 8
+MAX_PART_HEADER_BYTES = 4096
 
 FORM_BODY = Body(
     "multipart/form-data",
@@ -30,22 +34,26 @@ _FORBIDDEN_IN_NAMES = re.compile(r"[/\\\x00-\x1f\x7f-\x9f\u2028\u2029]")
 class FormFile:
     """The one file of a form, sans I/O: feed it the body piece by piece, and get the file's bytes in each."""
 
-    def __init__(self, content_type: str | None) -> None:
-        """Begin a body of this ``Content-Type``.
+    def __init__(self, content_type: str | None, *, max_form_bytes: int = 64 * 1024) -> None:
+        """Begin a body of this ``Content-Type``, which may have so many bytes beside the file's.
 
         Raises:
             GraphError: 415 unless it is ``multipart/form-data`` with a boundary.
         """
         media_type, options = parse_options_header(content_type)
         boundary = options.get(b"boundary", b"")
-        if media_type != b"multipart/form-data" or not 1 <= len(boundary) <= MAX_BOUNDARY_LENGTH:
+        # Of two boundaries, whoever looks at the form on its way may take the other one.
+        twice = (content_type or "").lower().count("boundary=") > 1
+        if media_type != b"multipart/form-data" or twice or not 1 <= len(boundary) <= MAX_BOUNDARY_LENGTH:
             raise GraphError(
                 UNSUPPORTED_MEDIA_TYPE,
                 "Send the file as a form: the header 'Content-Type: multipart/form-data; boundary=...', and one part "
                 f"named 'file' with a filename. A boundary has 1 to {MAX_BOUNDARY_LENGTH} characters.",
             )
         self.name: str | None = None
+        self._begun = False
         self._ended = False
+        self._left = max_form_bytes
         self._pieces: list[bytes] = []
         self._field = bytearray()
         self._value = bytearray()
@@ -61,6 +69,8 @@ class FormFile:
                 "on_part_data": self._on_part_data,
                 "on_end": self._on_end,
             },
+            max_header_count=MAX_PART_HEADERS,
+            max_header_size=MAX_PART_HEADER_BYTES,
         )
 
     def feed(self, data: bytes) -> list[bytes]:
@@ -70,12 +80,26 @@ class FormFile:
             GraphError: 400, when the form is not as it should be.
         """
         self._pieces = []
+        form = data
+        if not self._begun:
+            # Some clients put line breaks before the form. The parser would pass over whatever else stands there, too,
+            # if it comes in the same piece.
+            form = data.lstrip(b"\r\n")
+            self._begun = bool(form)
         try:
-            self._parser.write(data)
+            self._parser.write(form)
         except FormParserError:
             raise GraphError(
                 INVALID_REQUEST, "The body is not well-formed multipart/form-data.", target="body"
             ) from None
+        # What comes before the part and behind it is passed over by the parser, without end.
+        self._left -= len(data) - sum(map(len, self._pieces))
+        if self._left < 0:
+            raise GraphError(
+                BODY_TOO_LARGE,
+                "The form has too many bytes beside its file. The limit is UPLOADS_MAX_FORM_BYTES.",
+                target="body",
+            )
         return self._pieces
 
     def close(self) -> str:

@@ -107,6 +107,23 @@ class Settings(BaseSettings):
     stall_seconds: int = Field(
         default=60, ge=1, description="Seconds for which nothing of a body may come in before the request is given up."
     )
+    max_url_bytes: int = Field(
+        default=8192, ge=1024, description="Bytes of a request's path and query; the Functions host takes no more."
+    )
+    max_headers: int = Field(default=100, ge=20, description="Headers of a request, as of the Functions host.")
+    max_header_bytes: int = Field(
+        default=32 * 1024, ge=4096, description="Bytes of all headers of a request, as of the Functions host."
+    )
+    max_json_bytes: int = Field(
+        default=64 * 1024, ge=1024, description="Bytes of a body of JSON; one that makes sense has a few hundred."
+    )
+    max_form_bytes: int = Field(
+        default=64 * 1024, ge=1024, description="Bytes of a form beside its file: boundaries, part headers, padding."
+    )
+    max_filter_length: int = Field(
+        default=2000, ge=100, le=100_000, description="Characters of a $filter; the default takes 40 GUIDs."
+    )
+    max_filter_depth: int = Field(default=20, ge=1, le=100, description="Brackets of a $filter that are open at once.")
     requests_per_minute: int = Field(
         default=1200,
         ge=1,

@@ -119,7 +119,7 @@ async def receive(
     # Imported here, since NumPy, which is behind it, takes 40 ms, and only those who upload need it.
     from shared.access_data import Validator  # noqa: PLC0415
 
-    form = FormFile(content_type)
+    form = FormFile(content_type, max_form_bytes=config.max_form_bytes)
     validator = Validator(principal_types=config.principal_types, max_findings=config.max_findings)
     digest = hashlib.sha256()
     size = 0

@@ -88,3 +88,37 @@ def test_a_query_may_be_long_but_not_endless(session: Session) -> None:
 
     assert ask(6000).status_code == 200
     assert_error(ask(10_000), 400, "invalidRequest", "invalidQueryOption")
+
+
+# Limits that an administrator has set
+
+
+@pytest.fixture(scope="module")
+def narrow(storage: Storage) -> Iterator[httpx.Client]:
+    """A service with limits as low as they can be set."""
+    limits = {"max_url_bytes": 1024, "max_headers": 20, "max_header_bytes": 4096, "max_json_bytes": 1024}
+    limits |= {"max_form_bytes": 1024, "max_filter_length": 100, "max_filter_depth": 1, "max_findings": 1}
+    with running_service(storage.connection_string, **limits) as url, http_client(url) as http:
+        yield http
+
+
+def test_each_limit_can_be_set_and_is_named_where_it_stops_somebody(narrow: httpx.Client) -> None:
+    resource = Resource(narrow)
+    session = resource.new_session()
+    session.uploaded("access.csv")
+    padded = create_body() | {"@odata.padding": "x" * 1024}
+    preamble = b"\r\n" * 600
+    answers = {
+        "UPLOADS_MAX_URL_BYTES": session.get({"x": "y" * 1000}),
+        "UPLOADS_MAX_HEADERS": session.get(headers={f"X-{number}": "y" for number in range(20)}),
+        "UPLOADS_MAX_HEADER_BYTES": session.get(headers={"X": "y" * 4096}),
+        "UPLOADS_MAX_JSON_BYTES": resource.create(padded),
+        "UPLOADS_MAX_FORM_BYTES": session.post_multipart(preamble + multipart(part(access_file()))),
+    }
+    for setting, answer in answers.items():
+        assert answer.status_code in (400, 413), answer.text
+        assert setting in answer.json()["error"]["message"]
+    assert "100 is the limit" in resource.sessions({"$filter": "status eq 'active'" + " " * 100}).text
+    assert "more than 1 deep" in resource.sessions({"$filter": "((status eq 'active'))"}).text
+    assert resource.sessions({"$filter": "(status eq 'active')"}).status_code == 200
+    assert session.read()["stats"]["filesUploaded"] == 1

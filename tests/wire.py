@@ -4,7 +4,7 @@ import http.client
 import json
 import socket
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
@@ -59,9 +59,9 @@ def chunk(data: bytes) -> bytes:
 
 def read_answer(connected: socket.socket) -> RawAnswer:
     """Read one answer; interim ones (100 Continue) are passed over."""
-    response = http.client.HTTPResponse(connected)
-    response.begin()
-    body = response.read()
+    with closing(http.client.HTTPResponse(connected)) as response:
+        response.begin()
+        body = response.read()
     UUID(response.headers["request-id"])
     assert response.headers["client-request-id"]
     assert response.headers["Date"]

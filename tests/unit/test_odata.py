@@ -12,7 +12,6 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from shared.errors import INVALID_QUERY_OPTION, GraphError
-from shared.filters import MAX_FILTER_BRACKETS, MAX_FILTER_CHARACTERS
 from shared.odata import (
     FILE,
     NESTED_OPTIONS,
@@ -22,6 +21,9 @@ from shared.odata import (
     parse_query,
     select_properties,
 )
+from shared.settings import Settings
+
+MAX_LENGTH, MAX_DEPTH = Settings().max_filter_length, Settings().max_filter_depth
 
 LIST_OPTIONS = NESTED_OPTIONS | {"$expand", "$skiptoken"}
 REFERENCE = "0a1b2c3d-4e5f-6789-abcd-ef0123456789"
@@ -412,7 +414,7 @@ def test_a_quote_in_a_name_is_written_twice() -> None:
 
 
 def test_brackets_may_be_nested_up_to_the_limit() -> None:
-    deep = "(" * MAX_FILTER_BRACKETS + "size eq 1000" + ")" * MAX_FILTER_BRACKETS
+    deep = "(" * MAX_DEPTH + "size eq 1000" + ")" * MAX_DEPTH
 
     assert keeps(deep, APRIL, entity=FILE)
 
@@ -535,7 +537,7 @@ def test_no_text_gets_anything_but_an_answer_or_a_400(pairs: list[tuple[str, str
         assert query.options == tuple(pairs)
 
 
-@given(ODATA_LIKE | st.text(max_size=MAX_FILTER_CHARACTERS * 2))
+@given(ODATA_LIKE | st.text(max_size=MAX_LENGTH * 2))
 def test_no_filter_gets_anything_but_a_predicate_or_a_400(text: str) -> None:
     try:
         kept = keeps(text, APRIL, entity=FILE)
@@ -579,7 +581,7 @@ def joined(inner: st.SearchStrategy[Condition]) -> st.SearchStrategy[Condition]:
     )
 
 
-@given(st.recursive(comparisons(), joined, max_leaves=10).filter(lambda c: len(c[0]) <= MAX_FILTER_CHARACTERS), FILES)
+@given(st.recursive(comparisons(), joined, max_leaves=10).filter(lambda c: len(c[0]) <= MAX_LENGTH), FILES)
 def test_a_filter_means_what_python_means_by_it(condition: Condition, file: dict[str, Any]) -> None:
     text, means = condition
 
