@@ -1,4 +1,4 @@
-"""GET uploads/grants/{catalog}: who was granted what in one catalog."""
+"""GET uploads/grants/catalogs/{catalog}: who was granted what in one catalog."""
 
 import re
 

@@ -31,9 +31,10 @@ FILE = f"{FILES}/{{fileId}}"
 FILE_VALUE = f"{FILE}/$value"
 
 # Ours, under a version's own ``uploads``: who may reach a catalog or a resource, and who did what.
-GRANTS = "grants/{catalogId}"
-CATALOG_GRANT = f"{GRANTS}/{{principalId}}"
-RESOURCE_GRANT = f"{GRANTS}/{{resourceId}}/{{principalId}}"
+# With words between the ids: who forgot the resource would have granted the whole catalog.
+GRANTS = "grants/catalogs/{catalogId}"
+CATALOG_GRANT = f"{GRANTS}/principals/{{principalId}}"
+RESOURCE_GRANT = f"{GRANTS}/resources/{{resourceId}}/principals/{{principalId}}"
 AUDIT = "audit"
 OPENAPI = "openapi"
 

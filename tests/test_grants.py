@@ -28,10 +28,11 @@ class Administrator:
         return self.http.delete(self.path(principal, catalog, resource))
 
     def list(self, catalog: str, params: Mapping[str, str] | None = None) -> httpx.Response:
-        return self.http.get(f"{self._grants}/{catalog}", params=params)
+        return self.http.get(f"{self._grants}/catalogs/{catalog}", params=params)
 
     def path(self, principal: str, catalog: str, resource: str | None = None) -> str:
-        return "/".join(filter(None, (self._grants, catalog, resource, principal)))
+        place = f"catalogs/{catalog}" if resource is None else f"catalogs/{catalog}/resources/{resource}"
+        return f"{self._grants}/{place}/principals/{principal}"
 
 
 @pytest.fixture
@@ -212,16 +213,18 @@ def test_a_grant_has_a_role_and_nothing_else(administrator: Administrator, body:
 
 
 @pytest.mark.parametrize(
-    ("ids", "target"),
+    ("catalog", "resource", "principal", "target"),
     [
-        (("x", str(uuid4())), "catalogId"),
-        ((str(uuid4()), "ada@contoso.com"), "principalId"),
-        ((str(uuid4()), "x", str(uuid4())), "resourceId"),
-        ((str(uuid4()), str(uuid4()), "x"), "principalId"),
+        ("x", None, str(uuid4()), "catalogId"),
+        (str(uuid4()), None, "ada@contoso.com", "principalId"),
+        (str(uuid4()), "x", str(uuid4()), "resourceId"),
+        (str(uuid4()), str(uuid4()), "x", "principalId"),
     ],
 )
-def test_ids_are_guids(administrator: Administrator, ids: tuple[str, ...], target: str) -> None:
-    path = "/v1.0/uploads/grants/" + "/".join(ids)
+def test_ids_are_guids(
+    administrator: Administrator, catalog: str, resource: str | None, principal: str, target: str
+) -> None:
+    path = administrator.path(principal, catalog, resource)
 
     for answer in (administrator.http.put(path, json={"role": "reader"}), administrator.http.delete(path)):
         assert_error(answer, 400, "invalidRequest", "invalidParameterFormat", target)
@@ -233,7 +236,7 @@ def test_a_wrong_method_is_told_the_right_ones(administrator: Administrator, ver
     catalog, resource, principal = str(uuid4()), str(uuid4()), str(uuid4())
 
     for path, allowed in (
-        (there.path("", catalog), "GET"),
+        (f"/{version}/uploads/grants/catalogs/{catalog}", "GET"),
         (there.path(principal, catalog), "DELETE, PUT"),
         (there.path(principal, catalog, resource), "DELETE, PUT"),
     ):
@@ -300,3 +303,16 @@ def test_an_outsider_learns_nothing_of_ids_that_are_none(guarded: str, authority
     with http_client(guarded, authority.token(roles=None)) as http:
         path = Resource(http, resource_id="x").path
         assert_error(http.get(path), 400, "invalidRequest", "invalidParameterFormat", "resourceId")
+
+
+def test_a_grant_of_a_resource_that_is_forgotten_is_none(administrator: Administrator) -> None:
+    """Whoever leaves a part of the path out does not grant more than they meant to."""
+    catalog, principal = str(uuid4()), str(uuid4())
+    for place in (
+        f"{catalog}/{principal}",
+        f"catalogs/{catalog}/{principal}",
+        f"catalogs/{catalog}/resources/{principal}",
+    ):
+        answer = administrator.http.put(f"/v1.0/uploads/grants/{place}", json={"role": "owner"})
+        assert_error(answer, 404, "itemNotFound")
+    assert administrator.list(catalog).json()["value"] == []

@@ -37,7 +37,9 @@ def test_tokens_of_the_local_issuer_open_the_local_service(storage: Storage, tmp
             assert_error(Resource(http).create(), 403, "accessDenied")
         with http_client(url, writer) as http:
             session = Resource(http).new_session()
-            place = f"{session.resource.catalog_id}/{session.resource.resource_id}/{group}"
+            place = (
+                f"catalogs/{session.resource.catalog_id}/resources/{session.resource.resource_id}/principals/{group}"
+            )
             assert http.put(f"/v1.0/uploads/grants/{place}", json={"role": "reader"}).status_code == 200
         with http_client(url, member) as http:
             assert http.get(session.path).status_code == 200

@@ -33,7 +33,7 @@ class Case:
     @property
     def grant(self) -> str:
         """The path of a grant; whom it is for does not matter here."""
-        return f"uploads/grants/{self.catalog}/{self.resource}/{self.instance}"
+        return f"uploads/grants/catalogs/{self.catalog}/resources/{self.resource}/principals/{self.instance}"
 
     @property
     def path(self) -> str:
@@ -135,7 +135,7 @@ def grants(count: int) -> Step:
     """The catalog has so many grants."""
 
     async def step(service: Service, case: Case) -> None:
-        answer = await service.until_answered("GET", f"uploads/grants/{case.catalog}")
+        answer = await service.until_answered("GET", f"uploads/grants/catalogs/{case.catalog}")
         assert len(answer.json()["value"]) == count
 
     return step
@@ -288,7 +288,7 @@ OPERATIONS = (
     Operation("delete", (create, A, B, C, D, refused("bad.csv")), delete),
     Operation("delete of an expired one", (create, A, later(IDLE), tick), delete),
     Operation("put a grant", (), put_grant, (grants(1),)),
-    Operation("list grants", (put_grant,), read("uploads/grants/{case.catalog}"), (grants(1),)),
+    Operation("list grants", (put_grant,), read("uploads/grants/catalogs/{case.catalog}"), (grants(1),)),
     Operation("delete a grant", (put_grant,), delete_grant, (grants(0),)),
     Operation("tick: expire", (create, A, refused("bad.csv"), later(IDLE)), tick, (reads("expired"), has_its_files)),
     Operation("tick: purge", (create, A, B, C, D, later(GRACE)), tick, (reads("expired"), has_no_files)),
