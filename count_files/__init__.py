@@ -4,9 +4,10 @@ import azure.functions as func
 from fastapi import Request, Response
 
 from shared.contract import Contract
-from shared.http import actor, operation, parse_options, session_key
+from shared.entities import FILE
+from shared.http import operation
 from shared.listing import matching_files
-from shared.odata import FILE
+from shared.request import actor, parse_options, session_key
 from shared.routes import FILE_COUNT
 from shared.sessions import sessions
 

@@ -5,7 +5,8 @@ from fastapi import Request, Response
 
 from shared import listing
 from shared.contract import Contract
-from shared.http import actor, operation, parse_options, resource_key
+from shared.http import operation
+from shared.request import actor, parse_options, resource_key
 from shared.routes import SESSION_COUNT
 from shared.sessions import sessions
 

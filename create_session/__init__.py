@@ -6,8 +6,10 @@ from fastapi import Request, Response
 from shared.answers import session_answer
 from shared.bodies import read_json
 from shared.contract import Contract
-from shared.http import actor, dialect, operation, parse_options, resource_key, resource_url
+from shared.http import operation
+from shared.links import resource_url
 from shared.models import CREATE_BODY, parse_create
+from shared.request import actor, dialect, parse_options, resource_key
 from shared.routes import SESSIONS
 from shared.sessions import Snapshot, sessions
 from shared.shapes import SessionEntity

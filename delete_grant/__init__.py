@@ -7,7 +7,8 @@ from shared.audit import Activity, new_record
 from shared.callers import Need
 from shared.contract import Contract
 from shared.errors import GRANT_NOT_FOUND, GraphError
-from shared.http import actor, grant_key, operation, parse_options
+from shared.http import operation
+from shared.request import actor, grant_key, parse_options
 from shared.routes import CATALOG_GRANT, RESOURCE_GRANT, UPLOADS_FAMILIES
 from shared.storage import storage
 

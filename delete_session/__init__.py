@@ -5,7 +5,8 @@ from fastapi import Request, Response
 
 from shared.contract import Contract
 from shared.etags import IfMatch
-from shared.http import actor, operation, parse_options, session_key
+from shared.http import operation
+from shared.request import actor, parse_options, session_key
 from shared.routes import SESSION
 from shared.sessions import sessions
 

@@ -4,10 +4,12 @@ import azure.functions as func
 from fastapi import Request, Response
 
 from shared.contract import Contract
-from shared.http import actor, json_answer, operation, parse_options, path_guid, session_key, sessions_context
-from shared.models import file_json
-from shared.odata import FILE as FILE_ENTITY
+from shared.entities import FILE as FILE_ENTITY
+from shared.http import json_answer, operation
+from shared.links import sessions_context
 from shared.odata import select_properties
+from shared.representations import file_json
+from shared.request import actor, parse_options, path_guid, session_key
 from shared.routes import FILE
 from shared.sessions import sessions
 from shared.shapes import FileEntity

@@ -7,7 +7,8 @@ from fastapi import Request, Response
 from fastapi.responses import StreamingResponse
 
 from shared.contract import Contract
-from shared.http import actor, operation, parse_options, path_guid, session_key
+from shared.http import operation
+from shared.request import actor, parse_options, path_guid, session_key
 from shared.routes import FILE_VALUE
 from shared.sessions import sessions
 

@@ -8,7 +8,9 @@ from fastapi import Request, Response
 
 from shared.callers import Need
 from shared.contract import Contract
-from shared.http import base_url, dialect, json_answer, operation, parse_options
+from shared.http import json_answer, operation
+from shared.links import base_url
+from shared.request import dialect, parse_options
 from shared.routes import OPENAPI, UPLOADS_FAMILIES
 
 blueprint = func.Blueprint()

@@ -5,7 +5,8 @@ from fastapi import Request, Response
 
 from shared.answers import session_answer
 from shared.contract import Contract
-from shared.http import actor, operation, parse_options, session_key
+from shared.http import operation
+from shared.request import actor, parse_options, session_key
 from shared.routes import SESSION
 from shared.sessions import Snapshot, sessions
 from shared.shapes import SessionEntity

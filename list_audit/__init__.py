@@ -9,10 +9,13 @@ from shared.audit import AuditRecord, scope_of
 from shared.audit_log import Position
 from shared.callers import Need
 from shared.contract import Contract
-from shared.http import json_answer, metadata_url, next_link, operation, parse_options
+from shared.entities import AUDIT_RECORD
+from shared.errors import invalid_option
+from shared.http import json_answer, operation
+from shared.links import metadata_url, next_link
 from shared.listing import DEFAULT_PAGE
-from shared.models import audit_json
-from shared.odata import AUDIT_RECORD, invalid_option
+from shared.representations import audit_json
+from shared.request import parse_options
 from shared.routes import AUDIT, UPLOADS_FAMILIES
 from shared.shapes import AuditCollection
 from shared.storage import storage

@@ -4,9 +4,11 @@ import azure.functions as func
 from fastapi import Request, Response
 
 from shared.contract import Contract
-from shared.http import actor, json_answer, next_link, operation, parse_options, session_key, sessions_context
+from shared.entities import FILE
+from shared.http import json_answer, operation
+from shared.links import next_link, sessions_context
 from shared.listing import matching_files, page_of_files
-from shared.odata import FILE
+from shared.request import actor, parse_options, session_key
 from shared.routes import FILES
 from shared.sessions import sessions
 from shared.shapes import FileCollection

@@ -9,9 +9,11 @@ from shared.callers import Need
 from shared.contract import Contract
 from shared.errors import INVALID_QUERY_OPTION, GraphError
 from shared.grants import page_token
-from shared.http import json_answer, metadata_url, next_link, operation, parse_options, path_guid
+from shared.http import json_answer, operation
+from shared.links import metadata_url, next_link
 from shared.listing import DEFAULT_PAGE
-from shared.models import grant_json
+from shared.representations import grant_json
+from shared.request import parse_options, path_guid
 from shared.routes import GRANTS, UPLOADS_FAMILIES
 from shared.shapes import GrantCollection
 from shared.storage import storage

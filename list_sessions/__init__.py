@@ -5,8 +5,10 @@ from fastapi import Request, Response
 
 from shared.answers import session_json_for
 from shared.contract import Contract
-from shared.http import actor, json_answer, next_link, operation, parse_options, resource_key, sessions_context
+from shared.http import json_answer, operation
+from shared.links import next_link, sessions_context
 from shared.listing import page_of_sessions
+from shared.request import actor, parse_options, resource_key
 from shared.routes import SESSIONS
 from shared.sessions import sessions
 from shared.shapes import SessionCollection

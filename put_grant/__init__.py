@@ -7,8 +7,11 @@ from shared.audit import Activity, new_record
 from shared.bodies import read_json
 from shared.callers import Grant, Need
 from shared.contract import Contract
-from shared.http import actor, grant_key, json_answer, metadata_url, operation, parse_options
-from shared.models import GRANT_BODY, grant_json, parse_grant
+from shared.http import json_answer, operation
+from shared.links import metadata_url
+from shared.models import GRANT_BODY, parse_grant
+from shared.representations import grant_json
+from shared.request import actor, grant_key, parse_options
 from shared.routes import CATALOG_GRANT, RESOURCE_GRANT, UPLOADS_FAMILIES
 from shared.shapes import GrantEntity
 from shared.storage import storage

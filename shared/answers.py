@@ -5,13 +5,16 @@ from typing import Any
 
 from fastapi import Request, Response
 
-from shared.findings import Report
-from shared.http import dialect, json_answer, metadata_url, sessions_context
+from shared.access_data.findings import Report
+from shared.http import json_answer
 from shared.ids import utc_now
 from shared.lifecycle import Session, StoredFile
+from shared.links import metadata_url, sessions_context
 from shared.listing import matching_files, page_of_files
-from shared.models import Dialect, session_json
+from shared.models import Dialect
 from shared.odata import Query, select_properties
+from shared.representations import session_json
+from shared.request import dialect
 from shared.sessions import Snapshot
 from shared.settings import settings
 

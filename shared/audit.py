@@ -10,10 +10,10 @@ from datetime import datetime
 from enum import StrEnum
 
 from shared.callers import Caller, GrantKey
-from shared.errors import GraphError
+from shared.entities import Comparison
+from shared.errors import GraphError, invalid_option
 from shared.ids import id_time, new_id, utc_now
 from shared.lifecycle import SessionKey
-from shared.odata import Comparison, invalid_option
 
 
 class Activity(StrEnum):

@@ -4,8 +4,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from shared.callers import Need
+from shared.entities import SESSION, Entity
 from shared.models import Body
-from shared.odata import SESSION, Entity
 
 
 @dataclass(frozen=True, slots=True)

@@ -100,3 +100,13 @@ class GraphError(Exception):
             **self.extra,
         }
         return {"error": error}
+
+
+def invalid_option(option: str, reason: str) -> GraphError:
+    """The error for a query option: what is wrong with it, and what would be right."""
+    return GraphError(INVALID_QUERY_OPTION, f"{option}: {reason}.", target=option)
+
+
+def shortened(text: str) -> str:
+    """The caller's own words, short enough to be quoted in a sentence."""
+    return text if len(text) <= 60 else f"{text[:60]}..."

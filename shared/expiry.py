@@ -16,8 +16,8 @@ from shared.audit import SERVICE
 from shared.blobs import MANIFEST
 from shared.ids import id_time, utc_now
 from shared.lifecycle import Session, Status, expires_at, status_at
-from shared.models import manifest
 from shared.removal import end, purge, remove_files
+from shared.representations import manifest
 from shared.settings import Settings
 from shared.storage import Storage
 from shared.table_calls import ConcurrentChangeError

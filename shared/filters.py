@@ -12,19 +12,9 @@ from typing import Any
 from odata_query import ast, exceptions
 from odata_query.grammar import ODataLexer, ODataParser
 
-from shared.errors import GraphError
+from shared.entities import ORDERED, Comparison, Entity, FieldType, Kind, Predicate, Value
+from shared.errors import GraphError, invalid_option, shortened
 from shared.ids import parse_guid
-from shared.odata import (
-    ORDERED,
-    Comparison,
-    Entity,
-    FieldType,
-    Kind,
-    Predicate,
-    Value,
-    invalid_option,
-    shortened,
-)
 from shared.settings import settings
 
 _WORDS = {"Eq": "eq", "NotEq": "ne", "Gt": "gt", "GtE": "ge", "Lt": "lt", "LtE": "le", "In": "in"}

@@ -1,4 +1,4 @@
-"""What every handler shares: routes, request ids, answers, and the one wrapper that makes errors of exceptions.
+"""What every handler shares: its routes, request ids, and the one wrapper that makes errors of exceptions.
 
 Importing ``azurefunctions.extensions.http.fastapi`` turns HTTP streams on for the whole app: handlers get Starlette's
 request, whose body comes in as it arrives, instead of one that holds it whole.
@@ -11,7 +11,6 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import cache, wraps
 from typing import Any
-from urllib.parse import quote, urlencode
 from uuid import uuid4
 
 import azure.functions as func
@@ -23,25 +22,15 @@ from starlette.requests import ClientDisconnect
 from shared.access import check_grant, denied
 from shared.audit import Actor
 from shared.auth import authenticate
-from shared.callers import NOBODY_ASKED, GrantKey, Need
+from shared.callers import NOBODY_ASKED, Need
 from shared.contract import Contract
-from shared.errors import (
-    INTERNAL,
-    INVALID_PARAMETER,
-    INVALID_REQUEST,
-    METHOD_NOT_ALLOWED,
-    SESSION_NOT_FOUND,
-    STORAGE_UNAVAILABLE,
-    UNKNOWN_PATH,
-    GraphError,
-)
-from shared.ids import parse_guid
-from shared.lifecycle import ResourceKey, SessionKey, session_not_found
+from shared.errors import INTERNAL, INVALID_REQUEST, SESSION_NOT_FOUND, STORAGE_UNAVAILABLE, GraphError
+from shared.lifecycle import session_not_found
 from shared.limits import RequestLimit, check_size
+from shared.links import base_url
 from shared.log import log_defect, log_request, log_storage_fault
-from shared.models import Dialect
-from shared.odata import Query, parse_query
-from shared.routes import FAMILIES, PathFamily, Served, allowed_methods, register
+from shared.request import actor, raw_path, resource_key, session_key
+from shared.routes import FAMILIES, PathFamily, Served, register
 from shared.settings import settings
 
 Handler = Callable[[Request], Awaitable[Response]]
@@ -166,150 +155,6 @@ def _as_graph_error(exception: BaseException, request_id: str) -> GraphError:
         )
     log_defect(exception, request_id)
     return GraphError(INTERNAL, "Something went wrong inside the service. The request id leads to it in the log.")
-
-
-# What handlers read from a request
-
-
-def actor(req: Request) -> Actor:
-    """Who asks, and by which request: for the audit."""
-    by: Actor = req.state.actor
-    return by
-
-
-def resource_key(req: Request) -> ResourceKey:
-    """The resource that a path names.
-
-    Raises:
-        GraphError: 400, if an id is not a GUID.
-    """
-    return ResourceKey(path_guid(req, "catalogId"), path_guid(req, "resourceId"))
-
-
-def session_key(req: Request) -> SessionKey:
-    """The session that a path names.
-
-    Raises:
-        GraphError: 400, if an id is not a GUID.
-    """
-    return SessionKey(resource_key(req), path_guid(req, "sessionId"))
-
-
-def grant_key(req: Request) -> GrantKey:
-    """What the path of a grant names: a catalog or a resource, and whom.
-
-    Raises:
-        GraphError: 400, if an id is not a GUID.
-    """
-    resource_id = path_guid(req, "resourceId") if "resourceId" in req.path_params else None
-    return GrantKey(path_guid(req, "catalogId"), resource_id, path_guid(req, "principalId"))
-
-
-def path_guid(req: Request, name: str) -> str:
-    """An id of the path, in lower case. Only a GUID ever gets into a storage key or a blob's name.
-
-    Raises:
-        GraphError: 400.
-    """
-    text: str = req.path_params[name]
-    guid = parse_guid(text)
-    if guid is None and text.startswith("$"):
-        # No id, but a word of OData, which has a route of its own for other methods.
-        raise unserved(req)
-    if guid is None:
-        raise GraphError(
-            INVALID_PARAMETER,
-            f"'{name}' in the path must be a GUID such as 8f3c1a52-94de-4f0b-9c2f-0d6a5b1e7c11.",
-            target=name,
-        )
-    return guid
-
-
-def raw_path(req: Request) -> str:
-    """The path as it was sent, not decoded."""
-    raw: bytes | None = req.scope.get("raw_path")
-    return quote(req.url.path) if raw is None else raw.decode("latin-1")
-
-
-def dialect(req: Request) -> Dialect:
-    """Which of Graph's versions the request speaks."""
-    family: PathFamily = req.state.family
-    return family.dialect
-
-
-def parse_options(req: Request) -> Query:
-    """The query options of a request; an operation whose contract names none takes none.
-
-    Raises:
-        GraphError: 400 for an option, or a part of one, that is not supported, naming it.
-    """
-    contract: Contract = req.state.contract
-    return parse_query(req.query_params.multi_items(), entity=contract.entity, allowed=contract.options)
-
-
-def unserved(req: Request) -> GraphError:
-    """The error for a path that nothing serves, or not with this method: 405 with ``Allow``, or 404."""
-    allowed = allowed_methods(raw_path(req))
-    if allowed:
-        return GraphError(
-            METHOD_NOT_ALLOWED,
-            f"This path takes {' and '.join(allowed)}, and not {req.method}.",
-            headers={"Allow": ", ".join(allowed)},
-        )
-    return GraphError(
-        UNKNOWN_PATH,
-        "There is nothing at this path. Upload sessions are at "
-        "/v1.0/identityGovernance/entitlementManagement/catalogs/{catalogId}/resources/{resourceId}/uploadSessions.",
-    )
-
-
-def prefers(req: Request, preference: str) -> bool:
-    """Whether the header ``Prefer`` (RFC 7240) names a preference."""
-    wishes = ",".join(req.headers.getlist("prefer")).lower().split(",")
-    return any(re.split(r"[=;\s]", wish.strip())[0] == preference for wish in wishes)
-
-
-# What handlers answer
-
-
-def base_url(req: Request) -> str:
-    """The base of every link: a setting, or what Azure says of itself; locally, where the request came in.
-
-    Raises:
-        GraphError: 400, if none of them is.
-    """
-    configured = settings().base_url
-    if configured is None and req.url.hostname not in ("127.0.0.1", "localhost"):
-        # Whoever calls may write any Host, and would have it in the links that others are given.
-        raise GraphError(
-            INVALID_REQUEST, "This service does not know its own address: UPLOADS_PUBLIC_URL has to be set."
-        )
-    return configured or str(req.base_url).rstrip("/")
-
-
-def resource_url(req: Request) -> str:
-    """The resource's own URL, by the way that the caller took to it."""
-    family: PathFamily = req.state.family
-    key = resource_key(req)
-    return f"{base_url(req)}/{family.root.format(catalogId=key.catalog_id, resourceId=key.resource_id)}"
-
-
-def next_link(req: Request, query: Query, option: str, value: str) -> str:
-    """An ``@odata.nextLink``: absolute, with every parameter of the request, and the one that leads on."""
-    parameters = [(name, text) for name, text in query.options if name.lower() != option]
-    return f"{base_url(req)}{quote(req.url.path)}?{urlencode([*parameters, (option, value)], quote_via=quote)}"
-
-
-def metadata_url(req: Request, fragment: str) -> str:
-    """An ``@odata.context``."""
-    family: PathFamily = req.state.family
-    return f"{base_url(req)}/{family.dialect}/$metadata#{fragment}"
-
-
-def sessions_context(req: Request, key: ResourceKey) -> str:
-    """The ``@odata.context`` of a resource's upload sessions; that of one of them ends in ``/$entity``."""
-    family: PathFamily = req.state.family
-    return metadata_url(req, f"{family.context.format(key.catalog_id, key.resource_id)}/uploadSessions")
 
 
 def json_answer(body: Any, *, status: int = 200, headers: Mapping[str, str] | None = None) -> Response:

@@ -8,8 +8,8 @@ from typing import Any
 from shared.errors import INVALID_QUERY_OPTION, GraphError
 from shared.ids import parse_guid, utc_now
 from shared.lifecycle import ResourceKey, Session, StoredFile, status_at
-from shared.models import file_json
 from shared.odata import Query, select_properties
+from shared.representations import file_json
 from shared.sessions import Sessions
 from shared.settings import settings
 

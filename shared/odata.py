@@ -1,108 +1,23 @@
-"""The query options: what may be asked of sessions and files, and how a URL's words become a ``Query``.
+"""The query options: how a URL's words become a ``Query``.
 
 The grammar is OData 4.01 part 2 (URL conventions), sections 5.1.2 to 5.1.7, in the part of it that Microsoft Graph
 describes under "Use query parameters to customize responses". What this service understands of it is the data in
-``SESSION`` and ``FILE``; everything else is refused by name, never ignored, since a filter that is dropped in silence
+``shared.entities``; everything else is refused by name, never ignored, since a filter that is dropped in silence
 answers with the wrong rows.
 """
 
 import re
-from collections.abc import Callable, Collection, Iterable, Mapping
-from dataclasses import dataclass, field
-from datetime import datetime
-from enum import Enum
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass
 from typing import Any
 
-from shared.errors import INVALID_QUERY_OPTION, GraphError
+from shared.entities import Comparison, Entity, Predicate
+from shared.errors import GraphError, invalid_option, shortened
 
 MAX_PAGE = 999  # the largest page that Graph gives for any resource
 MAX_SKIP = 2**31 - 1  # Edm.Int32
 
 NESTED_OPTIONS = frozenset({"$filter", "$orderby", "$select", "$top", "$skip", "$count"})
-
-Value = str | int | datetime
-"""What a property is compared with: ``size`` is an ``int``, an instant an aware ``datetime``, all else a ``str``."""
-
-Comparison = tuple[str, str, Value]
-"""A property's name, an operator's word, and a value."""
-
-Predicate = Callable[[Mapping[str, Any]], bool]
-"""A filter at work: given an entity's values by their names on the wire, whether to keep it."""
-
-
-class Kind(Enum):
-    """What a property is compared with; the value is the wording for the caller who did otherwise."""
-
-    TEXT = "text in single quotes, in which '' stands for a quote"
-    GUID = "a GUID of 8-4-4-4-12 hexadecimal digits, in single quotes or bare"
-    INTEGER = "a whole number, without quotes"
-    INSTANT = "a date, or a date-time with its offset such as 2026-01-01T00:00:00Z, without quotes"
-
-
-@dataclass(frozen=True, slots=True)
-class FieldType:
-    """How a property may be filtered: its kind, the operators it knows, and its only values if they are few."""
-
-    kind: Kind
-    operators: tuple[str, ...]
-    values: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class Entity:
-    """What may be asked of one kind of resource, with an example of a filter."""
-
-    example: str
-    filterable: Mapping[str, FieldType]
-    orderable: tuple[str, ...]
-    selectable: tuple[str, ...]
-    expandable: Mapping[str, "Entity"] = field(default_factory=dict)
-
-
-ORDERED = ("eq", "ne", "gt", "ge", "lt", "le")
-
-FILE = Entity(
-    example="size gt 1000",
-    filterable={
-        "name": FieldType(Kind.TEXT, ("eq", "ne")),
-        "size": FieldType(Kind.INTEGER, ORDERED),
-        "uploadedDateTime": FieldType(Kind.INSTANT, ORDERED),
-    },
-    orderable=("uploadedDateTime", "name", "size"),
-    selectable=("id", "name", "size", "uploadedDateTime"),
-)
-
-SESSION = Entity(
-    example="status eq 'active'",
-    filterable={
-        "status": FieldType(Kind.TEXT, ("eq",), ("active", "complete", "expired", "unknownFutureValue")),
-        "referenceId": FieldType(Kind.GUID, ("eq",)),
-    },
-    orderable=("createdDateTime",),
-    selectable=(
-        *("id", "createdDateTime", "status", "isUploadDone", "referenceId", "source", "type"),
-        *("data", "stats", "files", "expirationDateTime"),
-    ),
-    expandable={"files": FILE},
-)
-
-
-AUDIT_RECORD = Entity(
-    example="activityDateTime ge 2026-11-01T00:00:00Z and activity eq 'uploadFile'",
-    filterable={
-        "activityDateTime": FieldType(Kind.INSTANT, ORDERED),
-        "activity": FieldType(Kind.TEXT, ("eq", "ne")),
-        "result": FieldType(Kind.TEXT, ("eq",), ("success", "refused")),
-        "objectId": FieldType(Kind.GUID, ("eq", "ne")),
-        "appId": FieldType(Kind.GUID, ("eq", "ne")),
-        "requestId": FieldType(Kind.GUID, ("eq",)),
-        "catalogId": FieldType(Kind.GUID, ("eq",)),
-        "resourceId": FieldType(Kind.GUID, ("eq",)),
-        "sessionId": FieldType(Kind.GUID, ("eq",)),
-    },
-    orderable=(),
-    selectable=(),
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,16 +88,6 @@ def select_properties(body: Mapping[str, Any], select: Collection[str] | None) -
         for name, value in body.items()
         if select is None or name in select or "@odata." in name or "@uploads." in name
     }
-
-
-def invalid_option(option: str, reason: str) -> GraphError:
-    """The error for a query option: what is wrong with it, and what would be right."""
-    return GraphError(INVALID_QUERY_OPTION, f"{option}: {reason}.", target=option)
-
-
-def shortened(text: str) -> str:
-    """The caller's own words, short enough to be quoted in a sentence."""
-    return text if len(text) <= 60 else f"{text[:60]}..."
 
 
 def _number(option: str, text: str, low: int, high: int) -> int:

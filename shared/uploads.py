@@ -12,14 +12,15 @@ from dataclasses import dataclass
 
 from azure.core.exceptions import AzureError
 
+from shared.access_data.findings import Report
 from shared.blobs import BlobWriter
 from shared.errors import FILE_TOO_LARGE, INVALID_FILE, INVALID_REQUEST, Detail, GraphError
 from shared.etags import IfMatch
-from shared.findings import Report
 from shared.ids import new_id, utc_now
+from shared.intake import Intake
 from shared.lifecycle import Refusal, SessionKey, StoredFile
 from shared.multipart import FormFile
-from shared.sessions import Sessions, Snapshot
+from shared.sessions import Snapshot
 from shared.settings import Settings, settings
 
 # What is looked at of a body before others may go on: less than a millisecond's work.
@@ -49,7 +50,7 @@ class ReceivedFile:
 
 
 async def upload(
-    store: Sessions, key: SessionKey, body: AsyncIterator[bytes], content_type: str | None, if_match: IfMatch
+    files: Intake, key: SessionKey, body: AsyncIterator[bytes], content_type: str | None, if_match: IfMatch
 ) -> tuple[Snapshot, ReceivedFile]:
     """Take one file into a session.
 
@@ -59,9 +60,9 @@ async def upload(
     """
     config = settings()
     # The session is read while the body comes in; nothing is staged before it is clear that it takes the file.
-    beginning = asyncio.ensure_future(store.begin_upload(key, if_match))
+    beginning = asyncio.ensure_future(files.begin_upload(key, if_match))
     file_id = new_id(utc_now())
-    writer = store.writer(key, file_id, beginning)
+    writer = files.writer(key, file_id, beginning)
     try:
         received = await receive(body, content_type, config, writer)
     except BaseException:
@@ -74,7 +75,7 @@ async def upload(
         await _drop(writer)
         refusal = Refusal(received.name, utc_now(), max(1, received.report.finding_count))
         sha256 = None if received.too_large else received.sha256
-        await store.refuse(began, refusal, if_match, size=received.size, sha256=sha256)
+        await files.refuse(began, refusal, if_match, size=received.size, sha256=sha256)
         raise refused(received, config)
     file = StoredFile(
         id=file_id,
@@ -85,11 +86,11 @@ async def upload(
         warnings=received.report.warning_count,
         uploaded=utc_now(),
     )
-    return await store.accept(began, file, writer, if_match), received
+    return await files.accept(began, file, writer, if_match), received
 
 
 async def validate(
-    store: Sessions, key: SessionKey, body: AsyncIterator[bytes], content_type: str | None
+    files: Intake, key: SessionKey, body: AsyncIterator[bytes], content_type: str | None
 ) -> ReceivedFile:
     """Check one file as an upload into the session would, and neither store nor remember anything.
 
@@ -97,7 +98,7 @@ async def validate(
         GraphError: as ``upload``.
     """
     config = settings()
-    await store.begin_upload(key, IfMatch())
+    await files.begin_upload(key, IfMatch())
     received = await receive(body, content_type, config, writer=None)
     if received.refused:
         raise refused(received, config)
@@ -117,7 +118,7 @@ async def receive(
         AzureError: a block could not be staged.
     """
     # Imported here, since NumPy, which is behind it, takes 40 ms, and only those who upload need it.
-    from shared.access_data import Validator  # noqa: PLC0415
+    from shared.access_data.validator import Validator  # noqa: PLC0415
 
     form = FormFile(content_type, max_form_bytes=config.max_form_bytes)
     validator = Validator(principal_types=config.principal_types, max_findings=config.max_findings)

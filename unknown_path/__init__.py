@@ -4,8 +4,9 @@ import azure.functions as func
 from fastapi import Request, Response
 
 from shared.callers import Need
-from shared.http import endpoint, raw_path, unserved
+from shared.http import endpoint
 from shared.models import Dialect
+from shared.request import raw_path, unserved
 from shared.routes import find_keyed
 
 blueprint = func.Blueprint()

@@ -7,8 +7,9 @@ from shared.answers import session_answer
 from shared.bodies import read_json
 from shared.contract import Contract
 from shared.etags import IfMatch
-from shared.http import actor, operation, parse_options, prefers, session_key
+from shared.http import operation
 from shared.models import UPDATE_BODY, parse_update
+from shared.request import actor, parse_options, prefers, session_key
 from shared.routes import SESSION
 from shared.sessions import sessions
 from shared.shapes import SessionEntity

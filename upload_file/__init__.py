@@ -7,10 +7,11 @@ from shared.answers import session_answer
 from shared.bodies import streamed_body
 from shared.contract import Contract
 from shared.etags import IfMatch
-from shared.http import actor, operation, parse_options, session_key
+from shared.http import operation
+from shared.intake import intake
 from shared.multipart import FORM_BODY
+from shared.request import actor, parse_options, session_key
 from shared.routes import UPLOAD_FILE, UPLOAD_FILE_QUALIFIED
-from shared.sessions import sessions
 from shared.shapes import UploadedSession
 from shared.uploads import upload
 
@@ -27,7 +28,6 @@ async def upload_file(req: Request) -> Response:
         key = session_key(req)
         parse_options(req)
         if_match = IfMatch.parse(req.headers.get("if-match"))
-        snapshot, received = await upload(
-            await sessions(actor(req)), key, body, req.headers.get("content-type"), if_match
-        )
+        content_type = req.headers.get("content-type")
+        snapshot, received = await upload(await intake(actor(req)), key, body, content_type, if_match)
     return session_answer(req, snapshot, action=True, report=received.report)

@@ -9,10 +9,11 @@ from fastapi import Request, Response
 from shared.answers import warnings_json
 from shared.bodies import streamed_body
 from shared.contract import Contract
-from shared.http import actor, json_answer, operation, parse_options, session_key
+from shared.http import json_answer, operation
+from shared.intake import intake
 from shared.multipart import FORM_BODY
+from shared.request import actor, parse_options, session_key
 from shared.routes import VALIDATE_FILE
-from shared.sessions import sessions
 from shared.shapes import CheckedFile
 from shared.uploads import validate
 
@@ -25,7 +26,7 @@ async def validate_file(req: Request) -> Response:
     async with streamed_body(req) as body:
         key = session_key(req)
         parse_options(req)
-        received = await validate(await sessions(actor(req)), key, body, req.headers.get("content-type"))
+        received = await validate(await intake(actor(req)), key, body, req.headers.get("content-type"))
     report = received.report
     answer = {"name": received.name, "size": received.size, "sha256": received.sha256}
     return json_answer(answer | {"layout": report.layout, "rowCount": report.rows} | warnings_json(report))

@@ -4,8 +4,8 @@ import tracemalloc
 
 import pytest
 
-from shared.access_data import BATCH_BYTES, Validator
-from shared.findings import Report
+from shared.access_data.findings import Report
+from shared.access_data.validator import BATCH_BYTES, Validator
 
 G = "principalId,principalType,permissionId,permissionName,permissionDescription,permissionType"
 EARLY = (
@@ -253,7 +253,7 @@ def test_both_readers_take_the_same_row_for_the_same(principal: str, permission:
 
 
 def test_rows_beyond_a_million_are_not_compared_and_that_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("shared.duplicates.MAX_ROWS", 3)
+    monkeypatch.setattr("shared.access_data.duplicates.MAX_ROWS", 3)
 
     assert check("\n".join([G, ANA, OK, ANA])).duplicates_checked
     beyond = check("\n".join([G, ANA, OK, OK, ANA]))

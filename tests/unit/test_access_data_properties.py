@@ -3,8 +3,8 @@
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from shared.access_data import Validator
-from shared.findings import Report
+from shared.access_data.findings import Report
+from shared.access_data.validator import Validator
 from tests.unit.reference_validator import COLUMNS, Told, tell
 
 HEADER = ",".join(COLUMNS) + "\n"

@@ -3,7 +3,7 @@
 import pytest
 from fastapi import Request
 
-from shared import http
+from shared import links
 from shared.errors import INVALID_REQUEST, GraphError
 from shared.settings import Settings
 
@@ -11,7 +11,7 @@ from shared.settings import Settings
 @pytest.fixture(autouse=True)
 def unset(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("WEBSITE_HOSTNAME", raising=False)
-    monkeypatch.setattr(http, "settings", lambda: Settings(public_url=None))
+    monkeypatch.setattr(links, "settings", lambda: Settings(public_url=None))
 
 
 def request(host: str) -> Request:
@@ -23,13 +23,13 @@ def request(host: str) -> Request:
 
 @pytest.mark.parametrize("host", ["127.0.0.1:7071", "localhost:7071", "127.0.0.1"])
 def test_on_ones_own_machine_it_is_where_the_request_came_in(host: str) -> None:
-    assert http.base_url(request(host)) == f"http://{host}"
+    assert links.base_url(request(host)) == f"http://{host}"
 
 
 @pytest.mark.parametrize("host", ["evil.example", "127.0.0.1@evil.example", "localhost.evil.example", "[", "", "a b"])
 def test_a_foreign_host_is_refused(host: str) -> None:
     try:
-        base = http.base_url(request(host))
+        base = links.base_url(request(host))
     except GraphError as error:
         assert error.problem is INVALID_REQUEST
         assert "UPLOADS_PUBLIC_URL" in error.message
@@ -46,4 +46,4 @@ def test_a_foreign_host_is_refused(host: str) -> None:
 )
 def test_what_azure_says_comes_before_any_host(monkeypatch: pytest.MonkeyPatch, hostname: str, base: str) -> None:
     monkeypatch.setenv("WEBSITE_HOSTNAME", hostname)
-    assert http.base_url(request("evil.example")) == base
+    assert links.base_url(request("evil.example")) == base

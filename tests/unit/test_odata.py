@@ -11,16 +11,9 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from shared.entities import FILE, SESSION, Entity
 from shared.errors import INVALID_QUERY_OPTION, GraphError
-from shared.odata import (
-    FILE,
-    NESTED_OPTIONS,
-    SESSION,
-    Entity,
-    Query,
-    parse_query,
-    select_properties,
-)
+from shared.odata import NESTED_OPTIONS, Query, parse_query, select_properties
 from shared.settings import Settings
 
 MAX_LENGTH, MAX_DEPTH = Settings().max_filter_length, Settings().max_filter_depth
@@ -609,7 +602,7 @@ def test_without_brackets_and_binds_before_or(
 
 def test_the_filter_library_is_loaded_by_the_first_filter_and_not_before() -> None:
     script = (
-        "import sys; from shared.odata import FILE, parse_query\n"
+        "import sys; from shared.entities import FILE; from shared.odata import parse_query\n"
         "for option, text in ('$top', '5'), ('$filter', 'size eq 5'):\n"
         "    parse_query([(option, text)], entity=FILE, allowed={option})\n"
         "    print(option, 'odata_query' in sys.modules)\n"

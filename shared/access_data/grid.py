@@ -1,4 +1,4 @@
-"""Cuts whole lines into cells, many at a time: the quick counterpart of ``shared.csv_records``.
+"""Cuts whole lines into cells, many at a time: the quick counterpart of ``shared.access_data.records``.
 
 It knows rows that stand on one line each, which is how nearly all rows of nearly all files are. All of it is done by
 operations on whole arrays (NumPy), since a step of Python's own for each cell would take ten times as long.

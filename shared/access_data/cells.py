@@ -4,10 +4,10 @@ import json
 import re
 from collections.abc import Collection
 
-from shared.csv_layouts import Column, Content
-from shared.csv_records import Cell
-from shared.findings import shown
-from shared.principals import PRINCIPAL
+from shared.access_data.findings import shown
+from shared.access_data.layouts import Column, Content
+from shared.access_data.principals import PRINCIPAL
+from shared.access_data.records import Cell
 
 # What Table Storage, and most that reads such files, takes for a text.
 MAX_CELL_CHARACTERS = 32 * 1024

@@ -13,9 +13,9 @@ import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
-from shared.csv_grid import COMMA, QUOTE, Flags, Grid, Places, cut
-from shared.csv_layouts import Column, Content, Layout
-from shared.principals import PLAIN_PRINCIPAL
+from shared.access_data.grid import COMMA, QUOTE, Flags, Grid, Places, cut
+from shared.access_data.layouts import Column, Content, Layout
+from shared.access_data.principals import PLAIN_PRINCIPAL
 
 # A cell of fewer bytes has fewer characters, too.
 _MAX_CLEAN_CELL = 32 * 1024 - 1

@@ -7,13 +7,13 @@ careful one that takes each of the others apart. What is found does not depend o
 import re
 from collections.abc import Collection, Generator, Iterator
 
-from shared.clean_rows import CleanRows, ScannedLines, row_key
-from shared.csv_cells import FORMULA_STARTS, content_fault, quote_fault
-from shared.csv_header import HEADER_RULE, read_header
-from shared.csv_layouts import Column, Content, Layout
-from shared.csv_records import MAX_CELLS, MAX_RECORD_BYTES, Cell, CsvRecord, read_record
-from shared.duplicates import DuplicateRows
-from shared.findings import Collected, Finding, Report, shown
+from shared.access_data.cells import FORMULA_STARTS, content_fault, quote_fault
+from shared.access_data.clean_rows import CleanRows, ScannedLines, row_key
+from shared.access_data.duplicates import DuplicateRows
+from shared.access_data.findings import Collected, Finding, Report, shown
+from shared.access_data.header import HEADER_RULE, read_header
+from shared.access_data.layouts import Column, Content, Layout
+from shared.access_data.records import MAX_CELLS, MAX_RECORD_BYTES, Cell, CsvRecord, read_record
 
 # Bytes that are looked at in one go: less than a millisecond's work, for which the event loop waits.
 BATCH_BYTES = 128 * 1024

@@ -3,9 +3,9 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from shared.csv_layouts import LAYOUTS, Column, Layout
-from shared.csv_records import CsvRecord
-from shared.findings import Finding, shown
+from shared.access_data.findings import Finding, shown
+from shared.access_data.layouts import LAYOUTS, Column, Layout
+from shared.access_data.records import CsvRecord
 
 HEADER_RULE = "The first row must name the columns: " + ",".join(column.name for column in LAYOUTS[0].columns) + "."
 

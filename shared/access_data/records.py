@@ -1,7 +1,7 @@
 """Cuts CSV into records as RFC 4180 has them, one at a time, and knows the physical line on which each cell begins.
 
-This is the careful reader: it names what is wrong with a record, and finds its way back after it. ``shared.clean_rows``
-is the quick one, which only knows records that are right.
+This is the careful reader: it names what is wrong with a record, and finds its way back after it.
+``shared.access_data.clean_rows`` is the quick one, which only knows records that are right.
 """
 
 import re
