@@ -113,13 +113,13 @@ async def _admit(req: Request, need: Need) -> None:
     Who may see nothing of a resource gets the very answer that an unknown session gets.
 
     Raises:
-        GraphError: 401, 403, 404, 429, or 503 if nobody can tell now.
+        GraphError: 400, 401, 403, 404, 429, or 503 if nobody can tell now.
     """
+    caller = await authenticate(req.headers)
+    req.state.actor = replace(actor(req), caller=caller)
     check_size(raw_path(req), req.scope["query_string"], req.headers.raw)
     # Before anything is changed, since its answer will have links.
     base_url(req)
-    caller = await authenticate(req.headers)
-    req.state.actor = replace(actor(req), caller=caller)
     if caller is not NOBODY_ASKED:
         _request_limit().take(caller.object_id)
     if caller.may(need):
