@@ -54,7 +54,7 @@ def main() -> int:
     if arguments.command is None:
         parser.print_help()
         return 2
-    if rest and arguments.command not in ("token", "test", "bench"):
+    if rest and arguments.command not in ("token", "test", "bench", "check"):
         parser.error(f"unknown arguments: {' '.join(rest)}")
     if sys.version_info < NEEDED:
         this, needed = (".".join(map(str, version)) for version in (sys.version_info[:2], NEEDED))
