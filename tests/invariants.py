@@ -7,9 +7,11 @@ from hashlib import sha256
 from typing import Any
 
 from azure.core.exceptions import ResourceNotFoundError
+from azure.data.tables import TableClient
 
 from local.account import Account
 from local.check import violations
+from shared.quotas import CALLERS_TABLE
 from shared.settings import Settings
 from tests.client import Resource, Session
 
@@ -32,10 +34,12 @@ class Storage:
         self.connection_string = connection_string
         self.account = Account.connect(Settings().model_copy(update={"storage": connection_string}))
         self.sessions, self.expiry, self.uploads = self.account.sessions, self.account.expiry, self.account.uploads
+        self.callers = TableClient.from_connection_string(connection_string, CALLERS_TABLE)
 
     def close(self) -> None:
         """Close the connections."""
         self.account.close()
+        self.callers.close()
 
     def rows(self, resource: Resource) -> list[Row]:
         """All rows of the resource's partition, in the order of their keys."""

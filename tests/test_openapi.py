@@ -43,6 +43,10 @@ def test_the_document_is_valid_and_names_its_service(http: httpx.Client, service
     assert document["openapi"] == "3.1.0"
     assert document["servers"] == [{"url": service}]
     assert document["security"] == []
+    # What an answer has beside what it promises would go unnoticed otherwise.
+    objects = [schema for schema in document["components"]["schemas"].values() if schema.get("type") == "object"]
+    assert len(objects) > 20
+    assert all(schema["additionalProperties"] is False for schema in objects)
 
 
 def test_it_says_that_a_token_is_needed_where_one_is(guarded: str, authority: Authority) -> None:
