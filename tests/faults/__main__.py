@@ -106,15 +106,23 @@ async def spoil_answers(storage: Storage, operations: list[Operation], report: R
 
 
 async def first_try(faulty: FaultyTransport, operation: Operation, service: Service, case: Case) -> None:
-    """The operation, with the fault in force until its first answer."""
+    """The operation, with the fault in force until its first answer.
+
+    A call that has succeeded and is answered 500 is no reason to trouble a client: the SDK repeats it, and what it has
+    done is found. (Of a transaction whose answer never came the SDK does not know whether it may be repeated.)
+    """
     real = service.once, service.tick
+    done = faulty.plan is not None and faulty.plan.fault is Fault.DONE_BUT_BROKEN
 
     def ending_it(call: Callable[..., Any]) -> Callable[..., Any]:
         async def called(*arguments: Any, **options: Any) -> Any:
             try:
-                return await call(*arguments, **options)
+                answer = await call(*arguments, **options)
             finally:
                 faulty.plan = None
+            if done and getattr(answer, "status_code", 0) == 503:
+                raise AssertionError("503 although the call had succeeded")
+            return answer
 
         return called
 
