@@ -50,15 +50,20 @@ class Collected:
         self.count = 0
         self._limit = limit
 
+    @property
+    def room(self) -> int:
+        """How many more are kept."""
+        return self._limit - len(self.first)
+
     def add(self, finding: Finding) -> None:
         """Count a finding, and keep it if there is room."""
         self.count += 1
-        if len(self.first) < self._limit:
+        if self.room:
             self.first.append(finding)
 
     def add_blank_lines(self, first: int, last: int) -> None:
         """Count a run of blank lines, of which there may be millions."""
-        listed = min(last - first + 1, self._limit - len(self.first))
+        listed = min(last - first + 1, self.room)
         for line in range(first, first + listed):
             self.add(Finding("blankLine", "A blank line between rows. Remove it.", line))
         self.count += last - first + 1 - listed
