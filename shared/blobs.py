@@ -23,6 +23,9 @@ MANIFEST = "manifest.json"
 # Of a block's pieces, which have up to 64 KiB: how many the transport gets at a time.
 _PIECES_A_SEND = 8
 
+# What is smaller is put together: two bytes as an object of their own take fifty, and some send two at a time.
+_LEAST_PIECE_BYTES = 1024
+
 # How many blobs are removed at the same time.
 _DELETES_IN_FLIGHT = 8
 
@@ -129,7 +132,10 @@ class BlobWriter:
         Raises:
             AzureError: a block could not be staged.
         """
-        self._pieces.append(data)
+        if self._pieces and len(self._pieces[-1]) < _LEAST_PIECE_BYTES:
+            self._pieces[-1] += data
+        else:
+            self._pieces.append(data)
         self._held += len(data)
         if self._held >= self._block_bytes:
             await self._stage()

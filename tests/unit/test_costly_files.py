@@ -1,10 +1,13 @@
 """Files that are made to cost more than others of their size: neither the memory nor the event loop is theirs."""
 
+import asyncio
 import tracemalloc
 
 import pytest
+from azure.storage.blob.aio import BlobClient
 
 from shared.access_data.validator import Validator
+from shared.blobs import BlobWriter
 
 HEADER = b"principalId,principalType,permissionId,permissionName,permissionDescription,permissionType\n"
 MIB = 2**20
@@ -45,3 +48,19 @@ def test_others_get_their_turn_however_many_cells_a_row_has(cells: int) -> None:
 
     assert validator.finding_count >= records
     assert turns >= 60_000 // CELLS_A_STEP
+
+
+async def test_a_file_that_comes_in_two_bytes_at_a_time_takes_no_more_memory_than_any_other() -> None:
+    """Nothing is sent, since the block is not full."""
+    opened = asyncio.get_running_loop().create_future()
+    async with BlobClient.from_blob_url("https://storage.example/uploads/file") as blob:
+        writer = BlobWriter(blob, opened, block_bytes=MIB, blocks_in_flight=1)
+        tracemalloc.start()
+        try:
+            for number in range(60_000):
+                await writer.write(number.to_bytes(2, "big"))
+            held, _ = tracemalloc.get_traced_memory()
+        finally:
+            tracemalloc.stop()
+
+    assert held < 1.2 * 120_000
