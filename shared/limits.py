@@ -1,11 +1,12 @@
 """How much a request may be, and how much one caller may ask of this process.
 
-A caller has a token bucket: requests a minute, and as many in one burst.
+A caller has a token bucket: requests a minute, and as many in one burst; and so many uploads at the same time.
 """
 
 import time
-from collections import OrderedDict
-from collections.abc import Callable, Sequence
+from collections import Counter, OrderedDict
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from math import ceil
 
 from shared.errors import INVALID_QUERY_OPTION, INVALID_REQUEST, TOO_MANY_REQUESTS, GraphError
@@ -62,3 +63,30 @@ class RequestLimit:
                 "(UPLOADS_REQUESTS_PER_MINUTE).",
                 headers={"Retry-After": str(wait)},
             )
+
+
+class UploadLimit:
+    """The uploads that are under way, which hold a few blocks each for as long as their clients take."""
+
+    def __init__(self, at_once: int) -> None:
+        self._at_once = at_once
+        self._under_way: Counter[str] = Counter()
+
+    @contextmanager
+    def taken(self, caller: str) -> Iterator[None]:
+        """Count an upload while it lasts.
+
+        Raises:
+            GraphError: 429.
+        """
+        if self._under_way[caller] >= self._at_once:
+            raise GraphError(
+                TOO_MANY_REQUESTS,
+                f"You have {self._at_once} uploads under way, which is the limit (UPLOADS_MAX_UPLOADS_AT_ONCE).",
+                headers={"Retry-After": "5"},
+            )
+        self._under_way[caller] += 1
+        try:
+            yield
+        finally:
+            self._under_way -= Counter((caller,))

@@ -104,6 +104,9 @@ class Settings(BaseSettings):
         ge=1,
         description="Seconds that one upload may take; what an older one left behind is swept away.",
     )
+    max_uploads_at_once: int = Field(
+        default=16, ge=1, description="Uploads of one caller at the same time, for each process of the app."
+    )
     stall_seconds: int = Field(
         default=60, ge=1, description="Seconds for which nothing of a body may come in before the request is given up."
     )

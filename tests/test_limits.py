@@ -1,15 +1,19 @@
 """Limits of what a caller controls, enforced while it comes in."""
 
+import socket
 import time
 from collections.abc import Iterator
+from contextlib import suppress
+from uuid import uuid4
 
 import httpx
 import pytest
 
 from tests.access_files import access_file
+from tests.authority import Authority
 from tests.client import Resource, Session, assert_error, create_body, http_client, multipart, part
 from tests.invariants import Storage
-from tests.service import running_service
+from tests.service import eventually, running_service
 from tests.wire import connection, head, read_answer, upload_head
 
 
@@ -54,6 +58,25 @@ def test_a_json_body_that_stalls_is_given_up(session: Session, impatient: str) -
         answer = read_answer(connected)
 
     assert answer.status == 408
+
+
+def test_a_json_body_that_comes_byte_by_byte_is_given_up(session: Session, impatient: str) -> None:
+    headers = {"Content-Type": "application/json", "Content-Length": "100"}
+    with connection(impatient) as connected:
+        began = time.monotonic()
+        connected.sendall(head("PATCH", session.path, headers))
+        connected.settimeout(0.3)
+        answered = b""
+        while not answered and time.monotonic() - began < 10:
+            connected.sendall(b" ")
+            with suppress(TimeoutError):
+                answered = connected.recv(1, socket.MSG_PEEK)
+        took = time.monotonic() - began
+        answer = read_answer(connected)
+
+    assert answer.status == 408
+    assert b"UPLOADS_STALL_SECONDS" in answer.body
+    assert 1 <= took < 5
 
 
 def test_a_slow_upload_that_goes_on_is_taken(session: Session, impatient: str) -> None:
@@ -122,3 +145,36 @@ def test_each_limit_can_be_set_and_is_named_where_it_stops_somebody(narrow: http
     assert "more than 1 deep" in resource.sessions({"$filter": "((status eq 'active'))"}).text
     assert resource.sessions({"$filter": "(status eq 'active')"}).status_code == 200
     assert session.read()["stats"]["filesUploaded"] == 1
+
+
+# Uploads at the same time
+
+
+@pytest.fixture(scope="module")
+def one_by_one(storage: Storage, authority: Authority) -> Iterator[str]:
+    """A service that takes one upload of a caller at a time."""
+    with running_service(storage.connection_string, max_uploads_at_once=1, **authority.settings) as url:
+        yield url
+
+
+def test_a_caller_has_only_so_many_uploads_under_way(one_by_one: str, authority: Authority, storage: Storage) -> None:
+    token, another = (authority.token(oid=str(uuid4())) for _ in range(2))
+    body = multipart(part(access_file(), filename=b"slow.csv"))
+    with http_client(one_by_one, token) as http, connection(one_by_one) as connected:
+        session = Resource(http).new_session()
+        headers = {"Content-Length": str(len(body)), "Authorization": f"Bearer {token}"}
+        connected.sendall(upload_head(session.path, headers) + body[:-10])
+        assert eventually(lambda: session.upload("a.csv").status_code == 429)
+
+        refused = session.upload("b.csv", access_file(2500))
+        error = assert_error(refused, 429, "activityLimitReached", "throttledRequest")
+        assert "UPLOADS_MAX_UPLOADS_AT_ONCE" in error["message"]
+        assert session.http.post(f"{session.path}/validateFile", files={"file": b"x"}).status_code == 429
+        assert session.read()["stats"]["filesUploaded"] <= 1
+        with http_client(one_by_one, another) as theirs:
+            Resource(theirs).new_session().uploaded("access.csv")
+
+        connected.sendall(body[-10:])
+        assert read_answer(connected).status == 200
+        session.uploaded("b.csv")
+    assert storage.violations(session.resource) == []

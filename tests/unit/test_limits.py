@@ -1,9 +1,9 @@
-"""The token buckets, on a clock that stands still until it is moved."""
+"""The token buckets, on a clock that stands still until it is moved; and uploads at the same time."""
 
 import pytest
 
 from shared.errors import GraphError
-from shared.limits import RequestLimit
+from shared.limits import RequestLimit, UploadLimit
 
 
 class Clock:
@@ -66,3 +66,17 @@ def test_those_who_asked_longest_ago_are_forgotten(monkeypatch: pytest.MonkeyPat
     assert [taken(limit, caller, 1) for caller in "abc"] == [1, 1, 1]
     assert taken(limit, "c", 1) == 0
     assert taken(limit, "a", 1) == 1, "a was forgotten for c"
+
+
+def test_an_upload_counts_while_it_lasts_however_it_ends() -> None:
+    limit = UploadLimit(2)
+
+    for _ in range(5):
+        with pytest.raises(ValueError, match="cut off"), limit.taken("a"):
+            raise ValueError("cut off")
+    with limit.taken("a"), limit.taken("a"), limit.taken("b"):
+        with pytest.raises(GraphError) as refused, limit.taken("a"):
+            pass
+        assert refused.value.problem.status == 429
+    with limit.taken("a"), limit.taken("a"):
+        pass
