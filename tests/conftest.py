@@ -8,6 +8,7 @@ from pathlib import Path
 
 import httpx
 import pytest
+from hypothesis import settings
 
 pytest.register_assert_rewrite("tests.client", "tests.contract", "tests.wire", "tests.service")
 
@@ -20,6 +21,11 @@ from tests.service import running_service  # noqa: E402
 
 # For tests that import the app itself, which would not start without a tenant.
 os.environ["UPLOADS_AUTH"] = "none"
+
+# What random input the unit tests try: a minute's worth, or hours: dev.py test tests/unit --hypothesis-profile long
+settings.register_profile("short", max_examples=1000, deadline=None)
+settings.register_profile("long", max_examples=100_000, deadline=None)
+settings.load_profile("short")
 
 # azure-functions-runtime, Microsoft's worker library, exists for Python 3.13 and newer only.
 collect_ignore = ["test_worker.py"] if sys.version_info < (3, 13) else []

@@ -1,6 +1,6 @@
 """The validator against a slow one that is right at a glance, on random files, however they are cut."""
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from shared.access_data.findings import Report
@@ -86,13 +86,11 @@ def check(content: bytes, batch_bytes: int, piece: int) -> Report:
     return validator.finish()
 
 
-@settings(max_examples=600, deadline=None)
 @given(FILES, st.integers(1, 300), st.integers(1, 300))
 def test_the_validator_says_what_the_slow_one_says(text: str, batch_bytes: int, piece: int) -> None:
     assert told(check(text.encode(), batch_bytes, piece)) == tell(text)
 
 
-@settings(max_examples=300, deadline=None)
 @given(st.binary(max_size=400), st.integers(1, 50), st.integers(1, 50), st.booleans())
 def test_any_bytes_get_the_same_report_however_they_are_cut(
     content: bytes, batch_bytes: int, piece: int, header: bool
