@@ -23,7 +23,7 @@ from tests.service import running_service  # noqa: E402
 os.environ["UPLOADS_AUTH"] = "none"
 
 # What random input the unit tests try: a minute's worth, or hours: dev.py test tests/unit --hypothesis-profile long
-settings.register_profile("short", max_examples=1000, deadline=None)
+settings.register_profile("short", max_examples=600, deadline=None)
 settings.register_profile("long", max_examples=100_000, deadline=None)
 settings.load_profile("short")
 
