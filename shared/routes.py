@@ -118,7 +118,7 @@ def find_keyed(method: str, raw_path: str) -> tuple[Endpoint, dict[str, str]] | 
     """Who serves a path that has keys in brackets, and its parameters; ``None`` if it has none, or nobody does."""
     segments = _segments(raw_path)
     template = _template(segments)
-    if template is None or method not in _served[template] or len(segments) == raw_path.strip("/").count("/") + 1:
+    if template is None or method not in _served[template] or len(segments) == len(_parted(raw_path)):
         return None
     parts = zip(template.split("/"), segments, strict=True)
     return _served[template][method].endpoint, {part[1:-1]: segment for part, segment in parts if part.startswith("{")}
@@ -127,10 +127,15 @@ def find_keyed(method: str, raw_path: str) -> tuple[Endpoint, dict[str, str]] | 
 def _segments(raw_path: str) -> list[str]:
     """A path's segments, parted before they are decoded, with keys in brackets as segments of their own."""
     segments: list[str] = []
-    for segment in map(unquote, raw_path.strip("/").split("/")):
+    for segment in map(unquote, _parted(raw_path)):
         keyed = _KEYED.fullmatch(segment)
         segments += keyed.groups() if keyed else [segment]
     return segments
+
+
+def _parted(raw_path: str) -> list[str]:
+    """A path parted at its slashes, of which one at the end means nothing, as for the Functions host."""
+    return raw_path.removeprefix("/").removesuffix("/").split("/")
 
 
 def _template(segments: list[str]) -> str | None:
