@@ -30,6 +30,9 @@ FORM_BODY = Body(
 
 _FORBIDDEN_IN_NAMES = re.compile(r"[/\\\x00-\x1f\x7f-\x9f\u2028\u2029]")
 
+# One that is not closed ends with the header.
+_QUOTED = re.compile(rb'"(?:[^"\\]|\\.)*+"?')
+
 
 class FormFile:
     """The one file of a form, sans I/O: feed it the body piece by piece, and get the file's bytes in each."""
@@ -42,8 +45,7 @@ class FormFile:
         """
         media_type, options = parse_options_header(content_type)
         boundary = options.get(b"boundary", b"")
-        # Of two boundaries, whoever looks at the form on its way may take the other one.
-        twice = (content_type or "").lower().count("boundary=") > 1
+        twice = _is_doubled(rb"boundary(?:\*[\d*]*)?", (content_type or "").encode("latin-1", "replace"))
         if media_type != b"multipart/form-data" or twice or not 1 <= len(boundary) <= MAX_BOUNDARY_LENGTH:
             raise GraphError(
                 UNSUPPORTED_MEDIA_TYPE,
@@ -133,12 +135,18 @@ class FormFile:
 
     def _on_header_end(self) -> None:
         if bytes(self._field).lower() == b"content-disposition":
+            if self._disposition is not None:
+                raise _two_names()
             self._disposition = bytes(self._value)
         self._field.clear()
         self._value.clear()
 
     def _on_headers_finished(self) -> None:
-        _, options = parse_options_header(self._disposition)
+        disposition = self._disposition or b""
+        if any(_is_doubled(parameter, disposition) for parameter in (rb"name", rb"filename")):
+            raise _two_names()
+        # A filename* is passed over: it must not be used here (RFC 7578, 4.2), but .NET sends it beside the other.
+        _, options = parse_options_header(disposition)
         if options.get(b"name") != b"file":
             raise GraphError(
                 INVALID_REQUEST,
@@ -146,13 +154,24 @@ class FormFile:
                 '\'Content-Disposition: form-data; name="file"; filename="..."\'.',
                 target="file",
             )
-        self.name = _checked_name(options.get(b"filename"), self._disposition or b"")
+        self.name = _checked_name(options.get(b"filename"), disposition)
 
     def _on_part_data(self, data: bytes, start: int, end: int) -> None:
         self._pieces.append(data[start:end])
 
     def _on_end(self) -> None:
         self._ended = True
+
+
+def _is_doubled(parameter: bytes, header: bytes) -> bool:
+    """Whether a parameter stands twice: whoever else looks at the form on its way may take the other one."""
+    return len(re.findall(rb"[;,\s]%b\s*=" % parameter, _QUOTED.sub(b"", header), re.IGNORECASE)) > 1
+
+
+def _two_names() -> GraphError:
+    return GraphError(
+        INVALID_REQUEST, "The part has more than one Content-Disposition, name or filename.", target="file"
+    )
 
 
 def _checked_name(raw: bytes | None, disposition: bytes) -> str:
