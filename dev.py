@@ -49,7 +49,7 @@ def main() -> int:
     commands.add_parser(
         "check", help="check what is stored against the invariants; --quick reads no files", add_help=False
     )
-    commands.add_parser("lint", help="check style and types")
+    commands.add_parser("lint", help="check style, types and imports")
     arguments, rest = parser.parse_known_args()
     if arguments.command is None:
         parser.print_help()
@@ -108,9 +108,9 @@ def check(_arguments: argparse.Namespace, rest: list[str]) -> int:
 
 
 def lint(_arguments: argparse.Namespace, _rest: list[str]) -> int:
-    """Check style, formatting and types; all of them, even if the first fails."""
-    checks = (["ruff", "check", "."], ["ruff", "format", "--check", "."], ["mypy", "."])
-    return max([subprocess.call([str(PYTHON), "-m", *check], cwd=ROOT) for check in checks])
+    """Check style, formatting, types and the direction of imports; all of them, even if the first fails."""
+    checks = (["ruff", "check", "."], ["ruff", "format", "--check", "."], ["mypy", "."], ["lint-imports"])
+    return max([subprocess.call([str(BIN / check[0]), *check[1:]], cwd=ROOT, env=environment()) for check in checks])
 
 
 COMMANDS = {"run": run, "token": token, "demo": demo, "test": test, "bench": bench, "check": check, "lint": lint}

@@ -14,7 +14,7 @@ from typing import Any
 from local import service
 from local.issuer import mint
 from local.service import NEVER, ROOT, Service
-from shared.callers import READ_WRITE_ALL
+from shared.domain.callers import READ_WRITE_ALL
 
 
 @dataclass(frozen=True, slots=True)

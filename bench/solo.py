@@ -52,7 +52,7 @@ def import_seconds(modules: str, compiled: Path) -> float:
 def main() -> None:
     """Validate the file named by the arguments, again and again, and print MB/s each time."""
     from shared.access_data.validator import Validator  # noqa: PLC0415  # only this process needs it
-    from shared.settings import Settings  # noqa: PLC0415
+    from shared.core.settings import Settings  # noqa: PLC0415
 
     path, size, rounds = Path(sys.argv[1]), int(sys.argv[2]), int(sys.argv[3])
     os.sched_setaffinity(0, {max(os.sched_getaffinity(0))})

@@ -3,16 +3,16 @@
 import azure.functions as func
 from fastapi import Request, Response
 
-from shared.answers import session_answer
-from shared.bodies import read_json
-from shared.contract import Contract
-from shared.http import operation
-from shared.links import resource_url
-from shared.models import CREATE_BODY, parse_create
-from shared.request import actor, dialect, parse_options, resource_key
-from shared.routes import SESSIONS
-from shared.sessions import Snapshot, sessions
-from shared.shapes import SessionEntity
+from shared.models.requests import CREATE_BODY, parse_create
+from shared.models.responses import SessionEntity
+from shared.services.sessions import Snapshot, sessions
+from shared.web.contracts import Contract
+from shared.web.endpoint import operation
+from shared.web.parameters import actor, dialect, parse_options, resource_key
+from shared.web.request_body import read_json
+from shared.web.responses import session_response
+from shared.web.routes import SESSIONS
+from shared.web.urls import resource_url
 
 blueprint = func.Blueprint()
 
@@ -25,4 +25,4 @@ async def create_session(req: Request) -> Response:
     review = parse_create(await read_json(req), dialect(req))
     session = await (await sessions(actor(req))).create(resource, review)
     location = f"{resource_url(req)}/uploadSessions/{session.key.session_id}"
-    return session_answer(req, Snapshot(session, []), status=201, headers={"Location": location})
+    return session_response(req, Snapshot(session, []), status=201, headers={"Location": location})

@@ -3,12 +3,12 @@
 import azure.functions as func
 from fastapi import Request, Response
 
-from shared.contract import Contract
-from shared.etags import IfMatch
-from shared.http import operation
-from shared.request import actor, parse_options, session_key
-from shared.routes import SESSION
-from shared.sessions import sessions
+from shared.domain.etags import IfMatch
+from shared.services.sessions import sessions
+from shared.web.contracts import Contract
+from shared.web.endpoint import operation
+from shared.web.parameters import actor, parse_options, session_key
+from shared.web.routes import SESSION
 
 blueprint = func.Blueprint()
 

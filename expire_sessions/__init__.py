@@ -2,9 +2,9 @@
 
 import azure.functions as func
 
-from shared.expiry import Expiry
-from shared.settings import settings
-from shared.storage import storage
+from shared.core.settings import settings
+from shared.services.expiry import Expiry
+from shared.storage.account import storage
 
 blueprint = func.Blueprint()
 

@@ -3,13 +3,13 @@
 import azure.functions as func
 from fastapi import Request, Response
 
-from shared.answers import session_answer
-from shared.contract import Contract
-from shared.http import operation
-from shared.request import actor, parse_options, session_key
-from shared.routes import SESSION
-from shared.sessions import Snapshot, sessions
-from shared.shapes import SessionEntity
+from shared.models.responses import SessionEntity
+from shared.services.sessions import Snapshot, sessions
+from shared.web.contracts import Contract
+from shared.web.endpoint import operation
+from shared.web.parameters import actor, parse_options, session_key
+from shared.web.responses import session_response
+from shared.web.routes import SESSION
 
 blueprint = func.Blueprint()
 
@@ -21,4 +21,4 @@ async def get_session(req: Request) -> Response:
     query = parse_options(req)
     store = await sessions(actor(req))
     snapshot = await store.snapshot(key) if query.expand_files else Snapshot(await store.get(key), [])
-    return session_answer(req, snapshot, query=query)
+    return session_response(req, snapshot, query=query)

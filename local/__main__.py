@@ -157,14 +157,14 @@ def _import_app() -> None:
 
 
 async def _serve(listener: socket.socket, url: str) -> None:
-    from shared.auth import AuthNotConfiguredError  # noqa: PLC0415  # see above
+    from shared.identity.authentication import AuthNotConfiguredError  # noqa: PLC0415  # see above
 
     try:
         from function_app import app  # noqa: PLC0415  # see above
     except AuthNotConfiguredError as error:
         raise StartError(str(error)) from None
     from local.host import Host  # noqa: PLC0415  # it brings the app's packages
-    from shared.storage import close_storage  # noqa: PLC0415
+    from shared.storage.account import close_storage  # noqa: PLC0415
 
     host = Host(app, ROOT / "host.json")
     server = _Server(

@@ -16,11 +16,11 @@ from azure.data.tables import TableClient, TableServiceClient
 from azure.identity import DefaultAzureCredential
 from azure.storage.blob import BlobServiceClient, ContainerClient
 
-from shared.audit_log import ACTIVITY_TABLE
-from shared.blobs import CONTAINER
-from shared.connections import StorageNotConfiguredError
-from shared.settings import Settings
-from shared.tables import EXPIRY_TABLE, SESSIONS_TABLE
+from shared.core.settings import Settings
+from shared.storage.audit_log import ACTIVITY_TABLE
+from shared.storage.blobs import CONTAINER
+from shared.storage.connections import StorageNotConfiguredError
+from shared.storage.session_table import EXPIRY_TABLE, SESSIONS_TABLE
 
 Row = Mapping[str, Any]
 

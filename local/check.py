@@ -19,9 +19,9 @@ from azure.core.exceptions import AzureError
 from local.account import Account, Contents, Row
 from local.azurite import AzuriteError, azurite
 from local.service import ROOT
-from shared.blobs import MANIFEST
-from shared.ids import id_time
-from shared.settings import Settings
+from shared.core.ids import id_time
+from shared.core.settings import Settings
+from shared.storage.blobs import MANIFEST
 
 # How the record of a state begins; an active session has none but that of its creation.
 _DONE = {"complete": "complete", "expired": "expire", "deleted": "delete"}

@@ -10,14 +10,16 @@ import httpx
 import pytest
 from hypothesis import settings
 
-pytest.register_assert_rewrite("tests.client", "tests.contract", "tests.wire", "tests.service")
+pytest.register_assert_rewrite(
+    "tests.support.client", "tests.support.contract", "tests.support.wire", "tests.support.service"
+)
 
-import tests.service  # noqa: E402
+import tests.support.service  # noqa: E402
 from local.azurite import azurite  # noqa: E402  # after the rewriting of asserts is registered
-from tests.authority import Authority, running_authority  # noqa: E402
-from tests.client import Resource, Session, http_client  # noqa: E402
-from tests.invariants import Storage  # noqa: E402
-from tests.service import running_service  # noqa: E402
+from tests.support.authority import Authority, running_authority  # noqa: E402
+from tests.support.client import Resource, Session, http_client  # noqa: E402
+from tests.support.invariants import Storage  # noqa: E402
+from tests.support.service import running_service  # noqa: E402
 
 # For tests that import the app itself, which would not start without a tenant.
 os.environ["UPLOADS_AUTH"] = "none"
@@ -28,7 +30,7 @@ settings.register_profile("long", max_examples=100_000, deadline=None)
 settings.load_profile("short")
 
 # azure-functions-runtime, Microsoft's worker library, exists for Python 3.13 and newer only.
-collect_ignore = ["test_worker.py"] if sys.version_info < (3, 13) else []
+collect_ignore = ["api/test_worker.py"] if sys.version_info < (3, 13) else []
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -39,7 +41,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 @pytest.fixture(scope="session", autouse=True)
 def log_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Where the services that the tests start keep their logs."""
-    tests.service.log_folder = folder = tmp_path_factory.mktemp("logs")
+    tests.support.service.log_folder = folder = tmp_path_factory.mktemp("logs")
     return folder
 
 

@@ -3,16 +3,16 @@
 import azure.functions as func
 from fastapi import Request, Response
 
-from shared.answers import session_answer
-from shared.bodies import read_json
-from shared.contract import Contract
-from shared.etags import IfMatch
-from shared.http import operation
-from shared.models import UPDATE_BODY, parse_update
-from shared.request import actor, parse_options, prefers, session_key
-from shared.routes import SESSION
-from shared.sessions import sessions
-from shared.shapes import SessionEntity
+from shared.domain.etags import IfMatch
+from shared.models.requests import UPDATE_BODY, parse_update
+from shared.models.responses import SessionEntity
+from shared.services.sessions import sessions
+from shared.web.contracts import Contract
+from shared.web.endpoint import operation
+from shared.web.parameters import actor, parse_options, prefers, session_key
+from shared.web.request_body import read_json
+from shared.web.responses import session_response
+from shared.web.routes import SESSION
 
 blueprint = func.Blueprint()
 
@@ -30,4 +30,4 @@ async def update_session(req: Request) -> Response:
     allow_incomplete = prefers(req, ALLOW_INCOMPLETE)
     snapshot = await (await sessions(actor(req))).complete(key, if_match, allow_incomplete=allow_incomplete)
     applied = {"Preference-Applied": ALLOW_INCOMPLETE} if allow_incomplete else {}
-    return session_answer(req, snapshot, headers=applied)
+    return session_response(req, snapshot, headers=applied)

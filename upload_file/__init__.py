@@ -3,17 +3,17 @@
 import azure.functions as func
 from fastapi import Request, Response
 
-from shared.answers import session_answer
-from shared.bodies import streamed_body
-from shared.contract import Contract
-from shared.etags import IfMatch
-from shared.http import operation
-from shared.intake import intake
-from shared.multipart import FORM_BODY
-from shared.request import actor, parse_options, session_key
-from shared.routes import UPLOAD_FILE, UPLOAD_FILE_QUALIFIED
-from shared.shapes import UploadedSession
-from shared.uploads import upload
+from shared.domain.etags import IfMatch
+from shared.models.responses import UploadedSession
+from shared.models.upload_form import FORM_BODY
+from shared.services.session_files import session_files
+from shared.services.uploads import upload
+from shared.web.contracts import Contract
+from shared.web.endpoint import operation
+from shared.web.parameters import actor, parse_options, session_key
+from shared.web.request_body import streamed_body
+from shared.web.responses import session_response
+from shared.web.routes import UPLOAD_FILE, UPLOAD_FILE_QUALIFIED
 
 blueprint = func.Blueprint()
 
@@ -29,5 +29,5 @@ async def upload_file(req: Request) -> Response:
         parse_options(req)
         if_match = IfMatch.parse(req.headers.get("if-match"))
         content_type = req.headers.get("content-type")
-        snapshot, received = await upload(await intake(actor(req)), key, body, content_type, if_match)
-    return session_answer(req, snapshot, action=True, report=received.report)
+        snapshot, received = await upload(await session_files(actor(req)), key, body, content_type, if_match)
+    return session_response(req, snapshot, action=True, report=received.report)

@@ -6,16 +6,16 @@ Not Graph's: a dry run, for whoever wants to know before it counts.
 import azure.functions as func
 from fastapi import Request, Response
 
-from shared.answers import warnings_json
-from shared.bodies import streamed_body
-from shared.contract import Contract
-from shared.http import json_answer, operation
-from shared.intake import intake
-from shared.multipart import FORM_BODY
-from shared.request import actor, parse_options, session_key
-from shared.routes import VALIDATE_FILE
-from shared.shapes import CheckedFile
-from shared.uploads import validate
+from shared.models.responses import CheckedFile
+from shared.models.upload_form import FORM_BODY
+from shared.services.session_files import session_files
+from shared.services.uploads import validate
+from shared.web.contracts import Contract
+from shared.web.endpoint import operation
+from shared.web.parameters import actor, parse_options, session_key
+from shared.web.request_body import streamed_body
+from shared.web.responses import json_response, warnings_json
+from shared.web.routes import VALIDATE_FILE
 
 blueprint = func.Blueprint()
 
@@ -26,7 +26,7 @@ async def validate_file(req: Request) -> Response:
     async with streamed_body(req) as body:
         key = session_key(req)
         parse_options(req)
-        received = await validate(await intake(actor(req)), key, body, req.headers.get("content-type"))
+        received = await validate(await session_files(actor(req)), key, body, req.headers.get("content-type"))
     report = received.report
     answer = {"name": received.name, "size": received.size, "sha256": received.sha256}
-    return json_answer(answer | {"layout": report.layout, "rowCount": report.rows} | warnings_json(report))
+    return json_response(answer | {"layout": report.layout, "rowCount": report.rows} | warnings_json(report))

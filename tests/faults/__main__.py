@@ -16,7 +16,7 @@ from typing import Any
 from tests.faults.operations import OPERATIONS, Case, Operation
 from tests.faults.service import Service, configure, running
 from tests.faults.transport import Fault, FaultyTransport, Plan
-from tests.invariants import Storage
+from tests.support.invariants import Storage
 
 KILLS = (Fault.KILLED_BEFORE, Fault.KILLED_AFTER)
 ANSWERS = tuple(fault for fault in Fault if fault not in KILLS)

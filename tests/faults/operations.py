@@ -5,9 +5,9 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from uuid import uuid4
 
-from tests.access_files import access_file
-from tests.client import DATA_TYPE, SESSION_TYPE
 from tests.faults.service import Service
+from tests.support.access_files import access_file
+from tests.support.client import DATA_TYPE, SESSION_TYPE
 
 IDLE = timedelta(hours=3)
 GRACE = timedelta(hours=30)
@@ -176,7 +176,7 @@ def later(ahead: timedelta) -> Step:
 
 async def without_manifest(_service: Service, case: Case) -> None:
     """As a crash leaves it behind the state."""
-    from shared.storage import storage  # noqa: PLC0415
+    from shared.storage.account import storage  # noqa: PLC0415
 
     store = await storage()
     await store.blobs._container.delete_blob(f"{case.catalog}/{case.resource}/{case.session}/manifest.json")
@@ -184,10 +184,10 @@ async def without_manifest(_service: Service, case: Case) -> None:
 
 async def without_session(_service: Service, case: Case) -> None:
     """As a crash leaves it between the index row and the session, and an upload that found it gone."""
-    from shared.ids import new_id, utc_now  # noqa: PLC0415
-    from shared.lifecycle import ResourceKey, SessionKey  # noqa: PLC0415
-    from shared.storage import storage  # noqa: PLC0415
-    from shared.tables import ExpiryEntry  # noqa: PLC0415
+    from shared.core.ids import new_id, utc_now  # noqa: PLC0415
+    from shared.domain.lifecycle import ResourceKey, SessionKey  # noqa: PLC0415
+    from shared.storage.account import storage  # noqa: PLC0415
+    from shared.storage.session_table import ExpiryEntry  # noqa: PLC0415
 
     case.session = new_id(utc_now())
     store = await storage()
@@ -198,11 +198,11 @@ async def without_session(_service: Service, case: Case) -> None:
 
 async def half_deleted(_service: Service, case: Case) -> None:
     """As a crash leaves it behind the state."""
-    from shared.audit import SERVICE  # noqa: PLC0415
-    from shared.lifecycle import ResourceKey, SessionKey, Status  # noqa: PLC0415
-    from shared.removal import end  # noqa: PLC0415
-    from shared.sessions import sessions  # noqa: PLC0415
-    from shared.storage import storage  # noqa: PLC0415
+    from shared.domain.audit import SERVICE  # noqa: PLC0415
+    from shared.domain.lifecycle import ResourceKey, SessionKey, Status  # noqa: PLC0415
+    from shared.services.removal import end  # noqa: PLC0415
+    from shared.services.sessions import sessions  # noqa: PLC0415
+    from shared.storage.account import storage  # noqa: PLC0415
 
     key = SessionKey(ResourceKey(case.catalog, case.resource), case.session)
     store, own = await storage(), await sessions(SERVICE)

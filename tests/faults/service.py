@@ -48,9 +48,9 @@ class Service:
 
     async def tick(self) -> dict[str, int]:
         """One tick of the timer."""
-        from shared.expiry import Expiry  # noqa: PLC0415
-        from shared.settings import settings  # noqa: PLC0415
-        from shared.storage import storage  # noqa: PLC0415
+        from shared.core.settings import settings  # noqa: PLC0415
+        from shared.services.expiry import Expiry  # noqa: PLC0415
+        from shared.storage.account import storage  # noqa: PLC0415
 
         return dict(await Expiry(await storage(), settings()).tick())
 
@@ -64,7 +64,7 @@ class Service:
 
     def use_clock(self) -> None:
         """Let every module of the app read this clock."""
-        from shared import ids  # noqa: PLC0415
+        from shared.core import ids  # noqa: PLC0415
 
         real = ids.utc_now
 
@@ -90,11 +90,11 @@ def configure(storage: str) -> None:
 async def running() -> AsyncIterator[Service]:
     """The app in this process, with small batches so that small sessions need several."""
     import function_app  # noqa: PLC0415  # it reads the settings
-    import shared.removal  # noqa: PLC0415
+    import shared.services.removal  # noqa: PLC0415
     from local.host import Host  # noqa: PLC0415
-    from shared.storage import close_storage  # noqa: PLC0415
+    from shared.storage.account import close_storage  # noqa: PLC0415
 
-    shared.removal.MAX_TRANSACTION = 3  # type: ignore[attr-defined]
+    shared.services.removal.MAX_TRANSACTION = 3  # type: ignore[attr-defined]
     host = Host(function_app.app, ROOT / "host.json")
     async with httpx.AsyncClient(
         transport=httpx.ASGITransport(app=host), base_url="http://localhost", timeout=60

@@ -41,10 +41,10 @@ async def counted(faulty: FaultyTransport, service: Service) -> Tick:
 
 async def fill(sessions: int) -> None:
     """Finished sessions, a hundred a resource, as the service would have left them."""
-    from shared.ids import new_id, utc_now  # noqa: PLC0415
-    from shared.lifecycle import ResourceKey, Review, SessionKey, Status, new_session  # noqa: PLC0415
-    from shared.session_rows import session_entity  # noqa: PLC0415
-    from shared.storage import storage  # noqa: PLC0415
+    from shared.core.ids import new_id, utc_now  # noqa: PLC0415
+    from shared.domain.lifecycle import ResourceKey, Review, SessionKey, Status, new_session  # noqa: PLC0415
+    from shared.storage.account import storage  # noqa: PLC0415
+    from shared.storage.session_rows import session_entity  # noqa: PLC0415
 
     table = (await storage()).table._sessions
     now = utc_now()
@@ -99,9 +99,9 @@ async def measure(finished: int, due: int, fits: int) -> tuple[list[int], list[T
 
 async def resume(service: Service, sessions: int, fits: int) -> list[int]:
     """How many sessions each tick settles when only so many fit; fails unless the oldest come first."""
-    import shared.expiry  # noqa: PLC0415
-    from shared.lifecycle import ResourceKey, SessionKey, Status  # noqa: PLC0415
-    from shared.storage import storage  # noqa: PLC0415
+    import shared.services.expiry  # noqa: PLC0415
+    from shared.domain.lifecycle import ResourceKey, SessionKey, Status  # noqa: PLC0415
+    from shared.storage.account import storage  # noqa: PLC0415
 
     cases = [Case() for _ in range(sessions)]
     for case in cases:
@@ -109,7 +109,7 @@ async def resume(service: Service, sessions: int, fits: int) -> list[int]:
         service.pass_time(timedelta(hours=1))
     service.pass_time(timedelta(hours=3))
     table = (await storage()).table
-    budget, shared.expiry.TICK_SESSIONS = shared.expiry.TICK_SESSIONS, fits
+    budget, shared.services.expiry.TICK_SESSIONS = shared.services.expiry.TICK_SESSIONS, fits
     settled: list[int] = []
     while not settled or settled[-1]:
         before = sum(settled)
@@ -119,7 +119,7 @@ async def resume(service: Service, sessions: int, fits: int) -> list[int]:
         if over != sorted(over, reverse=True):
             raise RuntimeError("a younger session came before an older one")
         settled.append(sum(over) - before)
-    shared.expiry.TICK_SESSIONS = budget
+    shared.services.expiry.TICK_SESSIONS = budget
     service.reset_clock()
     return settled
 

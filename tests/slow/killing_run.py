@@ -27,9 +27,9 @@ import httpx
 
 from local.azurite import azurite
 from local.service import ROOT, START_SECONDS
-from tests.access_files import access_file
-from tests.client import DATA_TYPE, SESSION_TYPE, Json
-from tests.invariants import Storage
+from tests.support.access_files import access_file
+from tests.support.client import DATA_TYPE, SESSION_TYPE, Json
+from tests.support.invariants import Storage
 
 CLIENTS = 8
 UPLOADS_A_SESSION = 10

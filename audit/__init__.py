@@ -1,0 +1,1 @@
+"""The audit of changes: who did what, and when."""

@@ -1,0 +1,62 @@
+"""GET uploads/audit: who changed what, for a resource, a session or a span of time."""
+
+import re
+
+import azure.functions as func
+from fastapi import Request, Response
+
+from shared.core.errors import invalid_option
+from shared.domain.audit import AuditRecord
+from shared.domain.callers import Need
+from shared.models.responses import AuditCollection
+from shared.models.serializers import audit_json
+from shared.query.audit_scope import scope_of
+from shared.query.capabilities import AUDIT_RECORD
+from shared.services.listing import DEFAULT_PAGE
+from shared.storage.account import storage
+from shared.storage.audit_log import Position
+from shared.web.contracts import Contract
+from shared.web.endpoint import operation
+from shared.web.parameters import parse_options
+from shared.web.responses import json_response
+from shared.web.routes import AUDIT, UPLOADS_FAMILIES
+from shared.web.urls import metadata_url, next_link
+
+blueprint = func.Blueprint()
+
+CONTRACT = Contract(
+    AuditCollection, options=("$filter", "$top", "$skiptoken"), capabilities=AUDIT_RECORD, need=Need.AUDIT
+)
+
+_TOKEN = re.compile(r"(\d{10})?\.([0-9a-f-]{36}(?:_[0-9a-f-]{36})?)\.([0-9a-f-]{36}|~)", re.ASCII)
+
+
+@operation(blueprint, "GET", AUDIT, CONTRACT, families=UPLOADS_FAMILIES)
+async def list_audit(req: Request) -> Response:
+    """List audit records: 200 with a page, which may be short or empty, and ``@odata.nextLink`` if there is more."""
+    query = parse_options(req)
+    scope = scope_of(query.required)
+
+    def keeps(record: AuditRecord) -> bool:
+        return query.filter is None or query.filter(audit_json(record) | {"activityDateTime": record.at})
+
+    log = (await storage()).audit
+    page = await log.page(scope, keeps, after=_position(query.skip_token), size=query.top or DEFAULT_PAGE)
+    body: dict[str, object] = {
+        "@odata.context": metadata_url(req, "uploads/audit"),
+        "value": [audit_json(record) for record in page.records],
+    }
+    if page.end is not None:
+        token = f"{page.end.hour}.{page.end.place}.{page.end.record_id}"
+        body["@odata.nextLink"] = next_link(req, query, "$skiptoken", token)
+    return json_response(body)
+
+
+def _position(token: str | None) -> Position | None:
+    if token is None:
+        return None
+    found = _TOKEN.fullmatch(token)
+    if found is None:
+        raise invalid_option("$skiptoken", "follow @odata.nextLink as it was given")
+    hour, place, record_id = found.groups(default="")
+    return Position(hour, place, record_id)

@@ -1,0 +1,23 @@
+"""GET uploadSessions/{id}/files/$count: how many files an upload session has, as plain text."""
+
+import azure.functions as func
+from fastapi import Request, Response
+
+from shared.query.capabilities import FILE
+from shared.services.listing import matching_files
+from shared.services.sessions import sessions
+from shared.web.contracts import Contract
+from shared.web.endpoint import operation
+from shared.web.parameters import actor, parse_options, session_key
+from shared.web.routes import FILE_COUNT
+
+blueprint = func.Blueprint()
+
+
+@operation(blueprint, "GET", FILE_COUNT, Contract(media_type="text/plain", options=("$filter",), capabilities=FILE))
+async def count_files(req: Request) -> Response:
+    """Count a session's files: bare digits, since that is what Graph's clients parse."""
+    key = session_key(req)
+    query = parse_options(req)
+    snapshot = await (await sessions(actor(req))).snapshot(key)
+    return Response(str(len(matching_files(snapshot.files, query))), media_type="text/plain")

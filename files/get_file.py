@@ -1,0 +1,29 @@
+"""GET uploadSessions/{id}/files/{fileId}: what is known of one file."""
+
+import azure.functions as func
+from fastapi import Request, Response
+
+from shared.models.responses import FileEntity
+from shared.models.serializers import file_json
+from shared.query.capabilities import FILE as FILE_ENTITY
+from shared.query.options import select_properties
+from shared.services.sessions import sessions
+from shared.web.contracts import Contract
+from shared.web.endpoint import operation
+from shared.web.parameters import actor, parse_options, path_guid, session_key
+from shared.web.responses import json_response
+from shared.web.routes import FILE
+from shared.web.urls import sessions_context
+
+blueprint = func.Blueprint()
+
+
+@operation(blueprint, "GET", FILE, Contract(FileEntity, options=("$select",), capabilities=FILE_ENTITY))
+async def get_file(req: Request) -> Response:
+    """Read one file's name, size and date."""
+    key = session_key(req)
+    file_id = path_guid(req, "fileId")
+    query = parse_options(req)
+    file = await (await sessions(actor(req))).file(key, file_id)
+    context = f"{sessions_context(req, key.resource)}('{key.session_id}')/files/$entity"
+    return json_response({"@odata.context": context} | select_properties(file_json(file), query.select))

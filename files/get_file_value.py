@@ -1,0 +1,32 @@
+"""GET uploadSessions/{id}/files/{fileId}/$value: a file's bytes, as they were uploaded."""
+
+from urllib.parse import quote
+
+import azure.functions as func
+from fastapi import Request, Response
+from fastapi.responses import StreamingResponse
+
+from shared.services.sessions import sessions
+from shared.web.contracts import Contract
+from shared.web.endpoint import operation
+from shared.web.parameters import actor, parse_options, path_guid, session_key
+from shared.web.routes import FILE_VALUE
+
+blueprint = func.Blueprint()
+
+
+@operation(blueprint, "GET", FILE_VALUE, Contract(media_type="application/octet-stream"))
+async def get_file_value(req: Request) -> Response:
+    """Read a file's bytes, streamed from storage."""
+    key = session_key(req)
+    file_id = path_guid(req, "fileId")
+    parse_options(req)
+    store = await sessions(actor(req))
+    file = await store.file(key, file_id)
+    headers = {
+        "Content-Length": str(file.size),
+        # RFC 8187 for the name, since it may hold any letters; and never shown inline, since it is a caller's content.
+        "Content-Disposition": f"attachment; filename*=UTF-8''{quote(file.name, safe='')}",
+        "X-Content-Type-Options": "nosniff",
+    }
+    return StreamingResponse(await store.read(key, file), media_type="application/octet-stream", headers=headers)

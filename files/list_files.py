@@ -1,0 +1,38 @@
+"""GET uploadSessions/{id}/files: the files of an upload session."""
+
+import azure.functions as func
+from fastapi import Request, Response
+
+from shared.models.responses import FileCollection
+from shared.query.capabilities import FILE
+from shared.services.listing import matching_files, page_of_files
+from shared.services.sessions import sessions
+from shared.web.contracts import Contract
+from shared.web.endpoint import operation
+from shared.web.parameters import actor, parse_options, session_key
+from shared.web.responses import json_response
+from shared.web.routes import FILES
+from shared.web.urls import next_link, sessions_context
+
+blueprint = func.Blueprint()
+
+OPTIONS = ("$filter", "$orderby", "$top", "$skip", "$count", "$select")
+
+
+@operation(blueprint, "GET", FILES, Contract(FileCollection, options=OPTIONS, capabilities=FILE))
+async def list_files(req: Request) -> Response:
+    """List a session's files: 200 with a page, and ``@odata.nextLink`` if there is more."""
+    key = session_key(req)
+    query = parse_options(req)
+    snapshot = await (await sessions(actor(req))).snapshot(key)
+    files = matching_files(snapshot.files, query)
+    body: dict[str, object] = {
+        "@odata.context": f"{sessions_context(req, key.resource)}('{key.session_id}')/files",
+    }
+    if query.count:
+        body["@odata.count"] = len(files)
+    body["value"] = page = page_of_files(files, query)
+    shown = query.skip + len(page)
+    if page and shown < len(files):
+        body["@odata.nextLink"] = next_link(req, query, "$skip", str(shown))
+    return json_response(body)

@@ -1,0 +1,1 @@
+"""Access for one catalog or one resource: create, list and delete grants."""

@@ -1,0 +1,31 @@
+"""DELETE uploads/grants/...: take back what somebody was granted."""
+
+import azure.functions as func
+from fastapi import Request, Response
+
+from shared.core.errors import GRANT_NOT_FOUND, GraphError
+from shared.domain.audit import Activity, new_record
+from shared.domain.callers import Need
+from shared.storage.account import storage
+from shared.web.contracts import Contract
+from shared.web.endpoint import operation
+from shared.web.parameters import actor, grant_key, parse_options
+from shared.web.routes import CATALOG_GRANT, RESOURCE_GRANT, UPLOADS_FAMILIES
+
+blueprint = func.Blueprint()
+
+CONTRACT = Contract(status=204, media_type=None, need=Need.GRANTS)
+
+
+@operation(blueprint, "DELETE", CATALOG_GRANT, CONTRACT, suffix="_of_catalog", families=UPLOADS_FAMILIES)
+@operation(blueprint, "DELETE", RESOURCE_GRANT, CONTRACT, families=UPLOADS_FAMILIES)
+async def delete_grant(req: Request) -> Response:
+    """Take a grant back: 204, and from the next request on it is gone; 404 if there is none."""
+    key = grant_key(req)
+    parse_options(req)
+    record = new_record(Activity.DELETE_GRANT, key, actor(req), principalId=key.principal_id)
+    if not await (await storage()).grants.delete(key, record):
+        raise GraphError(
+            GRANT_NOT_FOUND, "This principal has no grant there. List the catalog's grants to see which there are."
+        )
+    return Response(status_code=204)

@@ -1,0 +1,46 @@
+"""GET uploads/grants/catalogs/{catalog}: who was granted what in one catalog."""
+
+import re
+
+import azure.functions as func
+from fastapi import Request, Response
+
+from shared.core.errors import INVALID_QUERY_OPTION, GraphError
+from shared.domain.callers import Need
+from shared.models.responses import GrantCollection
+from shared.models.serializers import grant_json
+from shared.services.listing import DEFAULT_PAGE
+from shared.storage.account import storage
+from shared.storage.grant_table import page_token
+from shared.web.contracts import Contract
+from shared.web.endpoint import operation
+from shared.web.parameters import parse_options, path_guid
+from shared.web.responses import json_response
+from shared.web.routes import GRANTS, UPLOADS_FAMILIES
+from shared.web.urls import metadata_url, next_link
+
+blueprint = func.Blueprint()
+
+CONTRACT = Contract(GrantCollection, options=("$top", "$skiptoken"), need=Need.GRANTS)
+
+_PAGE_TOKEN = re.compile(r"(catalog|resource:[0-9a-f-]{36}):[0-9a-f-]{36}", re.ASCII)
+
+
+@operation(blueprint, "GET", GRANTS, CONTRACT, families=UPLOADS_FAMILIES)
+async def list_grants(req: Request) -> Response:
+    """List the grants of a catalog and of its resources: 200 with a page, and ``@odata.nextLink`` if there is more."""
+    catalog_id = path_guid(req, "catalogId")
+    query = parse_options(req)
+    if query.skip_token is not None and not _PAGE_TOKEN.fullmatch(query.skip_token):
+        raise GraphError(
+            INVALID_QUERY_OPTION, "$skiptoken: follow @odata.nextLink as it was given.", target="$skiptoken"
+        )
+    top = query.top or DEFAULT_PAGE
+    grants = await (await storage()).grants.page(catalog_id, after=query.skip_token, size=top + 1)
+    body: dict[str, object] = {
+        "@odata.context": metadata_url(req, "uploads/grants"),
+        "value": [grant_json(grant) for grant in grants[:top]],
+    }
+    if len(grants) > top:
+        body["@odata.nextLink"] = next_link(req, query, "$skiptoken", page_token(grants[top - 1].key))
+    return json_response(body)

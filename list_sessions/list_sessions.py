@@ -1,0 +1,37 @@
+"""GET uploadSessions: the upload sessions of one resource, filtered, ordered and in pages."""
+
+import azure.functions as func
+from fastapi import Request, Response
+
+from shared.models.responses import SessionCollection
+from shared.services.listing import page_of_sessions
+from shared.services.sessions import sessions
+from shared.web.contracts import Contract
+from shared.web.endpoint import operation
+from shared.web.parameters import actor, parse_options, resource_key
+from shared.web.responses import json_response, session_body
+from shared.web.routes import SESSIONS
+from shared.web.urls import next_link, sessions_context
+
+blueprint = func.Blueprint()
+
+OPTIONS = ("$filter", "$orderby", "$top", "$skip", "$skiptoken", "$count", "$select", "$expand")
+
+
+@operation(blueprint, "GET", SESSIONS, Contract(SessionCollection, options=OPTIONS))
+async def list_sessions(req: Request) -> Response:
+    """List a resource's upload sessions: 200 with a page, and ``@odata.nextLink`` if there is more."""
+    resource = resource_key(req)
+    query = parse_options(req)
+    store = await sessions(actor(req))
+    page = await page_of_sessions(store, resource, query)
+    files = await store.files_of(page.sessions) if query.expand_files else {}
+    body: dict[str, object] = {"@odata.context": sessions_context(req, resource)}
+    if page.total is not None:
+        body["@odata.count"] = page.total
+    body["value"] = [
+        session_body(req, session, query, files.get(session.key.session_id, [])) for session in page.sessions
+    ]
+    if page.next_token is not None:
+        body["@odata.nextLink"] = next_link(req, query, "$skiptoken", page.next_token)
+    return json_response(body)

@@ -1,0 +1,29 @@
+"""The manifest of a complete session: one consistent list of its files, for whoever reads them from Blob Storage."""
+
+import json
+from collections.abc import Sequence
+
+from shared.core.ids import format_instant
+from shared.domain.lifecycle import Session, StoredFile
+from shared.models.serializers import file_json
+
+
+def manifest(session: Session, files: Sequence[StoredFile]) -> bytes:
+    """The manifest of a complete session: what a consumer reads to get one consistent set of files, in JSON."""
+    key = session.key
+    content = {
+        "session": {
+            "id": key.session_id,
+            "catalogId": key.resource.catalog_id,
+            "resourceId": key.resource.resource_id,
+            "reviewDefinitionId": session.review.definition_id,
+            "reviewInstanceId": session.review.instance_id,
+            "createdDateTime": format_instant(session.created),
+            "completedDateTime": format_instant(session.last_active),
+        },
+        "stats": {"filesUploaded": session.files_uploaded, "totalBytesUploaded": session.total_bytes},
+        "files": [
+            file_json(file) | {"sha256": file.sha256, "rows": file.rows, "warnings": file.warnings} for file in files
+        ],
+    }
+    return json.dumps(content, ensure_ascii=False, indent=1).encode()

@@ -1,0 +1,250 @@
+"""The wire models, in both dialects: what callers send, and what they get.
+
+Names are Graph's (``customDataProvidedResourceUploadSession`` and its kin, beta of October 2025 and v1.0 of 2026); no
+storage in here.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Annotated, Any, Literal
+
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Discriminator,
+    Field,
+    Strict,
+    Tag,
+    TypeAdapter,
+    ValidationError,
+    WithJsonSchema,
+    model_validator,
+)
+
+from shared.core.errors import INVALID_REQUEST, NOT_UPDATEABLE, Detail, GraphError
+from shared.core.ids import parse_guid
+from shared.domain.callers import Role
+from shared.domain.lifecycle import Review
+from shared.models.dialects import Dialect
+
+SCHEMAS = "#/components/schemas/{model}"
+"""Where schemas refer to each other, in an OpenAPI document."""
+
+
+@dataclass(frozen=True, slots=True)
+class RequestBody:
+    """The body of a request: its media type, and its JSON schema in a dialect."""
+
+    media_type: str
+    schema: Callable[[Dialect], dict[str, Any]]
+
+
+def _guid(text: str) -> str:
+    guid = parse_guid(text)
+    if guid is None:
+        raise ValueError("must be a GUID such as 8f3c1a52-94de-4f0b-9c2f-0d6a5b1e7c11")
+    return guid
+
+
+def _hash_prefixed(value: object) -> object:
+    """OData 4.01 allows a type's name with and without the leading number sign."""
+    return f"#{value}" if isinstance(value, str) and value.startswith("microsoft.graph.") else value
+
+
+Guid = Annotated[str, AfterValidator(_guid), WithJsonSchema({"type": "string", "format": "uuid"})]
+
+
+def _json_body(adapter: Callable[[Dialect], TypeAdapter[Any]]) -> RequestBody:
+    return RequestBody("application/json", lambda dialect: adapter(dialect).json_schema(ref_template=SCHEMAS))
+
+
+class _Body(BaseModel):
+    """A request's JSON object: unknown properties are faults, annotations of OData are not."""
+
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _without_annotations(cls, value: Any) -> Any:
+        if not isinstance(value, dict):
+            return value
+        return {name: item for name, item in value.items() if "@odata." not in name or name == "@odata.type"}
+
+
+class ReviewData(_Body):
+    """``accessReviewContextData``: the review instance that data is collected for."""
+
+    odata_type: Annotated[
+        Literal["#microsoft.graph.customDataProvidedResourcePayloads.accessReviewContextData"] | None,
+        BeforeValidator(_hash_prefixed),
+    ] = Field(None, alias="@odata.type")
+    reviewDefinitionId: Guid
+    reviewInstanceId: Guid
+
+
+class CreateSession(_Body):
+    """The body of create in v1.0, and in the beta of 2026."""
+
+    odata_type: Annotated[
+        Literal["#microsoft.graph.customDataProvidedResourceAccessReviewUploadSession"] | None,
+        BeforeValidator(_hash_prefixed),
+    ] = Field(None, alias="@odata.type")
+    data: ReviewData
+
+    def review(self) -> Review:
+        """What the session collects data for."""
+        return Review(self.data.reviewDefinitionId, self.data.reviewInstanceId)
+
+
+class FoundingReviewData(_Body):
+    """``data`` of the founding dialect; Microsoft's Logic App template names its type ``accessReviewInstance``."""
+
+    odata_type: Annotated[
+        Literal[
+            "#microsoft.graph.accessReviewResourceDataUploadSessionContextData", "#microsoft.graph.accessReviewInstance"
+        ]
+        | None,
+        BeforeValidator(_hash_prefixed),
+    ] = Field(None, alias="@odata.type")
+    accessReviewId: Guid
+    accessReviewInstanceId: Guid
+
+
+class CreateFoundingSession(_Body):
+    """The body of create in the founding dialect, the beta of October 2025."""
+
+    odata_type: str | None = Field(None, alias="@odata.type")
+    source: Annotated[str, Field(min_length=1, max_length=256)]
+    type: Literal[
+        "#microsoft.graph.accessReviewDataUploadTriggerCallbackData", "accessReviewDataUploadTriggerCallbackData"
+    ]
+    data: FoundingReviewData
+
+    def review(self) -> Review:
+        """What the session collects data for."""
+        return Review(
+            definition_id=self.data.accessReviewId,
+            instance_id=self.data.accessReviewInstanceId,
+            source=self.source,
+            type=self.type,
+            data_type=self.data.odata_type,
+        )
+
+
+def _body_dialect(body: Any) -> str:
+    """Beta takes either body: only the founding one has ``source`` and ``type``."""
+    founding = isinstance(body, dict) and ("source" in body or "type" in body)
+    return "founding" if founding else "current"
+
+
+_CREATE: dict[Dialect, TypeAdapter[CreateSession | CreateFoundingSession]] = {
+    Dialect.V1: TypeAdapter(CreateSession),
+    Dialect.BETA: TypeAdapter(
+        Annotated[
+            Annotated[CreateSession, Tag("current")] | Annotated[CreateFoundingSession, Tag("founding")],
+            Discriminator(_body_dialect),
+        ]
+    ),
+}
+
+
+CREATE_BODY = _json_body(lambda dialect: _CREATE[dialect])
+
+
+def parse_create(body: bytes, dialect: Dialect) -> Review:
+    """The review that a create is for.
+
+    Raises:
+        GraphError: 400, with a detail for each fault.
+    """
+    try:
+        return _CREATE[dialect].validate_json(body).review()
+    except ValidationError as error:
+        raise _invalid_body(error) from None
+
+
+class UpdateSession(_Body):
+    """The body of the only update that there is, as the OpenAPI document shows it; ``parse_update`` says more."""
+
+    isUploadDone: Literal[True]
+
+
+UPDATE_BODY = _json_body(lambda _: TypeAdapter(UpdateSession))
+
+
+def parse_update(body: bytes) -> None:
+    """Check that a PATCH says ``{"isUploadDone": true}``, the only update that there is.
+
+    Raises:
+        GraphError: 400; ``propertyNotUpdateable`` for any other property, or for ``false``.
+    """
+    try:
+        update = _JSON_OBJECT.validate_json(body)
+    except ValidationError as error:
+        raise _invalid_body(error) from None
+    properties = {name: value for name, value in update.items() if "@odata." not in name}
+    others = sorted(properties.keys() - {"isUploadDone"})[:_MAX_FAULTS_TOLD]
+    if others:
+        raise GraphError(
+            NOT_UPDATEABLE,
+            f"{', '.join(repr(name[:100]) for name in others)} cannot be updated: only 'isUploadDone' can, to true.",
+            target=others[0][:100],
+        )
+    done = properties.get("isUploadDone")
+    if done is False:
+        raise GraphError(
+            NOT_UPDATEABLE, "'isUploadDone' can only be updated to true: there is no way back.", target="isUploadDone"
+        )
+    if done is not True:
+        raise GraphError(
+            INVALID_REQUEST, 'The body must be {"isUploadDone": true}, with a JSON boolean.', target="isUploadDone"
+        )
+
+
+class PutGrant(_Body):
+    """The body of a grant: everything else about it is in its path."""
+
+    role: Annotated[Role, Strict(False)]
+
+
+GRANT_BODY = _json_body(lambda _: TypeAdapter(PutGrant))
+
+
+def parse_grant(body: bytes) -> Role:
+    """The role that a grant gives.
+
+    Raises:
+        GraphError: 400, with a detail for each fault.
+    """
+    try:
+        return PutGrant.model_validate_json(body).role
+    except ValidationError as error:
+        raise _invalid_body(error) from None
+
+
+_JSON_OBJECT = TypeAdapter(dict[str, Any])
+
+# Faults of a body that are told: more than there are properties. An answer would be ten times as long as the body.
+_MAX_FAULTS_TOLD = 20
+
+
+def _invalid_body(error: ValidationError) -> GraphError:
+    """What is wrong with a body, fault by fault, without repeating any of it."""
+    details = []
+    for fault in error.errors(include_url=False, include_context=False, include_input=False)[:_MAX_FAULTS_TOLD]:
+        path = ".".join(str(part) for part in fault["loc"] if part not in ("founding", "current"))
+        code = "unknownProperty" if fault["type"] == "extra_forbidden" else "invalidValue"
+        message = {
+            "extra_forbidden": "This property is not known here.",
+            "missing": "This property is required.",
+        }.get(fault["type"], fault["msg"].removeprefix("Value error, "))
+        details.append(Detail(code, message, path[:200] or "body"))
+    first = details[0]
+    return GraphError(
+        INVALID_REQUEST,
+        f"The body is not as it should be: {first.target}: {first.message}",
+        target=first.target,
+        details=details,
+    )

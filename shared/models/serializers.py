@@ -1,0 +1,96 @@
+"""How sessions, files, grants and audit records are shown: their JSON, in both dialects, and the manifest."""
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+
+from shared.core.ids import format_instant
+from shared.domain.audit import AuditRecord
+from shared.domain.callers import Grant
+from shared.domain.lifecycle import Session, StoredFile, expires_at, status_at
+from shared.models import responses
+from shared.models.dialects import Dialect
+
+GRAPH = "#microsoft.graph."
+SESSION_TYPE = f"{GRAPH}customDataProvidedResourceAccessReviewUploadSession"
+FOUNDING_DATA_TYPE = f"{GRAPH}accessReviewResourceDataUploadSessionContextData"
+
+
+def session_json(
+    session: Session, *, dialect: Dialect, now: datetime, idle: timedelta, files: Sequence[StoredFile] | None = None
+) -> responses.Session:
+    """A session as a path of this dialect shows it; with ``files`` where the answer has them.
+
+    A v1.0 path always answers in the v1.0 shape; a beta path in the founding one if the session has ``source``.
+    """
+    review = session.review
+    founding = dialect is Dialect.BETA and review.source is not None
+    expires = expires_at(session, idle)
+    status = status_at(session, now, idle)
+    shape: responses.Session = {
+        "@odata.etag": session.etag,
+        "id": session.key.session_id,
+        "createdDateTime": format_instant(session.created),
+        "status": status.value,
+        "isUploadDone": status.value == "complete",
+        "referenceId": review.instance_id,
+        "expirationDateTime": format_instant(expires) if expires else None,
+    }
+    if founding:
+        shape |= {
+            "source": review.source,
+            "type": review.type,
+            "data": {
+                "@odata.type": review.data_type or FOUNDING_DATA_TYPE,
+                "accessReviewId": review.definition_id,
+                "accessReviewInstanceId": review.instance_id,
+            },
+        }
+    else:
+        shape = {"@odata.type": SESSION_TYPE, **shape}
+        shape["data"] = {
+            "@odata.type": f"{GRAPH}customDataProvidedResourcePayloads.accessReviewContextData",
+            "reviewDefinitionId": review.definition_id,
+            "reviewInstanceId": review.instance_id,
+        }
+    shape["stats"] = {"filesUploaded": session.files_uploaded, "totalBytesUploaded": session.total_bytes}
+    if files is not None:
+        shape["files"] = [file_json(file) for file in files]
+    return shape
+
+
+def file_json(file: StoredFile) -> responses.File:
+    """A file as an answer shows it."""
+    return {
+        "id": file.id,
+        "name": file.name,
+        "size": file.size,
+        "uploadedDateTime": format_instant(file.uploaded),
+    }
+
+
+def grant_json(grant: Grant) -> responses.Grant:
+    """A grant as an answer shows it; ``resourceId`` is null for a whole catalog."""
+    return {
+        "catalogId": grant.key.catalog_id,
+        "resourceId": grant.key.resource_id,
+        "principalId": grant.key.principal_id,
+        "role": grant.role.value,
+    }
+
+
+def audit_json(record: AuditRecord) -> responses.AuditRecord:
+    """An audit record as an answer shows it; ids are null where there is none, as of the service's own timer."""
+    return {
+        "id": record.id,
+        "activityDateTime": format_instant(record.at),
+        "activity": record.activity.value,
+        "result": record.outcome.value,
+        "tenantId": record.tenant_id,
+        "objectId": record.object_id,
+        "appId": record.app_id,
+        "requestId": record.request_id,
+        "catalogId": record.subject.catalog_id,
+        "resourceId": record.subject.resource_id,
+        "sessionId": record.subject.session_id,
+        "details": dict(record.details),
+    }

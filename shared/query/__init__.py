@@ -1,0 +1,1 @@
+"""OData query options: what a URL may ask for, read and checked."""

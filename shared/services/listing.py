@@ -1,0 +1,106 @@
+"""Collections: a query's filter, order and page, applied to sessions and to files."""
+
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from shared.core.errors import INVALID_QUERY_OPTION, GraphError
+from shared.core.ids import parse_guid, utc_now
+from shared.core.settings import settings
+from shared.domain.lifecycle import ResourceKey, Session, StoredFile, status_at
+from shared.models.serializers import file_json
+from shared.query.options import Query, select_properties
+from shared.services.sessions import Sessions
+
+DEFAULT_PAGE = 100
+
+# Rows of one answer of Table Storage, at most.
+_SCAN_PAGE = 1000
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """A page of sessions. ``next_token`` leads on if there is more; ``total`` is of all that match, if asked for."""
+
+    sessions: Sequence[Session]
+    next_token: str | None
+    total: int | None
+
+
+async def page_of_sessions(store: Sessions, resource: ResourceKey, query: Query) -> Page:
+    """The sessions that a list asks for.
+
+    In order of creation, the scan begins where the last page ended and stops when this one is full. The other way
+    round, or to count, it has to read the sessions of the resource to the end: rows sort in one direction only.
+
+    Raises:
+        GraphError: 400 for a ``$skiptoken`` that is none of ours.
+    """
+    after = None if query.skip_token is None else parse_guid(query.skip_token)
+    if query.skip_token is not None and after is None:
+        raise GraphError(
+            INVALID_QUERY_OPTION, "$skiptoken: follow @odata.nextLink as it was given.", target="$skiptoken"
+        )
+    top = query.top or DEFAULT_PAGE
+    # A nextLink repeats $skip, but what was to be skipped lies before its page.
+    skip = 0 if after else query.skip
+    if query.count or _descending(query):
+        found = [session async for session in _matches(store, resource, query, after=None, page_size=_SCAN_PAGE)]
+        total = len(found) if query.count else None
+        if _descending(query):
+            found.reverse()
+        if after is not None:
+            found = [s for s in found if (s.key.session_id < after if _descending(query) else s.key.session_id > after)]
+        found = found[skip : skip + top + 1]
+    else:
+        total = None
+        page_size = _SCAN_PAGE if query.filter else min(skip + top + 1, _SCAN_PAGE)
+        found = []
+        async for session in _matches(store, resource, query, after=after, page_size=page_size):
+            found.append(session)
+            if len(found) > skip + top:
+                break
+        found = found[skip:]
+    page = found[:top]
+    return Page(page, page[-1].key.session_id if len(found) > top else None, total)
+
+
+async def count_sessions(store: Sessions, resource: ResourceKey, query: Query) -> int:
+    """How many sessions match the query's filter."""
+    count = 0
+    async for _ in _matches(store, resource, query, after=None, page_size=_SCAN_PAGE):
+        count += 1
+    return count
+
+
+async def _matches(
+    store: Sessions, resource: ResourceKey, query: Query, *, after: str | None, page_size: int
+) -> AsyncIterator[Session]:
+    now, idle = utc_now(), settings().idle
+    async for session in store.of_resource(resource, after=after, page_size=page_size):
+        values = {"status": status_at(session, now, idle).value, "referenceId": session.review.instance_id}
+        if query.filter is None or query.filter(values):
+            yield session
+
+
+def _descending(query: Query) -> bool:
+    return bool(query.order_by) and query.order_by[0][1]
+
+
+def matching_files(files: Sequence[StoredFile], query: Query) -> list[StoredFile]:
+    """The files that match a query's filter, in its order."""
+    matching = [file for file in files if query.filter is None or query.filter(_values(file))]
+    for name, descending in reversed(query.order_by):
+        matching.sort(key=lambda file: _values(file)[name], reverse=descending)
+    return matching
+
+
+def page_of_files(files: Sequence[StoredFile], query: Query) -> list[dict[str, Any]]:
+    """The JSON of the page that a query asks for, out of the files that match it."""
+    page = files[query.skip : query.skip + (query.top or DEFAULT_PAGE)]
+    return [select_properties(file_json(file), query.select) for file in page]
+
+
+def _values(file: StoredFile) -> dict[str, str | int | datetime]:
+    return {"name": file.name, "size": file.size, "uploadedDateTime": file.uploaded}

@@ -1,0 +1,49 @@
+"""How a session ends: its last state is stored, and what it held goes. Each step can be repeated after a crash."""
+
+import asyncio
+from dataclasses import replace
+
+from shared.domain.audit import Activity, Actor, new_record
+from shared.domain.lifecycle import Refusal, Session, Status, StoredFile, without
+from shared.storage.blobs import BlobStore
+from shared.storage.session_table import SessionTable
+from shared.storage.table_calls import MAX_TRANSACTION
+
+
+async def end(table: SessionTable, session: Session, status: Status, actor: Actor) -> Session:
+    """Store a state that frees the reference, which only a session that is stored as active holds.
+
+    Raises:
+        ConcurrentChangeError: the session changed since it was read.
+    """
+    ended = replace(session, status=status)
+    activity = Activity.EXPIRE_SESSION if status is Status.EXPIRED else Activity.DELETE_SESSION
+    record = new_record(activity, session.key, actor)
+    if session.status is Status.ACTIVE:
+        return await table.release_reference(ended, record)
+    return await table.update_session(ended, record)
+
+
+async def remove_files(table: SessionTable, blobs: BlobStore, session: Session) -> Session:
+    """Remove a session's files and refusals: rows before blobs, so that no row ever lacks its blob.
+
+    Raises:
+        ConcurrentChangeError: somebody else is at it.
+    """
+    key = session.key
+    files, refusals = await asyncio.gather(table.files(key), table.refusals(key))
+    rows: list[StoredFile | Refusal] = [*files, *refusals]
+    for start in range(0, len(rows), MAX_TRANSACTION - 1):
+        batch = rows[start : start + MAX_TRANSACTION - 1]
+        session = await table.remove_rows(without(session, batch), batch)
+    await blobs.delete(key, await blobs.names(key))
+    return session
+
+
+async def purge(table: SessionTable, blobs: BlobStore, session: Session) -> None:
+    """Remove all that there is of a deleted session, its own row last: while that is there, the rest is resumed.
+
+    Raises:
+        ConcurrentChangeError: somebody else is at it.
+    """
+    await table.delete_session(await remove_files(table, blobs, session))

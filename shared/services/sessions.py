@@ -1,0 +1,246 @@
+"""What can be done with upload sessions: each rule of ``shared.domain.lifecycle``, made lasting in storage.
+
+Every change is one conditional write. Whoever loses a race reads again and gets the answer that fits the new state; a
+write whose answer was lost is recognised as one's own. So each operation can be repeated at any point.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass, replace
+
+from shared.core.errors import FILE_NOT_FOUND, REFERENCE_TAKEN, GraphError
+from shared.core.ids import new_id, utc_now
+from shared.core.settings import Settings, settings
+from shared.domain.audit import SERVICE, Activity, Actor, AuditRecord, Outcome, new_record
+from shared.domain.etags import IfMatch
+from shared.domain.lifecycle import (
+    ResourceKey,
+    Review,
+    Session,
+    SessionKey,
+    Status,
+    StoredFile,
+    check_deletable,
+    check_open,
+    completed,
+    holds_reference,
+    idle_deadline,
+    new_session,
+    session_not_found,
+)
+from shared.models.manifest import manifest
+from shared.services.removal import end, purge
+from shared.services.retries import attempts, pause, too_busy
+from shared.storage.account import Storage, storage
+from shared.storage.session_table import ExpiryEntry
+from shared.storage.table_calls import ConcurrentChangeError
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """A session and its files as they were at one moment."""
+
+    session: Session
+    files: Sequence[StoredFile]
+
+
+class Sessions:
+    """The upload sessions of an account, as somebody reads and changes them."""
+
+    def __init__(self, store: Storage, config: Settings, actor: Actor) -> None:
+        self._table = store.table
+        self._blobs = store.blobs
+        self._audit = store.audit
+        self._quotas = store.quotas
+        self._config = config
+        self._actor = actor
+
+    # Reading
+
+    async def get(self, key: SessionKey) -> Session:
+        """One session: one point read.
+
+        Raises:
+            GraphError: 404.
+        """
+        session = await self._table.session(key)
+        if session is None or session.status is Status.DELETED:
+            raise session_not_found(key)
+        return session
+
+    async def snapshot(self, key: SessionKey) -> Snapshot:
+        """A session and its files, read at the same time.
+
+        Raises:
+            GraphError: 404.
+        """
+        for _ in attempts():
+            session, files = await asyncio.gather(self.get(key), self._table.files(key))
+            # A file's row and the session's count change together: if they agree, nothing came in between.
+            if len(files) == session.files_uploaded:
+                return Snapshot(session, files)
+        raise too_busy()
+
+    async def of_resource(self, resource: ResourceKey, *, after: str | None, page_size: int) -> AsyncIterator[Session]:
+        """A resource's sessions in order of creation, beginning behind the id ``after``: one range scan."""
+        async for session in self._table.sessions(resource, after=after, page_size=page_size):
+            if session.status is not Status.DELETED:
+                yield session
+
+    async def files_of(self, sessions: Sequence[Session]) -> dict[str, list[StoredFile]]:
+        """The files of several sessions of one resource, by session id: one range scan."""
+        if not sessions:
+            return {}
+        ids = [session.key.session_id for session in sessions]
+        return await self._table.files_between(sessions[0].key.resource, min(ids), max(ids))
+
+    async def file(self, key: SessionKey, file_id: str) -> StoredFile:
+        """One file of a session.
+
+        Raises:
+            GraphError: 404 for the session or the file.
+        """
+        _, file = await asyncio.gather(self.get(key), self._table.file(key, file_id))
+        if file is None:
+            raise GraphError(
+                FILE_NOT_FOUND,
+                f"This upload session has no file '{file_id}'. Read the session's 'files' to see which there are.",
+            )
+        return file
+
+    async def read(self, key: SessionKey, file: StoredFile) -> AsyncIterator[bytes]:
+        """A file's bytes as they were uploaded, piece by piece."""
+        return await self._blobs.read(key, file.id)
+
+    # Changing
+
+    async def create(self, resource: ResourceKey, review: Review) -> Session:
+        """Create a session: one index row, then one transaction.
+
+        Raises:
+            GraphError: 409 when a session that is active or complete holds the reference; 400 or 429 when the resource
+                or the caller has too many.
+        """
+        caller_id = self._actor.object_id
+        await self._quotas.check(resource, caller_id)
+        now = utc_now()
+        session = new_session(SessionKey(resource, new_id(now)), review, now)
+        entry = ExpiryEntry(idle_deadline(session, self._config.idle), session.key)
+        # First the index, then what it points to: the other way round, a crash would leave a session that no timer
+        # ever finds.
+        record = self._record(Activity.CREATE_SESSION, session.key, reviewInstanceId=review.instance_id)
+        await asyncio.gather(
+            self._table.put_expiry(entry), self._audit.expect(record), self._quotas.note(caller_id, session.key)
+        )
+        for _ in attempts():
+            try:
+                return await self._table.insert_session(session, record)
+            except ConcurrentChangeError:
+                holder = await self._holder(resource, review.instance_id)
+            # A session that is stored as over has given its reference back, perhaps to the next one already.
+            if holder is None or holder.status in (Status.EXPIRED, Status.DELETED):
+                await pause()
+            elif holder.key == session.key:
+                return holder
+            elif holds_reference(holder, utc_now(), self._config.idle):
+                await asyncio.gather(
+                    self._table.delete_expiry(entry), self._quotas.forget(caller_id, session.key.session_id)
+                )
+                raise GraphError(
+                    REFERENCE_TAKEN,
+                    f"This resource already has an upload session for this review instance: '{holder.key.session_id}', "
+                    f"which is {holder.status.value}. Use that one.",
+                    target="referenceId",
+                    extra={"uploadSessionId": holder.key.session_id},
+                )
+            else:
+                expired = new_record(Activity.EXPIRE_SESSION, holder.key, SERVICE)
+                try:
+                    return await self._table.take_over_reference(
+                        session, replace(holder, status=Status.EXPIRED), record, expired
+                    )
+                except ConcurrentChangeError:
+                    await pause()
+        raise too_busy()
+
+    async def complete(self, key: SessionKey, if_match: IfMatch, *, allow_incomplete: bool) -> Snapshot:
+        """Mark a session as done, and write its manifest. On a complete session it changes nothing.
+
+        Raises:
+            GraphError: 404; 409 when it has expired or is incomplete; 412.
+        """
+        for _ in attempts():
+            snapshot = await self.snapshot(key)
+            session = snapshot.session
+            if_match.check(session.etag)
+            if session.status is not Status.COMPLETE:
+                check_open(session, utc_now(), self._config.idle)
+                refusals = await self._table.refusals(key) if session.open_refusals else ()
+                after = completed(session, refusals, allow_incomplete=allow_incomplete, now=utc_now())
+                record = self._record(
+                    Activity.COMPLETE_SESSION, key, files=session.files_uploaded, bytes=session.total_bytes
+                )
+                try:
+                    session = await self._table.update_session(after, record)
+                except ConcurrentChangeError:
+                    await pause()
+                    continue
+            # Nothing changes in a complete session, so that its manifest is the same whoever writes it: a client that
+            # repeats its request, or the timer, makes good a crash right here.
+            await self._blobs.put_manifest(key, manifest(session, snapshot.files))
+            return Snapshot(session, snapshot.files)
+        raise too_busy()
+
+    async def delete(self, key: SessionKey, if_match: IfMatch) -> None:
+        """Delete a session: from one transaction on it is gone for everybody; then its files go.
+
+        Raises:
+            GraphError: 404; 409 when it is complete; 412.
+        """
+        gone = False
+        for _ in attempts():
+            session = await self._table.session(key)
+            if session is None:
+                if gone:
+                    return
+                raise session_not_found(key)
+            try:
+                if session.status is not Status.DELETED:
+                    if_match.check(session.etag)
+                    check_deletable(session)
+                    await self._put_delete_on_the_timers_list(key)
+                    session = await end(self._table, session, Status.DELETED, self._actor)
+                gone = True
+                await purge(self._table, self._blobs, session)
+            except ConcurrentChangeError:
+                await pause()
+            else:
+                return
+        raise too_busy()
+
+    async def _put_delete_on_the_timers_list(self, key: SessionKey) -> None:
+        """If this process dies in the middle of a deletion, the next tick goes on.
+
+        And once no upload that was under way can still be running, what such a one may have left goes too.
+        """
+        now = utc_now()
+        await asyncio.gather(
+            self._table.put_expiry(ExpiryEntry(now, key)),
+            self._table.put_expiry(ExpiryEntry(now + self._config.max_upload, key)),
+        )
+
+    async def _holder(self, resource: ResourceKey, reference_id: str) -> Session | None:
+        holder_id = await self._table.reference_holder(resource, reference_id)
+        return None if holder_id is None else await self._table.session(SessionKey(resource, holder_id))
+
+    def _record(self, activity: Activity, key: SessionKey, **details: str | int) -> AuditRecord:
+        return new_record(activity, key, self._actor, Outcome.SUCCESS, **details)
+
+
+async def sessions(actor: Actor) -> Sessions:
+    """The upload sessions of the account that the settings name, as somebody reads and changes them.
+
+    Raises:
+        AzureError: storage does not answer; the next call tries again.
+    """
+    return Sessions(await storage(), settings(), actor)

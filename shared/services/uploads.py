@@ -1,0 +1,196 @@
+"""The pipeline of an upload: one pass over the bytes, from the body of the request to checked and staged blocks.
+
+Nothing is ever held whole: each piece of the body goes through the form's parser to the digest, the validator and the
+block that is being filled, and is forgotten.
+"""
+
+import asyncio
+import contextlib
+import hashlib
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+
+from azure.core.exceptions import AzureError
+
+from shared.access_data.findings import Report
+from shared.core.errors import FILE_TOO_LARGE, INVALID_FILE, INVALID_REQUEST, Detail, GraphError
+from shared.core.ids import new_id, utc_now
+from shared.core.settings import Settings, settings
+from shared.domain.etags import IfMatch
+from shared.domain.lifecycle import Refusal, SessionKey, StoredFile
+from shared.models.upload_form import FormFile
+from shared.services.session_files import SessionFiles
+from shared.services.sessions import Snapshot
+from shared.storage.blobs import BlobWriter
+
+# What is looked at of a body before others may go on: less than a millisecond's work.
+_PIECE_BYTES = 64 * 1024
+
+# How long a client waits for its answer because what was staged is removed first.
+_DROP_SECONDS = 2
+
+
+@dataclass(frozen=True, slots=True)
+class ReceivedFile:
+    """What came in: a file's name, its bytes' size and SHA-256 (hex), and what the validator found.
+
+    ``too_large`` if it had more bytes than allowed; the rest of it was not looked at then, nor digested.
+    """
+
+    name: str
+    size: int
+    sha256: str
+    report: Report
+    too_large: bool
+
+    @property
+    def refused(self) -> bool:
+        """Whether the file itself is at fault."""
+        return self.too_large or self.report.finding_count > 0
+
+
+async def upload(
+    files: SessionFiles, key: SessionKey, body: AsyncIterator[bytes], content_type: str | None, if_match: IfMatch
+) -> tuple[Snapshot, ReceivedFile]:
+    """Take one file into a session.
+
+    Raises:
+        GraphError: 400 for a bad form or an invalid file, 404, 409, 412, 413, 415. A file that is itself at fault is
+            remembered as refused; nothing else of it stays.
+    """
+    config = settings()
+    # The session is read while the body comes in; nothing is staged before it is clear that it takes the file.
+    beginning = asyncio.ensure_future(files.begin_upload(key, if_match))
+    file_id = new_id(utc_now())
+    writer = files.writer(key, file_id, beginning)
+    try:
+        received = await receive(body, content_type, config, writer)
+    except BaseException:
+        await asyncio.wait([beginning])
+        # That there is no such session, or that it is over, comes before anything that is wrong with the body.
+        beginning.result()
+        raise
+    began = await beginning
+    if received.refused:
+        await _drop(writer)
+        refusal = Refusal(received.name, utc_now(), max(1, received.report.finding_count))
+        sha256 = None if received.too_large else received.sha256
+        await files.refuse(began, refusal, if_match, size=received.size, sha256=sha256)
+        raise refused(received, config)
+    file = StoredFile(
+        id=file_id,
+        name=received.name,
+        size=received.size,
+        sha256=received.sha256,
+        rows=received.report.rows,
+        warnings=received.report.warning_count,
+        uploaded=utc_now(),
+    )
+    return await files.accept(began, file, writer, if_match), received
+
+
+async def validate(
+    files: SessionFiles, key: SessionKey, body: AsyncIterator[bytes], content_type: str | None
+) -> ReceivedFile:
+    """Check one file as an upload into the session would, and neither store nor remember anything.
+
+    Raises:
+        GraphError: as ``upload``.
+    """
+    config = settings()
+    await files.begin_upload(key, IfMatch())
+    received = await receive(body, content_type, config, writer=None)
+    if received.refused:
+        raise refused(received, config)
+    return received
+
+
+async def receive(
+    body: AsyncIterator[bytes], content_type: str | None, config: Settings, writer: BlobWriter | None
+) -> ReceivedFile:
+    """Read a form to its end; its file is checked, digested and, with a ``writer``, staged on the way.
+
+    From the first fault on nothing more is staged, and what was staged is dropped. The writer is not committed.
+
+    Raises:
+        GraphError: 400 or 415, when the form is not as it should be.
+        ClientDisconnect: the client went away.
+        AzureError: a block could not be staged.
+    """
+    # Imported here, since NumPy, which is behind it, takes 40 ms, and only those who upload need it.
+    from shared.access_data.validator import Validator  # noqa: PLC0415
+
+    form = FormFile(content_type, max_form_bytes=config.max_form_bytes)
+    validator = Validator(principal_types=config.principal_types, max_findings=config.max_findings)
+    digest = hashlib.sha256()
+    size = 0
+    try:
+        async with asyncio.timeout(config.max_upload_seconds):
+            async for piece in _slices(body):
+                for data in form.feed(piece):
+                    size += len(data)
+                    if size <= config.max_file_bytes:
+                        digest.update(data)
+                        for _ in validator.feeding(data):
+                            await asyncio.sleep(0)
+                        if writer is not None and not validator.finding_count:
+                            await writer.write(data)
+                    if writer is not None and (size > config.max_file_bytes or validator.finding_count):
+                        await writer.discard()
+                        writer = None
+        name = form.close()
+        for _ in validator.finishing():
+            await asyncio.sleep(0)
+    except TimeoutError:
+        await _drop(writer)
+        raise GraphError(
+            INVALID_REQUEST,
+            f"The upload took longer than {config.max_upload_seconds} seconds, which is the limit "
+            "(UPLOADS_MAX_UPLOAD_SECONDS).",
+        ) from None
+    except BaseException:
+        await _drop(writer)
+        raise
+    return ReceivedFile(name, size, digest.hexdigest(), validator.report(), size > config.max_file_bytes)
+
+
+async def _slices(body: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+    """The body in small pieces, with a chance for everybody else behind each.
+
+    The server hands on a quarter of a megabyte at a time, and does not wait in between if the client is fast: a small
+    request, which takes several turns of the event loop, would wait for an upload's work at each of them.
+    """
+    async for piece in body:
+        for start in range(0, len(piece), _PIECE_BYTES):
+            yield piece[start : start + _PIECE_BYTES]
+            await asyncio.sleep(0)
+
+
+async def _drop(writer: BlobWriter | None) -> None:
+    """Leave nothing staged. If storage cannot even do that, or not soon, the blocks go when the session ends."""
+    if writer is not None:
+        with contextlib.suppress(AzureError, TimeoutError):
+            async with asyncio.timeout(_DROP_SECONDS):
+                await writer.discard()
+
+
+def refused(received: ReceivedFile, config: Settings) -> GraphError:
+    """The answer for a file that is itself at fault: every finding, up to the limit of how many are listed."""
+    if received.too_large:
+        return GraphError(
+            FILE_TOO_LARGE,
+            f"'{received.name}' is larger than {config.max_file_bytes} bytes, which is the limit for one file "
+            "(UPLOADS_MAX_FILE_BYTES). Split it into several files.",
+            target="file",
+        )
+    report = received.report
+    count = str(report.finding_count) if report.all_counted else f"{report.finding_count} or more"
+    listed = "" if len(report.findings) == report.finding_count else f", the first {len(report.findings)} listed here"
+    return GraphError(
+        INVALID_FILE,
+        f"'{received.name}' was refused: {count} finding(s){listed}. Nothing of it was stored. "
+        "Mend it and upload it again under the same name.",
+        target="file",
+        details=[Detail(finding.code, finding.message, finding.target) for finding in report.findings],
+        extra={"findingCount": report.finding_count},
+    )

@@ -1,0 +1,230 @@
+"""Table Storage: where audit records are, and how they are found again.
+
+A record is a row of the partition in which its change is made, so that both are one transaction: of the resource, in
+table ``uploadsessions``; or of the catalog, in table ``grants``. Table ``activity`` tells for each hour which of these
+partitions have records of it, so that a span of time is found without reading everything.
+"""
+
+import json
+from collections.abc import AsyncIterator, Callable, Mapping
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from azure.core.exceptions import ResourceNotFoundError
+from azure.data.tables import UpdateMode
+from azure.data.tables.aio import TableClient, TableServiceClient
+
+from shared.core.ids import ID_PREFIX_LENGTH, id_prefix, utc_now
+from shared.domain.audit import Activity, AuditRecord, Outcome, Subject
+from shared.query.audit_scope import Scope
+from shared.storage.table_calls import Operation, reraise_missing_table
+
+ACTIVITY_TABLE = "activity"
+
+# What one page looks at before it leaves the rest to the next, however few records of it match.
+MAX_RECORDS_READ = 5_000
+MAX_PLACES_READ = 200
+
+# Of hours and places that were written to ``activity`` by this process and need not be again.
+_MAX_REMEMBERED = 10_000
+
+_HOUR = "%Y%m%d%H"
+
+# Before the first record that can be, and behind all ids of one millisecond, or of all.
+_EARLIEST = datetime(2026, 1, 1, tzinfo=UTC)
+_LAST = "~"
+
+
+@dataclass(frozen=True, slots=True)
+class Position:
+    """Where a page of records ended: in the hour and partition of ``activity``, behind the record."""
+
+    hour: str
+    place: str
+    record_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """Records in order, and where to go on; ``None`` if that was all."""
+
+    records: list[AuditRecord]
+    end: Position | None
+
+
+class AuditLog:
+    """The audit records of an account."""
+
+    def __init__(self, service: TableServiceClient, *, sessions: str, grants: str) -> None:
+        """Take the account's tables, and the names of those in which records stand beside what they are about."""
+        self._service = service
+        self._sessions: TableClient = service.get_table_client(sessions)
+        self._grants: TableClient = service.get_table_client(grants)
+        self._activity: TableClient = service.get_table_client(ACTIVITY_TABLE)
+        self._remembered: set[tuple[str, str]] = set()
+
+    async def create_table(self) -> None:
+        """Make the table of this module's own unless it is there."""
+        await self._service.create_table_if_not_exists(ACTIVITY_TABLE)
+
+    # Writing
+
+    async def entry(self, record: AuditRecord) -> Operation:
+        """What writes a record, for the transaction of its change; ``activity`` has its hour before that."""
+        await self.expect(record)
+        return "create", _entity(record), {}
+
+    async def expect(self, record: AuditRecord) -> None:
+        """See that ``activity`` has the hour of a record: one call for each hour, partition and process."""
+        noted = (f"{record.at:{_HOUR}}", _place(record.subject))
+        if noted in self._remembered:
+            return
+        await self._activity.upsert_entity({"PartitionKey": noted[0], "RowKey": noted[1]}, mode=UpdateMode.REPLACE)
+        if len(self._remembered) >= _MAX_REMEMBERED:
+            self._remembered.clear()
+        self._remembered.add(noted)
+
+    async def has(self, record: AuditRecord) -> bool:
+        """Whether a record was written, by a transaction whose answer was lost."""
+        place = _place(record.subject)
+        try:
+            await self._table(place).get_entity(place, _row(record.id), select=["RowKey"])
+        except ResourceNotFoundError as error:
+            reraise_missing_table(error)
+            return False
+        return True
+
+    # Reading
+
+    async def page(
+        self, scope: Scope, keeps: Callable[[AuditRecord], bool], *, after: Position | None, size: int
+    ) -> Page:
+        """Records of a scope: by hour, within that by catalog and resource, within that in order of time.
+
+        Of one resource: first the grants of its catalog, then what is its own, each in order of time.
+        """
+        found: list[AuditRecord] = []
+        read = places = 0
+        end = after
+        async for span in self._spans(scope, after):
+            async for record in self._records(span):
+                if len(found) == size or read == MAX_RECORDS_READ:
+                    return Page(found, end)
+                read += 1
+                end = Position(span.hour, span.place, record.id)
+                if keeps(record):
+                    found.append(record)
+            places += 1
+            if places == MAX_PLACES_READ:
+                return Page(found, Position(span.hour, span.place, _LAST))
+        return Page(found, None)
+
+    async def _spans(self, scope: Scope, after: Position | None) -> AsyncIterator["_Span"]:
+        """Where records of a scope may be, in order, from the one on in which ``after`` is."""
+        first = id_prefix(scope.since) if scope.since else ""
+        end = id_prefix(scope.until) + _LAST if scope.until else _LAST
+        if scope.session_id:
+            # No record of a session is older than its id.
+            first = max(first, scope.session_id[:ID_PREFIX_LENGTH])
+        async for hour, place in self._hours(scope, after):
+            if after and ((hour, place) < (after.hour, after.place) or after == Position(hour, place, _LAST)):
+                continue
+            span = _Span(hour, place, first, end, scope.session_id)
+            if hour:
+                begins = datetime.strptime(hour, _HOUR).replace(tzinfo=UTC)
+                ends = begins + timedelta(hours=1)
+                span = replace(span, first=max(first, id_prefix(begins)), end=min(end, id_prefix(ends)))
+            if after and (hour, place) == (after.hour, after.place):
+                span = replace(span, first=max(span.first, after.record_id))
+            yield span
+
+    async def _hours(self, scope: Scope, after: Position | None) -> AsyncIterator[tuple[str, str]]:
+        """Hours and partitions that may have records of a scope; of one resource, its partitions without the hours."""
+        if scope.catalog_id and scope.resource_id:
+            if scope.session_id is None:
+                yield "", scope.catalog_id
+            yield "", f"{scope.catalog_id}_{scope.resource_id}"
+            return
+        # Within what can be: the ends of time are no instants in every time zone.
+        latest = utc_now() + timedelta(hours=1)
+        until = min(scope.until or latest, latest)
+        since = min(max(scope.since or _EARLIEST, _EARLIEST), latest)
+        rows = self._activity.query_entities(
+            "PartitionKey ge @since and PartitionKey le @until and RowKey ge @first and RowKey lt @end",
+            parameters={
+                "since": max(f"{since.astimezone(UTC):{_HOUR}}", after.hour if after else ""),
+                "until": f"{max(until, _EARLIEST).astimezone(UTC):{_HOUR}}",
+                "first": scope.catalog_id or "",
+                "end": (scope.catalog_id or "") + _LAST,
+            },
+        )
+        async for row in rows:
+            yield row["PartitionKey"], row["RowKey"]
+
+    async def _records(self, span: "_Span") -> AsyncIterator[AuditRecord]:
+        condition = "PartitionKey eq @place and RowKey gt @first and RowKey lt @end"
+        parameters = {"place": span.place, "first": _row(span.first), "end": _row(span.end)}
+        if span.session_id:
+            condition += " and SessionId eq @session"
+            parameters["session"] = span.session_id
+        async for row in self._table(span.place).query_entities(condition, parameters=parameters):
+            yield _record(row)
+
+    def _table(self, place: str) -> TableClient:
+        return self._sessions if "_" in place else self._grants
+
+
+@dataclass(frozen=True, slots=True)
+class _Span:
+    """Records of one partition: behind the id ``first``, before ``end``; perhaps of one session only."""
+
+    hour: str
+    place: str
+    first: str
+    end: str
+    session_id: str | None
+
+
+def _place(subject: Subject) -> str:
+    """The partition in which the subject is changed; a grant is its catalog's."""
+    if subject.session_id is None:
+        return subject.catalog_id
+    return f"{subject.catalog_id}_{subject.resource_id}"
+
+
+def _row(record_id: str) -> str:
+    return f"audit:{record_id}"
+
+
+def _entity(record: AuditRecord) -> dict[str, Any]:
+    subject = record.subject
+    entity = {
+        "PartitionKey": _place(subject),
+        "RowKey": _row(record.id),
+        "Activity": record.activity.value,
+        "Outcome": record.outcome.value,
+        "CatalogId": subject.catalog_id,
+        "ResourceId": subject.resource_id,
+        "SessionId": subject.session_id,
+        "TenantId": record.tenant_id,
+        "ObjectId": record.object_id,
+        "AppId": record.app_id,
+        "RequestId": record.request_id,
+        "Details": json.dumps(record.details, ensure_ascii=False),
+    }
+    return {name: value for name, value in entity.items() if value is not None}
+
+
+def _record(row: Mapping[str, Any]) -> AuditRecord:
+    return AuditRecord(
+        id=row["RowKey"].removeprefix("audit:"),
+        activity=Activity(row["Activity"]),
+        outcome=Outcome(row["Outcome"]),
+        subject=Subject(row["CatalogId"], row.get("ResourceId"), row.get("SessionId")),
+        tenant_id=row.get("TenantId"),
+        object_id=row.get("ObjectId"),
+        app_id=row.get("AppId"),
+        request_id=row.get("RequestId"),
+        details=json.loads(row["Details"]),
+    )

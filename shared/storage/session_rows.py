@@ -1,0 +1,164 @@
+"""The rows of sessions, references, files and refusals: their keys and properties."""
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from hashlib import sha256
+from typing import Any
+
+from azure.core import MatchConditions
+from azure.data.tables import EdmType, EntityProperty, UpdateMode
+
+from shared.core.ids import id_time
+from shared.domain.lifecycle import Refusal, ResourceKey, Review, Session, SessionKey, Status, StoredFile
+from shared.storage.table_calls import Operation
+
+# Keys. Every part is a GUID, a hex digest or a word of ours, so that no caller's text gets into a key.
+
+
+def partition(resource: ResourceKey) -> str:
+    """PartitionKey of everything about one resource."""
+    return f"{resource.catalog_id}_{resource.resource_id}"
+
+
+def session_row(key: SessionKey) -> str:
+    """RowKey of a session."""
+    return f"session:{key.session_id}"
+
+
+def reference_row(reference_id: str) -> str:
+    """RowKey of the row that says which session holds a reference."""
+    return f"reference:{reference_id}"
+
+
+def file_row(key: SessionKey, file_id: str) -> str:
+    """RowKey of a file."""
+    return f"file:{key.session_id}:{file_id}"
+
+
+def refusal_row(key: SessionKey, name: str) -> str:
+    """RowKey of a refused file, by the digest of its name."""
+    return f"refusal:{key.session_id}:{sha256(name.encode()).hexdigest()}"
+
+
+# Entities
+
+
+def session_entity(session: Session) -> dict[str, Any]:
+    """A session's row."""
+    review = session.review
+    entity = {
+        "PartitionKey": partition(session.key.resource),
+        "RowKey": session_row(session.key),
+        "Status": session.status.value,
+        "LastActive": session.last_active,
+        "ReviewDefinitionId": review.definition_id,
+        "ReferenceId": review.instance_id,
+        "Source": review.source,
+        "Type": review.type,
+        "DataType": review.data_type,
+        "FilesUploaded": session.files_uploaded,
+        "TotalBytes": EntityProperty(session.total_bytes, EdmType.INT64),
+        "OpenRefusals": session.open_refusals,
+    }
+    return {name: value for name, value in entity.items() if value is not None}
+
+
+def session_of(resource: ResourceKey, row: Mapping[str, Any]) -> Session:
+    """The session of a row."""
+    session_id = row["RowKey"].removeprefix("session:")
+    return Session(
+        key=SessionKey(resource, session_id),
+        review=Review(
+            definition_id=row["ReviewDefinitionId"],
+            instance_id=row["ReferenceId"],
+            source=row.get("Source"),
+            type=row.get("Type"),
+            data_type=row.get("DataType"),
+        ),
+        created=id_time(session_id),
+        last_active=instant(row["LastActive"]),
+        status=Status(row["Status"]),
+        files_uploaded=row["FilesUploaded"],
+        total_bytes=row["TotalBytes"].value,
+        open_refusals=row["OpenRefusals"],
+        etag=row.metadata["etag"],  # type: ignore[attr-defined]  # rows are TableEntity, which has it
+    )
+
+
+def reference_entity(session: Session) -> dict[str, Any]:
+    """The row of a session's reference."""
+    return {
+        "PartitionKey": partition(session.key.resource),
+        "RowKey": reference_row(session.review.instance_id),
+        "SessionId": session.key.session_id,
+    }
+
+
+def file_entity(key: SessionKey, file: StoredFile) -> dict[str, Any]:
+    """A file's row."""
+    return {
+        "PartitionKey": partition(key.resource),
+        "RowKey": file_row(key, file.id),
+        "Name": file.name,
+        "Size": EntityProperty(file.size, EdmType.INT64),
+        "Sha256": file.sha256,
+        "Rows": EntityProperty(file.rows, EdmType.INT64),
+        "Warnings": EntityProperty(file.warnings, EdmType.INT64),
+        "Uploaded": file.uploaded,
+    }
+
+
+def file_of(row: Mapping[str, Any]) -> StoredFile:
+    """The file of a row."""
+    return StoredFile(
+        id=row["RowKey"].rsplit(":", 1)[1],
+        name=row["Name"],
+        size=row["Size"].value,
+        sha256=row["Sha256"],
+        rows=row["Rows"].value,
+        warnings=row["Warnings"].value,
+        uploaded=instant(row["Uploaded"]),
+    )
+
+
+def refusal_entity(key: SessionKey, refusal: Refusal) -> dict[str, Any]:
+    """A refusal's row."""
+    return {
+        "PartitionKey": partition(key.resource),
+        "RowKey": refusal_row(key, refusal.name),
+        "Name": refusal.name,
+        "Refused": refusal.refused,
+        "Findings": refusal.findings,
+    }
+
+
+def refusal_of(row: Mapping[str, Any]) -> Refusal:
+    """The refusal of a row."""
+    return Refusal(row["Name"], instant(row["Refused"]), row["Findings"])
+
+
+def instant(value: datetime) -> datetime:
+    """A plain UTC datetime of the SDK's subclass of it."""
+    return datetime.combine(value.date(), value.time(), UTC)
+
+
+# Operations of a transaction
+
+
+def insert_reference(session: Session) -> Operation:
+    """Take the session's reference; a conflict if another one holds it."""
+    return "create", reference_entity(session), {}
+
+
+def update_session(session: Session) -> Operation:
+    """Store a session, if it is as it was read."""
+    return (
+        "update",
+        session_entity(session),
+        {"mode": UpdateMode.REPLACE, "etag": session.etag, "match_condition": MatchConditions.IfNotModified},
+    )
+
+
+def delete_row(key: SessionKey, row: str) -> Operation:
+    """Remove a row beside the session's own."""
+    return "delete", {"PartitionKey": partition(key.resource), "RowKey": row}, {}

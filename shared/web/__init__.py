@@ -1,0 +1,1 @@
+"""HTTP: routes, the wrapper around every handler, reading requests, building responses, the OpenAPI document."""

@@ -1,0 +1,92 @@
+"""How much a request may be, and how much one caller may ask of this process.
+
+A caller has a token bucket: requests a minute, and as many in one burst; and so many uploads at the same time.
+"""
+
+import time
+from collections import Counter, OrderedDict
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from math import ceil
+
+from shared.core.errors import INVALID_QUERY_OPTION, INVALID_REQUEST, TOO_MANY_REQUESTS, GraphError
+from shared.core.settings import settings
+
+# Callers that are kept in mind; whoever has not asked for longest is forgotten first, and begins with a full bucket.
+_MAX_CALLERS = 10_000
+
+
+def check_size(raw_path: str, query: bytes, headers: Sequence[tuple[bytes, bytes]]) -> None:
+    """See that a request is not too large before its body; a body is limited while it is read.
+
+    Raises:
+        GraphError: 400.
+    """
+    config = settings()
+    if len(raw_path) + len(query) > config.max_url_bytes:
+        problem = INVALID_QUERY_OPTION if len(query) > len(raw_path) else INVALID_REQUEST
+        message = f"Path and query are longer than {config.max_url_bytes} bytes, which is the limit"
+        raise GraphError(problem, f"{message} (UPLOADS_MAX_URL_BYTES).")
+    if len(headers) > config.max_headers:
+        message = f"The request has more than {config.max_headers} headers, which is the limit"
+        raise GraphError(INVALID_REQUEST, f"{message} (UPLOADS_MAX_HEADERS).")
+    if sum(len(name) + len(value) for name, value in headers) > config.max_header_bytes:
+        message = f"The request's headers have more than {config.max_header_bytes} bytes, which is the limit"
+        raise GraphError(INVALID_REQUEST, f"{message} (UPLOADS_MAX_HEADER_BYTES).")
+
+
+class RequestLimit:
+    """The buckets of all callers."""
+
+    def __init__(self, per_minute: int, clock: Callable[[], float] = time.monotonic) -> None:
+        self._per_minute = per_minute
+        self._clock = clock
+        self._buckets: OrderedDict[str, tuple[float, float]] = OrderedDict()
+
+    def take(self, caller: str) -> None:
+        """Count a request.
+
+        Raises:
+            GraphError: 429, with the seconds after which there is room again.
+        """
+        now = self._clock()
+        left, then = self._buckets.pop(caller, (float(self._per_minute), now))
+        left = min(self._per_minute, left + (now - then) * self._per_minute / 60)
+        self._buckets[caller] = (max(0.0, left - 1) if left >= 1 else left, now)
+        if len(self._buckets) > _MAX_CALLERS:
+            self._buckets.popitem(last=False)
+        if left < 1:
+            wait = ceil((1 - left) * 60 / self._per_minute)
+            raise GraphError(
+                TOO_MANY_REQUESTS,
+                f"You have sent more than {self._per_minute} requests a minute, which is the limit "
+                "(UPLOADS_REQUESTS_PER_MINUTE).",
+                headers={"Retry-After": str(wait)},
+            )
+
+
+class UploadLimit:
+    """The uploads that are under way, which hold a few blocks each for as long as their clients take."""
+
+    def __init__(self, at_once: int) -> None:
+        self._at_once = at_once
+        self._under_way: Counter[str] = Counter()
+
+    @contextmanager
+    def taken(self, caller: str) -> Iterator[None]:
+        """Count an upload while it lasts.
+
+        Raises:
+            GraphError: 429.
+        """
+        if self._under_way[caller] >= self._at_once:
+            raise GraphError(
+                TOO_MANY_REQUESTS,
+                f"You have {self._at_once} uploads under way, which is the limit (UPLOADS_MAX_UPLOADS_AT_ONCE).",
+                headers={"Retry-After": "5"},
+            )
+        self._under_way[caller] += 1
+        try:
+            yield
+        finally:
+            self._under_way -= Counter((caller,))

@@ -1,0 +1,80 @@
+"""A session as an answer: its JSON in the path's dialect, its context and its ETag."""
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from fastapi import Request, Response
+
+from shared.access_data.findings import Report
+from shared.core.ids import utc_now
+from shared.core.settings import settings
+from shared.domain.lifecycle import Session, StoredFile
+from shared.models.dialects import Dialect
+from shared.models.serializers import session_json
+from shared.query.options import Query, select_properties
+from shared.services.listing import matching_files, page_of_files
+from shared.services.sessions import Snapshot
+from shared.web.parameters import dialect
+from shared.web.urls import metadata_url, sessions_context
+
+
+def session_response(
+    req: Request,
+    snapshot: Snapshot,
+    *,
+    query: Query | None = None,
+    action: bool = False,
+    status: int = 200,
+    headers: Mapping[str, str] | None = None,
+    report: Report | None = None,
+) -> Response:
+    """The answer with one session: all of it and its files, or with a ``query`` what that asks for.
+
+    ``action`` is for the answer of an action, whose context is a type; ``report`` for the warnings of a file that was
+    uploaded with it.
+    """
+    session = snapshot.session
+    query = query or Query(expand_files=Query())
+    if action:
+        founding = dialect(req) is Dialect.BETA and session.review.source is not None
+        context = metadata_url(
+            req,
+            f"microsoft.graph.customDataProvidedResource{'UploadSession' if founding else 'AccessReviewUploadSession'}",
+        )
+    else:
+        context = f"{sessions_context(req, session.key.resource)}/$entity"
+    body = {"@odata.context": context} | session_body(req, session, query, snapshot.files)
+    if report is not None:
+        body |= warnings_json(report)
+    return json_response(body, status=status, headers={"ETag": session.etag} | dict(headers or {}))
+
+
+def session_body(req: Request, session: Session, query: Query, files: Sequence[StoredFile]) -> dict[str, Any]:
+    """A session's JSON with what a query asks for of it and, if expanded, of its files."""
+    body: dict[str, Any] = dict(session_json(session, dialect=dialect(req), now=utc_now(), idle=settings().idle))
+    if query.expand_files is not None:
+        matching = matching_files(files, query.expand_files)
+        if query.expand_files.count:
+            body["files@odata.count"] = len(matching)
+        body["files"] = page_of_files(matching, query.expand_files)
+    return select_properties(body, query.select)
+
+
+def warnings_json(report: Report) -> dict[str, Any]:
+    """The annotations for what is worth a look in a file that is valid; none if there is nothing."""
+    if not report.warning_count and report.duplicates_checked:
+        return {}
+    return {
+        "@uploads.warningCount": report.warning_count,
+        "@uploads.duplicatesChecked": report.duplicates_checked,
+        "@uploads.warnings": [
+            {"code": warning.code, "message": warning.message, "target": warning.target} for warning in report.warnings
+        ],
+    }
+
+
+def json_response(body: Any, *, status: int = 200, headers: Mapping[str, str] | None = None) -> Response:
+    """An answer with a JSON body."""
+    content = json.dumps(body, ensure_ascii=False, separators=(",", ":")).encode()
+    return Response(content, status_code=status, headers=dict(headers or {}), media_type="application/json")

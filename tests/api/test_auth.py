@@ -1,0 +1,522 @@
+"""Who gets in: good tokens, everything that can be bad about one, and where the keys come from."""
+
+import asyncio
+import base64
+import json
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+import httpx
+import pytest
+
+from tests.support.access_files import access_file_of
+from tests.support.authority import (
+    APP_ID_URI,
+    CLIENT_ID,
+    READ_ALL,
+    READ_WRITE_ALL,
+    Authority,
+    encode,
+    rsa_key,
+    running_authority,
+    sign,
+    signed_with_the_public_key,
+    unsigned,
+)
+from tests.support.client import (
+    ALL_PATHS,
+    Paths,
+    Resource,
+    as_object,
+    assert_error,
+    check_every_answer,
+    create_body,
+    http_client,
+    multipart,
+    part,
+)
+from tests.support.invariants import Storage
+from tests.support.service import running_service
+from tests.support.wire import exchange, head, upload_head
+
+Mint = Callable[[Authority], str]
+
+
+def any_list() -> str:
+    """The path of a list that everybody who may read may read."""
+    with httpx.Client() as nobody:
+        return Resource(nobody).path
+
+
+def ask(service: str, *authorization: str) -> httpx.Response:
+    """Read a list, with these Authorization headers."""
+    headers = [("Authorization", each) for each in authorization]
+    answer = httpx.get(f"{service}{any_list()}", headers=headers, timeout=60)
+    check_every_answer(answer)
+    return answer
+
+
+# Good tokens
+
+
+@pytest.mark.parametrize(
+    "mint",
+    [
+        lambda authority: authority.token(2),
+        lambda authority: authority.token(1),
+        lambda authority: authority.token(1, aud=CLIENT_ID),
+        lambda authority: authority.token(2, aud=[APP_ID_URI]),
+        lambda authority: authority.token(roles=[READ_ALL]),
+        lambda authority: authority.token(roles=["Something.Else", READ_ALL]),
+        lambda authority: authority.token(roles=None, scp=READ_ALL),
+        lambda authority: authority.token(1, roles=None, scp=f"openid {READ_WRITE_ALL}"),
+        lambda authority: authority.token(nbf=None, iat=None),
+        lambda authority: authority.token(exp=int(time.time()) - 30),
+        lambda authority: authority.token(nbf=int(time.time()) + 30),
+        lambda authority: authority.token(tid=authority.tenant_id.upper()),
+        lambda authority: authority.token(groups=[str(uuid4()) for _ in range(200)]),
+    ],
+    ids=[
+        *("v2", "v1", "v1 for the client id", "a list of audiences", "read role", "several roles", "scope"),
+        *("v1 scopes", "without nbf", "within the leeway of exp", "within the leeway of nbf", "tid in capitals"),
+        "200 groups",
+    ],
+)
+def test_a_good_token_gets_in(guarded: str, authority: Authority, mint: Mint) -> None:
+    assert ask(guarded, f"Bearer {mint(authority)}").status_code == 200
+
+
+@pytest.mark.parametrize("scheme", ["Bearer", "bearer", "BEARER"])
+def test_the_scheme_is_known_in_any_case(guarded: str, authority: Authority, scheme: str) -> None:
+    assert ask(guarded, f"{scheme} {authority.token()}").status_code == 200
+
+
+# Bad ones
+
+
+def _changed_signature(authority: Authority) -> str:
+    head, claims, signature = authority.token().split(".")
+    return f"{head}.{claims}.{'A' if signature[0] != 'A' else 'B'}{signature[1:]}"
+
+
+def _changed_claims(authority: Authority) -> str:
+    head, _, signature = authority.token(roles=[READ_ALL]).split(".")
+    return f"{head}.{encode(authority.claims())}.{signature}"
+
+
+BAD_TOKENS: dict[str, Mint] = {
+    "no algorithm": lambda authority: unsigned(authority.claims()) + "AAAA",
+    "no signature": lambda authority: unsigned(authority.claims(), "RS256"),
+    "None": lambda authority: unsigned(authority.claims(), "None") + "AAAA",
+    "HS256 with the public key": lambda authority: signed_with_the_public_key(authority.claims()),
+    "PS256": lambda authority: f"{encode({'alg': 'PS256', 'kid': 'first'})}.{encode(authority.claims())}.AAAA",
+    "another algorithm's name": lambda authority: sign(authority.claims(), header={"alg": "RS384"}),
+    "changed signature": _changed_signature,
+    "changed claims": _changed_claims,
+    "another key under the known id": lambda authority: sign(authority.claims(), key=rsa_key("stranger")),
+    "unknown key": lambda authority: authority.token(2, "stranger"),
+    "no key id": lambda authority: sign(authority.claims(), header={"kid": None}),
+    "a key of its own": lambda authority: sign(
+        authority.claims(), header={"jku": "https://evil.example/keys", "x5u": "https://evil.example"}, key_id="own"
+    ),
+    "an unknown critical header": lambda authority: sign(authority.claims(), header={"crit": ["x"], "x": 1}),
+    "another tenant's tid": lambda authority: authority.token(tid=str(uuid4())),
+    "no tid": lambda authority: authority.token(tid=None),
+    "another tenant's issuer": lambda authority: authority.token(iss=f"{authority.url}/{uuid4()}/v2.0"),
+    "v1 issuer without its slash": lambda authority: authority.token(
+        1, iss=f"https://sts.windows.net/{authority.tenant_id}"
+    ),
+    "Google's issuer": lambda authority: authority.token(iss="https://accounts.google.com"),
+    "no issuer": lambda authority: authority.token(iss=None),
+    "another audience": lambda authority: authority.token(aud=str(uuid4())),
+    "the audience with more behind it": lambda authority: authority.token(aud=f"{APP_ID_URI}/.default"),
+    "Graph's id": lambda authority: authority.token(aud="00000003-0000-0000-c000-000000000000"),
+    "Graph's URL": lambda authority: authority.token(1, aud="https://graph.microsoft.com"),
+    "no audience": lambda authority: authority.token(aud=None),
+    "expired": lambda authority: authority.token(exp=int(time.time()) - 120),
+    "not yet": lambda authority: authority.token(nbf=int(time.time()) + 120),
+    "issued in future": lambda authority: authority.token(iat=int(time.time()) + 3600),
+    "no exp": lambda authority: authority.token(exp=None),
+    "exp is no number": lambda authority: authority.token(exp="tomorrow"),
+    "exp is endless": lambda authority: authority.token(exp=float("inf")),
+    "exp is no number at all": lambda authority: authority.token(exp=float("nan")),
+    "an id token": lambda authority: authority.token(azp=None),
+    "no oid": lambda authority: authority.token(oid=None),
+    "oid is a name": lambda authority: authority.token(oid="ada@contoso.com"),
+    "claims are a list": lambda authority: f"{authority.token().split('.')[0]}.{encode([1])}.AAAA",
+    "garbage": lambda _: "garbage",
+    "three times garbage": lambda _: "a.b.c",
+    "only dots": lambda _: "..",
+    "five parts": lambda authority: authority.token() + ".a.b",
+    "two tokens": lambda authority: f"{authority.token()} {authority.token()}",
+    "with a comma": lambda authority: f"{authority.token()}, Bearer {authority.token()}",
+    "a deep header": lambda _: f"{encode(b'[' * 20_000)}.{encode({})}.AAAA",
+    "a header that is a list": lambda _: f"{encode([])}.{encode({})}.AAAA",
+    "a header that is no text": lambda _: f"{encode(bytes(range(128, 255)))}.{encode({})}.AAAA",
+    "a key id that is a number": lambda authority: f"{encode({'alg': 'RS256', 'kid': 1})}.{encode({})}.AAAA",
+    "huge": lambda authority: authority.token(padding="x" * 40_000),
+}
+
+
+@pytest.mark.parametrize("mint", BAD_TOKENS.values(), ids=BAD_TOKENS)
+def test_a_bad_token_does_not_get_in(guarded: str, authority: Authority, mint: Mint) -> None:
+    answer = ask(guarded, f"Bearer {mint(authority)}")
+
+    error = assert_error(answer, 401, "unauthenticated")
+    challenge = answer.headers["WWW-Authenticate"]
+    assert 'error="invalid_token"' in challenge
+    assert f'error_description="{error["message"]}"' in challenge
+    assert f'authorization_uri="{authority.url}/{authority.tenant_id}/oauth2/v2.0/authorize"' in challenge
+
+
+@pytest.mark.parametrize("claim", ["aud", "iss", "exp", "nbf"])
+def test_the_answer_says_what_is_wrong(guarded: str, authority: Authority, claim: str) -> None:
+    bad = {"aud": "x", "iss": "x", "exp": 1, "nbf": int(time.time()) + 1000}
+    said = {"aud": "audience", "iss": "issuer", "exp": "expired", "nbf": "not valid yet"}
+
+    answer = ask(guarded, f"Bearer {authority.token(**{claim: bad[claim]})}")
+
+    assert said[claim] in assert_error(answer, 401, "unauthenticated")["message"]
+
+
+def test_without_a_token_the_answer_says_where_to_get_one_and_names_no_error(
+    guarded: str, authority: Authority
+) -> None:
+    answer = ask(guarded)
+
+    assert_error(answer, 401, "unauthenticated")
+    challenge = answer.headers["WWW-Authenticate"]
+    assert f"{authority.url}/{authority.tenant_id}/oauth2/v2.0/authorize" in challenge
+    assert "error" not in challenge
+
+
+@pytest.mark.parametrize("authorization", ["Basic dXNlcjpwYXNz", "Bearer", "Negotiate", "token"])
+def test_another_scheme_does_not_get_in(guarded: str, authorization: str) -> None:
+    assert_error(ask(guarded, authorization), 401, "unauthenticated")
+
+
+def test_two_authorization_headers_do_not_get_in(guarded: str, authority: Authority) -> None:
+    good = f"Bearer {authority.token()}"
+
+    for pair in ((good, good), (good, "Bearer x"), ("Bearer x", good)):
+        answer = ask(guarded, *pair)
+        assert_error(answer, 401, "unauthenticated")
+        assert 'error="invalid_request"' in answer.headers["WWW-Authenticate"]
+
+
+def test_a_token_in_the_query_is_none(guarded: str, authority: Authority) -> None:
+    answer = httpx.get(f"{guarded}{any_list()}", params={"access_token": authority.token()})
+
+    assert_error(answer, 401, "unauthenticated")
+
+
+@pytest.mark.parametrize(
+    "path", ["/v1.0", "/beta/users", "/v1.0/$metadata", "/v1.0/uploads", "/beta/uploads/grants/x", "/v1.0/%00"]
+)
+@pytest.mark.parametrize("method", ["GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"])
+def test_unknown_paths_are_closed_too(guarded: str, authority: Authority, path: str, method: str) -> None:
+    with http_client(guarded) as stranger, http_client(guarded, authority.token(roles=[])) as known:
+        assert_error(stranger.request(method, path), 401, "unauthenticated")
+        assert known.request(method, path).status_code in (403, 404, 405)
+
+
+def test_the_platforms_header_is_nothing_here(guarded: str, authority: Authority) -> None:
+    with http_client(guarded) as http:
+        answer = http.get(
+            Resource(http).path, headers={"x-ms-client-principal": principal(authority.tenant_id, READ_WRITE_ALL)}
+        )
+
+    assert_error(answer, 401, "unauthenticated")
+
+
+def test_a_refused_upload_gets_its_answer(guarded: str, authority: Authority) -> None:
+    with http_client(guarded, authority.token()) as http:
+        session = Resource(http).new_session()
+    body = multipart(part(access_file_of(20_000_000)))
+    length = {"Content-Length": str(len(body))}
+
+    answer = exchange(guarded, [upload_head(session.path, length), body])
+
+    assert answer.status == 401
+
+
+def test_an_answer_never_waits_for_a_strangers_body(guarded: str) -> None:
+    path = any_list()
+
+    answer = exchange(guarded, [head("POST", path, {"Content-Length": "1000000000"})])
+
+    assert answer.status == 401
+
+
+# Permissions for the whole tenant
+
+
+def statuses(http: httpx.Client, session_path: str, file_id: str) -> dict[str, int]:
+    """What each operation answers, asked so that one that is let in changes nothing."""
+    collection = session_path.rsplit("/", 1)[0]
+    wrong_etag = {"If-Match": '"never"'}
+    answers = [
+        http.get(collection),
+        http.get(f"{collection}/$count"),
+        http.get(session_path),
+        http.get(f"{session_path}/files"),
+        http.get(f"{session_path}/files/$count"),
+        http.get(f"{session_path}/files/{file_id}"),
+        http.get(f"{session_path}/files/{file_id}/$value"),
+        http.post(collection, json={}),
+        http.patch(session_path, json={}),
+        http.delete(session_path, headers=wrong_etag),
+        http.post(f"{session_path}/uploadFile", headers={"Content-Type": "text/plain"}),
+        http.post(f"{session_path}/microsoft.graph.uploadFile", headers={"Content-Type": "text/plain"}),
+        http.post(f"{session_path}/validateFile", headers={"Content-Type": "text/plain"}),
+    ]
+    return {
+        f"{answer.request.method} {answer.request.url.path.replace(session_path, '').replace(collection, '..')}": (
+            answer.status_code
+        )
+        for answer in answers
+    }
+
+
+READS = 7
+READS_FINE = [200] * READS
+WRITES_FINE = [400, 400, 412, 415, 415, 415]
+
+
+@pytest.mark.parametrize("paths", ALL_PATHS, ids=[paths.name for paths in ALL_PATHS])
+@pytest.mark.parametrize(
+    ("claims", "expected"),
+    [
+        (None, [401] * 13),
+        ({"roles": [READ_WRITE_ALL]}, READS_FINE + WRITES_FINE),
+        ({"roles": None, "scp": f"openid {READ_WRITE_ALL}"}, READS_FINE + WRITES_FINE),
+        ({"roles": [READ_ALL]}, READS_FINE + [403] * 6),
+        ({"roles": None, "scp": READ_ALL}, READS_FINE + [403] * 6),
+        ({"roles": []}, [404] * 13),
+        ({"roles": None}, [404] * 13),
+        ({"roles": READ_WRITE_ALL}, [404] * 13),
+        ({"roles": ["User.Read.All", READ_ALL.lower()]}, [404] * 13),
+        ({"roles": [READ_WRITE_ALL], "scp": "openid"}, [404] * 13),
+        ({"roles": [READ_WRITE_ALL], "scp": READ_ALL}, READS_FINE + [403] * 6),
+    ],
+    ids=[
+        *("no token", "write role", "write scope", "read role", "read scope", "no roles", "neither"),
+        *("roles is text", "other roles", "a user's roles add nothing", "nor do they to a scope"),
+    ],
+)
+def test_who_may_do_what_in_the_whole_tenant(
+    guarded: str, authority: Authority, paths: Paths, claims: dict[str, Any] | None, expected: list[int]
+) -> None:
+    with http_client(guarded, authority.token()) as owner:
+        session = Resource(owner).new_session()
+        file_id = session.uploaded("access.csv")["id"]
+    there = session.through(paths).path
+
+    with http_client(guarded, None if claims is None else authority.token(**claims)) as http:
+        assert list(statuses(http, there, file_id).values()) == expected
+
+
+def test_a_refusal_names_the_permission(guarded: str, authority: Authority) -> None:
+    with http_client(guarded, authority.token(roles=[READ_ALL])) as reader:
+        answer = Resource(reader).create()
+
+    assert READ_WRITE_ALL in assert_error(answer, 403, "accessDenied")["message"]
+    assert f'error="insufficient_scope", scope="{READ_WRITE_ALL}"' in answer.headers["WWW-Authenticate"]
+
+
+def test_who_may_see_nothing_gets_the_answer_for_an_unknown_session(guarded: str, authority: Authority) -> None:
+    with http_client(guarded, authority.token()) as owner, http_client(guarded, authority.token(roles=[])) as outsider:
+        session = Resource(owner).new_session()
+        for path in ("", "/files", "/files/$count"):
+            hidden = as_object(outsider.get(f"{session.path}{path}"))["error"]
+            session.delete()
+            unknown = as_object(owner.get(f"{session.path}{path}"))["error"]
+            for error in (hidden, unknown):
+                error["innerError"] = error["innerError"]["code"]
+            assert hidden == unknown
+
+
+# The keys
+
+
+@pytest.fixture
+def lonely() -> Iterator[Authority]:
+    """An authority of one test."""
+    with running_authority() as running:
+        yield running
+
+
+def test_keys_that_are_rolled_are_followed(storage: Storage, lonely: Authority) -> None:
+    with running_service(storage.connection_string, **lonely.settings) as service:
+        assert ask(service, f"Bearer {lonely.token()}").status_code == 200
+
+        lonely.publish("first", "second")
+        assert ask(service, f"Bearer {lonely.token(2, 'second')}").status_code == 200
+        assert ask(service, f"Bearer {lonely.token()}").status_code == 200
+
+    assert lonely.fetches == 2
+
+
+async def test_nobody_makes_the_service_hammer_the_authority(storage: Storage, lonely: Authority) -> None:
+    with running_service(storage.connection_string, **lonely.settings) as service:
+        assert ask(service, f"Bearer {lonely.token()}").status_code == 200
+        token = lonely.token()
+        _, claims, signature = token.split(".")
+        forged = [f"{encode({'alg': 'RS256', 'kid': str(uuid4())})}.{claims}.{signature}" for _ in range(200)]
+        path = any_list()
+
+        async with httpx.AsyncClient(base_url=service, limits=httpx.Limits(max_connections=32), timeout=60) as http:
+            answers = await asyncio.gather(
+                *(http.get(path, headers={"Authorization": f"Bearer {each}"}) for each in forged)
+            )
+            good = await http.get(path, headers={"Authorization": f"Bearer {token}"})
+
+    assert {answer.status_code for answer in answers} == {401}
+    assert good.status_code == 200
+    assert lonely.fetches == 2
+
+
+async def test_first_requests_share_one_fetch_and_hold_nobody_else_up(storage: Storage, lonely: Authority) -> None:
+    lonely.delay = 1
+    with running_service(storage.connection_string, **lonely.settings) as service:
+        async with httpx.AsyncClient(base_url=service, timeout=60) as http:
+            path, headers = any_list(), {"Authorization": f"Bearer {lonely.token()}"}
+            waiting = [asyncio.create_task(http.get(path, headers=headers)) for _ in range(20)]
+            await asyncio.sleep(0.2)
+            began = time.monotonic()
+            assert (await http.get(path)).status_code == 401
+            assert time.monotonic() - began < 0.5
+            assert {answer.status_code for answer in await asyncio.gather(*waiting)} == {200}
+
+    assert lonely.fetches == 1
+
+
+def test_an_outage_of_the_authority_is_not_one_of_ours(storage: Storage, lonely: Authority) -> None:
+    with running_service(storage.connection_string, **lonely.settings) as service:
+        assert ask(service, f"Bearer {lonely.token()}").status_code == 200
+        lonely.status = 500
+
+        assert ask(service, f"Bearer {lonely.token()}").status_code == 200
+        assert_error(ask(service, f"Bearer {lonely.token(2, 'second')}"), 503, "serviceNotAvailable")
+        assert ask(service, f"Bearer {lonely.token()}").status_code == 200
+
+
+def test_without_any_keys_nobody_is_told_that_their_token_is_bad(storage: Storage, lonely: Authority) -> None:
+    lonely.status = 500
+    with running_service(storage.connection_string, **lonely.settings) as service:
+        answer = ask(service, f"Bearer {lonely.token()}")
+        assert_error(answer, 503, "serviceNotAvailable")
+        assert_error(ask(service), 401, "unauthenticated")
+
+        lonely.status = 200
+        time.sleep(int(answer.headers["Retry-After"]) + 0.2)
+        assert ask(service, f"Bearer {lonely.token()}").status_code == 200
+
+
+# What is logged
+
+
+def test_the_log_has_the_callers_id_and_no_token_and_no_name(
+    storage: Storage, lonely: Authority, tmp_path: Path
+) -> None:
+    log, oid = tmp_path / "log", str(uuid4())
+    good = lonely.token(oid=oid, name="Ada Lovelace", upn="ada@contoso.com", preferred_username="ada@contoso.com")
+    bad = lonely.token(aud="api://other.example", name="Ada Lovelace")
+
+    with running_service(storage.connection_string, log, **lonely.settings) as service:
+        ask(service, f"Bearer {good}")
+        ask(service, f"Bearer {bad}")
+
+    said = log.read_text()
+    assert "operation=list_sessions status=200" in said
+    assert f"caller={oid}" in said
+    for secret in (*good.split("."), *bad.split("."), "Ada", "ada@", "Bearer", "other.example"):
+        assert secret not in said
+
+
+# The platform's own login
+
+
+def principal(tenant_id: str, *roles: str, short: bool = False, **changes: str | None) -> str:
+    """The header in which App Service says who signed in."""
+    schema = "http://schemas.microsoft.com/identity/claims"
+    names = {"tid": f"{schema}/tenantid", "oid": f"{schema}/objectidentifier", "scp": f"{schema}/scope"}
+    claims: dict[str, str | None] = {"tid": tenant_id, "oid": str(uuid4()), "azp": str(uuid4()), "name": "Ada"}
+    listed = [
+        {"typ": name if short else names.get(name, name), "val": value}
+        for name, value in (claims | changes).items()
+        if value is not None
+    ]
+    listed += [{"typ": "roles", "val": role} for role in roles]
+    content = {"auth_typ": "aad", "claims": listed, "name_typ": "x", "role_typ": "y"}
+    return base64.b64encode(json.dumps(content).encode()).decode()
+
+
+TENANT = str(uuid4())
+
+
+@pytest.fixture(scope="module")
+def behind_the_platform(storage: Storage) -> Iterator[str]:
+    """A service that believes the platform's login."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("WEBSITE_AUTH_ENABLED", "True")
+        with running_service(storage.connection_string, auth="platform", tenant_id=TENANT) as url:
+            yield url
+
+
+@pytest.mark.parametrize(
+    ("header", "read", "create"),
+    [
+        (principal(TENANT, READ_WRITE_ALL), 200, 201),
+        (principal(TENANT, READ_WRITE_ALL, short=True), 200, 201),
+        (principal(TENANT, READ_ALL), 200, 403),
+        (principal(TENANT, scp=f"openid {READ_WRITE_ALL}"), 200, 201),
+        (principal(TENANT, scp=READ_ALL), 200, 403),
+        (principal(TENANT), 404, 404),
+        (principal(str(uuid4()), READ_WRITE_ALL), 401, 401),
+        (principal(TENANT, READ_WRITE_ALL, oid=None), 401, 401),
+        (principal(TENANT, READ_WRITE_ALL, azp=None), 401, 401),
+        (base64.b64encode(b'{"auth_typ": "google", "claims": []}').decode(), 401, 401),
+        (base64.b64encode(b'{"auth_typ": "aad", "claims": [1]}').decode(), 401, 401),
+        (base64.b64encode(b"[]").decode(), 401, 401),
+        (base64.b64encode(b"[" * 10_000).decode(), 401, 401),
+        ("garbage!", 401, 401),
+        ("", 401, 401),
+        (None, 401, 401),
+    ],
+    ids=[
+        *("write role", "short names", "read role", "write scope", "read scope", "nothing", "another tenant"),
+        *("no oid", "browser session", "google", "odd claims", "a list", "deep", "garbage", "empty", "no header"),
+    ],
+)
+def test_the_platforms_login_is_believed_where_it_is_switched_on(
+    behind_the_platform: str, header: str | None, read: int, create: int
+) -> None:
+    with http_client(behind_the_platform) as http:
+        if header is not None:
+            http.headers["x-ms-client-principal"] = header
+        resource = Resource(http)
+
+        assert resource.sessions().status_code == read
+        assert resource.create(create_body()).status_code == create
+
+
+def test_the_platforms_header_comes_once(behind_the_platform: str) -> None:
+    header = ("x-ms-client-principal", principal(TENANT, READ_WRITE_ALL))
+    path = any_list()
+
+    assert_error(httpx.get(f"{behind_the_platform}{path}", headers=[header, header]), 401, "unauthenticated")
+
+
+def test_a_token_is_nothing_behind_the_platforms_login(behind_the_platform: str, authority: Authority) -> None:
+    assert_error(ask(behind_the_platform, f"Bearer {authority.token()}"), 401, "unauthenticated")
+
+
+@pytest.mark.parametrize("headers", [{}, {"Authorization": "Bearer x"}, {"x-ms-client-principal": "x"}])
+def test_without_any_login_everybody_is_let_in(service: str, headers: dict[str, str]) -> None:
+    with http_client(service) as http:
+        http.headers.update(headers)
+        Resource(http).new_session()

@@ -1,0 +1,344 @@
+"""Sessions that nobody finishes expire: by the clock at once, and lastingly by the timer."""
+
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
+from datetime import UTC, datetime, timedelta
+from uuid import uuid4
+
+import httpx
+import pytest
+
+from local.azurite import azurite
+from shared.core.ids import new_id
+from tests.support.access_files import access_file, faulty_access_file
+from tests.support.client import Json, Resource, Session, assert_error, create_body, http_client, instant
+from tests.support.invariants import Storage
+from tests.support.service import eventually, fire_timer, running_service
+
+IDLE = timedelta(seconds=2)
+GRACE = timedelta(seconds=2)
+LONGEST_UPLOAD = timedelta(seconds=1)
+
+
+@pytest.fixture(scope="module")
+def hasty_storage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Storage]:
+    """A storage account for sessions that are short-lived, so that no timer meets those of other tests."""
+    with azurite(tmp_path_factory.mktemp("azurite")) as account, closing(Storage(account.connection_string)) as opened:
+        yield opened
+
+
+@pytest.fixture(scope="module")
+def hasty_service(hasty_storage: Storage) -> Iterator[str]:
+    """A service whose sessions expire after two seconds, and lose their files after two more."""
+    with running_service(
+        hasty_storage.connection_string,
+        idle_seconds=int(IDLE.total_seconds()),
+        grace_seconds=int(GRACE.total_seconds()),
+        max_upload_seconds=int(LONGEST_UPLOAD.total_seconds()),
+    ) as url:
+        yield url
+
+
+@pytest.fixture(scope="module")
+def hasty_http(hasty_service: str) -> Iterator[httpx.Client]:
+    """A client of that service."""
+    with http_client(hasty_service) as client:
+        yield client
+
+
+@pytest.fixture
+def resource(hasty_http: httpx.Client) -> Resource:
+    """A resource that nobody has used yet, in the hasty service."""
+    return Resource(hasty_http)
+
+
+def _wait_until(at: datetime) -> None:
+    """Let the clock, the same for this process and the service, pass that instant."""
+    assert eventually(lambda: datetime.now(UTC) > at)
+
+
+def _expired(session: Session) -> Json:
+    """The session once its time has passed, by the clock alone."""
+    _wait_until(instant(session.read()["expirationDateTime"]))
+    return session.read()
+
+
+def _row(storage: Storage, session: Session) -> dict[str, object]:
+    """The session's own row."""
+    (row,) = [row for row in storage.rows(session.resource) if row["RowKey"] == f"session:{session.id}"]
+    return dict(row)
+
+
+def _fire_until(service: str, storage: Storage, session: Session, status: str) -> None:
+    fire_timer(service)
+    assert eventually(lambda: _row(storage, session)["Status"] == status)
+
+
+# By the clock
+
+
+def test_a_session_past_its_time_reads_as_expired_without_any_timer(session: Session, hasty_storage: Storage) -> None:
+    before = session.read()
+
+    after = _expired(session)
+
+    assert after["status"] == "expired"
+    assert after["isUploadDone"] is False
+    assert after["expirationDateTime"] == before["expirationDateTime"]
+    assert session.resource.sessions().json()["value"][0]["status"] == "expired"
+    assert session.resource.ids({"$filter": "status eq 'expired'"}) == [session.id]
+    assert session.resource.ids({"$filter": "status eq 'active'"}) == []
+    assert session.resource.count({"$filter": "status eq 'expired'"}).text == "1"
+    assert _row(hasty_storage, session)["Status"] == "active", "no timer has come by"
+
+
+def test_an_expired_session_refuses_every_change(session: Session, hasty_storage: Storage) -> None:
+    content = access_file()
+    session.uploaded("access.csv", content)
+    _expired(session)
+
+    over = (409, "notAllowed", "uploadSessionFailed")
+    with hasty_storage.unchanged(session.resource):
+        assert_error(session.upload("more.csv"), *over)
+        assert_error(session.upload("access.csv", content), *over)
+        assert_error(session.upload("bad.csv", faulty_access_file(3)), *over)
+        assert_error(session.complete(), *over)
+        assert_error(session.complete({"Prefer": "allow-incomplete"}), *over)
+
+
+def test_reading_keeps_no_session_alive(session: Session) -> None:
+    expiration = session.read()["expirationDateTime"]
+
+    while datetime.now(UTC) <= instant(expiration):
+        session.read({"$expand": "files"})
+        session.resource.sessions()
+        session.files()
+        time.sleep(0.1)
+
+    assert session.read()["status"] == "expired"
+    assert session.read()["expirationDateTime"] == expiration
+
+
+@pytest.mark.parametrize("content", [access_file(), faulty_access_file(3)], ids=["accepted", "refused"])
+def test_an_upload_keeps_a_session_alive(session: Session, content: bytes) -> None:
+    first = instant(session.read()["expirationDateTime"])
+    _wait_until(first - IDLE / 2)
+
+    session.upload("access.csv", content)
+
+    _wait_until(first)
+    assert session.read()["status"] == "active"
+    assert _expired(session)["status"] == "expired"
+
+
+def test_a_complete_session_never_expires(session: Session, hasty_service: str, hasty_storage: Storage) -> None:
+    session.uploaded("access.csv")
+    due = instant(session.read()["expirationDateTime"])
+    session.completed()
+
+    _wait_until(due + GRACE)
+    fire_timer(hasty_service)
+
+    assert eventually(lambda: not hasty_storage.index_rows(session.resource)), "a settled session needs no timer"
+    assert session.read()["status"] == "complete"
+    assert session.read()["expirationDateTime"] is None
+    assert session.value(session.files().json()["value"][0]["id"]).status_code == 200
+    assert hasty_storage.violations(session.resource) == []
+
+
+def test_an_expired_session_frees_its_reference(resource: Resource, hasty_storage: Storage) -> None:
+    reference = str(uuid4())
+    first = resource.new_session(reference)
+    _expired(first)
+
+    second = resource.new_session(reference)
+
+    assert resource.ids({"$filter": f"referenceId eq '{reference}'"}) == [first.id, second.id]
+    assert first.read()["status"] == "expired"
+    assert second.read()["status"] == "active"
+    assert_error(resource.create(create_body(reference)), 409, "nameAlreadyExists")
+    assert hasty_storage.violations(resource) == []
+
+
+def test_the_files_of_an_expired_session_stay_readable_at_first(session: Session) -> None:
+    file = session.uploaded("access.csv")
+
+    _expired(session)
+
+    assert session.files().json()["value"] == [file]
+    assert session.value(file["id"]).status_code == 200
+
+
+def test_an_expired_session_can_be_deleted(session: Session) -> None:
+    _expired(session)
+
+    assert session.delete().status_code == 204
+    assert_error(session.get(), 404, "itemNotFound", "uploadSessionNotFound")
+
+
+# By the timer
+
+
+def test_the_timer_makes_expiry_lasting(session: Session, hasty_service: str, hasty_storage: Storage) -> None:
+    session.uploaded("access.csv")
+    expired = _expired(session)
+
+    _fire_until(hasty_service, hasty_storage, session, "expired")
+
+    for name, value in session.read().items():
+        assert value == expired[name] or name == "@odata.etag"
+    assert hasty_storage.violations(session.resource) == []
+
+
+def test_the_timer_removes_the_files_when_their_grace_is_over_and_keeps_the_record(
+    session: Session, hasty_service: str, hasty_storage: Storage
+) -> None:
+    session.uploaded("access.csv")
+    expired = _expired(session)
+    _fire_until(hasty_service, hasty_storage, session, "expired")
+    assert hasty_storage.blob_names(session.resource), "its files are kept for a grace period"
+
+    _wait_until(instant(expired["expirationDateTime"]) + GRACE)
+    fire_timer(hasty_service)
+
+    assert eventually(lambda: not hasty_storage.blob_names(session.resource))
+    assert eventually(lambda: not hasty_storage.index_rows(session.resource)), "a settled session needs no timer"
+    record = session.read({"$expand": "files"})
+    assert (record["status"], record["files"]) == ("expired", [])
+    assert record["stats"] == {"filesUploaded": 0, "totalBytesUploaded": 0}
+    assert record["expirationDateTime"] == expired["expirationDateTime"]
+    assert hasty_storage.violations(session.resource) == []
+
+
+def test_the_timer_catches_up_when_it_comes_late(session: Session, hasty_service: str, hasty_storage: Storage) -> None:
+    session.uploaded("access.csv")
+    assert session.upload("bad.csv", faulty_access_file(3)).status_code == 400
+    _wait_until(instant(_expired(session)["expirationDateTime"]) + GRACE)
+
+    def swept() -> bool:
+        fire_timer(hasty_service)
+        return not hasty_storage.blob_names(session.resource) and not hasty_storage.index_rows(session.resource)
+
+    assert eventually(swept)
+    assert session.read()["status"] == "expired"
+    assert hasty_storage.violations(session.resource) == []
+
+
+def test_the_timer_leaves_a_session_alone_that_was_active_since_and_comes_back_for_it(
+    session: Session, hasty_service: str, hasty_storage: Storage
+) -> None:
+    first = instant(session.read()["expirationDateTime"])
+    _wait_until(first - IDLE / 4)
+    session.uploaded("access.csv")
+    (before,) = hasty_storage.index_rows(session.resource)
+
+    _wait_until(first)
+    fire_timer(hasty_service)
+
+    def moved() -> bool:
+        return [row["RowKey"] for row in hasty_storage.index_rows(session.resource)] not in ([], [before["RowKey"]])
+
+    assert eventually(moved), "the index row is written anew at its new due time"
+    assert session.read()["status"] == "active"
+    _expired(session)
+    _fire_until(hasty_service, hasty_storage, session, "expired")
+
+
+def test_a_session_that_is_not_due_is_left_alone(session: Session, hasty_service: str, hasty_storage: Storage) -> None:
+    due = Resource(session.http).new_session()
+    _wait_until(instant(due.read()["expirationDateTime"]) - IDLE / 2)
+    session.uploaded("access.csv")
+    before = session.read({"$expand": "files"})
+    _expired(due)
+
+    _fire_until(hasty_service, hasty_storage, due, "expired")
+
+    assert session.read({"$expand": "files"}) == before
+    assert hasty_storage.violations(session.resource) == []
+
+
+def test_timers_that_run_at_once_do_no_harm(resource: Resource, hasty_service: str, hasty_storage: Storage) -> None:
+    sessions = [resource.new_session() for _ in range(10)]
+    for session in sessions:
+        session.uploaded("access.csv")
+    _wait_until(instant(_expired(sessions[-1])["expirationDateTime"]) + GRACE)
+
+    def swept() -> bool:
+        with ThreadPoolExecutor(4) as timers:
+            list(timers.map(fire_timer, [hasty_service] * 4))
+        return not hasty_storage.blob_names(resource) and not hasty_storage.index_rows(resource)
+
+    assert eventually(swept)
+    assert {session.read()["status"] for session in sessions} == {"expired"}
+    assert {session.read()["stats"]["filesUploaded"] for session in sessions} == {0}
+    assert hasty_storage.violations(resource) == []
+
+
+def test_the_timer_sweeps_what_crashed_uploads_left_behind(
+    session: Session, hasty_service: str, hasty_storage: Storage
+) -> None:
+    kept = session.uploaded("access.csv")
+    resource = session.resource
+    folder = f"{resource.catalog_id}/{resource.resource_id}/{session.id}"
+    leftover = f"{folder}/{new_id(datetime.now(UTC))}"
+    hasty_storage.put_blob(leftover, access_file())
+    assert session.file_names() == ["access.csv"], "nobody sees what no row names"
+
+    def swept() -> bool:
+        fire_timer(hasty_service)
+        return not hasty_storage.orphans(resource)
+
+    assert eventually(swept)
+    assert session.read()["status"] == "expired", "a sweep comes when the session is due"
+    assert hasty_storage.blob_names(resource) in ([f"{folder}/{kept['id']}"], [])
+
+
+def test_the_timer_sweeps_after_a_complete_session_too_but_not_its_files(
+    session: Session, hasty_service: str, hasty_storage: Storage
+) -> None:
+    kept = session.uploaded("access.csv")
+    session.completed()
+    resource = session.resource
+    folder = f"{resource.catalog_id}/{resource.resource_id}/{session.id}"
+    hasty_storage.put_blob(f"{folder}/{new_id(datetime.now(UTC))}", access_file())
+
+    def swept() -> bool:
+        fire_timer(hasty_service)
+        return not hasty_storage.orphans(resource)
+
+    assert eventually(swept)
+    assert sorted(hasty_storage.blob_names(resource)) == sorted([f"{folder}/{kept['id']}", f"{folder}/manifest.json"])
+
+
+def test_a_complete_sessions_files_go_when_the_retention_says_so(
+    tmp_path_factory: pytest.TempPathFactory,
+) -> None:
+    with (
+        azurite(tmp_path_factory.mktemp("azurite")) as account,
+        closing(Storage(account.connection_string)) as storage,
+        running_service(
+            account.connection_string, idle_seconds=1, max_upload_seconds=1, retention_seconds=4
+        ) as service,
+        http_client(service) as http,
+    ):
+        resource = Resource(http)
+        session = resource.new_session()
+        session.uploaded("access.csv")
+        session.completed()
+        done = datetime.now(UTC)
+        _wait_until(done + timedelta(seconds=2))
+        fire_timer(service)
+        assert len(storage.blob_names(resource)) == 2, "the file and the manifest stay until then"
+
+        _wait_until(done + timedelta(seconds=4))
+
+        def gone() -> bool:
+            fire_timer(service)
+            return not storage.blob_names(resource) and not storage.index_rows(resource)
+
+        assert eventually(gone)
+        after = session.read({"$expand": "files"})
+        assert (after["status"], after["files"]) == ("complete", [])
+        assert storage.violations(resource) == []

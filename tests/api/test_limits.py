@@ -1,0 +1,180 @@
+"""Limits of what a caller controls, enforced while it comes in."""
+
+import socket
+import time
+from collections.abc import Iterator
+from contextlib import suppress
+from uuid import uuid4
+
+import httpx
+import pytest
+
+from tests.support.access_files import access_file
+from tests.support.authority import Authority
+from tests.support.client import Resource, Session, assert_error, create_body, http_client, multipart, part
+from tests.support.invariants import Storage
+from tests.support.service import eventually, running_service
+from tests.support.wire import connection, head, read_answer, upload_head
+
+
+@pytest.fixture(scope="module")
+def impatient(storage: Storage) -> Iterator[str]:
+    """A service that waits one second for the next piece of a body."""
+    with running_service(storage.connection_string, stall_seconds=1) as url:
+        yield url
+
+
+@pytest.fixture
+def resource(impatient: str) -> Iterator[Resource]:
+    with http_client(impatient) as http:
+        yield Resource(http)
+
+
+@pytest.fixture
+def session(resource: Resource) -> Session:
+    return resource.new_session()
+
+
+def test_an_upload_that_stalls_is_given_up_and_leaves_nothing(
+    session: Session, impatient: str, storage: Storage
+) -> None:
+    body = multipart(part(access_file(2500)))
+    with storage.unchanged(session.resource), connection(impatient) as connected:
+        began = time.monotonic()
+        connected.sendall(upload_head(session.path, {"Content-Length": str(len(body))}) + body[:100_000])
+        answer = read_answer(connected)
+        took = time.monotonic() - began
+
+    assert answer.status == 408
+    assert b"UPLOADS_STALL_SECONDS" in answer.body
+    assert 1 <= took < 10
+    assert storage.orphans(session.resource) == []
+
+
+def test_a_json_body_that_stalls_is_given_up(session: Session, impatient: str) -> None:
+    headers = {"Content-Type": "application/json", "Content-Length": "100"}
+    with connection(impatient) as connected:
+        connected.sendall(head("PATCH", session.path, headers) + b'{"isUpload')
+        answer = read_answer(connected)
+
+    assert answer.status == 408
+
+
+def test_a_json_body_that_comes_byte_by_byte_is_given_up(session: Session, impatient: str) -> None:
+    headers = {"Content-Type": "application/json", "Content-Length": "100"}
+    with connection(impatient) as connected:
+        began = time.monotonic()
+        connected.sendall(head("PATCH", session.path, headers))
+        connected.settimeout(0.3)
+        answered = b""
+        while not answered and time.monotonic() - began < 10:
+            connected.sendall(b" ")
+            with suppress(TimeoutError):
+                answered = connected.recv(1, socket.MSG_PEEK)
+        took = time.monotonic() - began
+        answer = read_answer(connected)
+
+    assert answer.status == 408
+    assert b"UPLOADS_STALL_SECONDS" in answer.body
+    assert 1 <= took < 5
+
+
+def test_a_slow_upload_that_goes_on_is_taken(session: Session, impatient: str) -> None:
+    body = multipart(part(access_file()))
+    pieces = [body[at : at + len(body) // 4 + 1] for at in range(0, len(body), len(body) // 4 + 1)]
+    with connection(impatient) as connected:
+        connected.sendall(upload_head(session.path, {"Content-Length": str(len(body))}))
+        for piece in pieces:
+            time.sleep(0.5)
+            connected.sendall(piece)
+        answer = read_answer(connected)
+
+    assert answer.status == 200
+
+
+@pytest.mark.parametrize("encoding", ["gzip", "deflate", "br", "identity, gzip", "x"])
+def test_encoded_bodies_are_refused(session: Session, storage: Storage, encoding: str) -> None:
+    headers = {"Content-Encoding": encoding}
+    with storage.unchanged(session.resource):
+        assert_error(session.resource.create(create_body(), headers), 415, "notSupported")
+        assert_error(session.patch({"isUploadDone": True}, headers), 415, "notSupported")
+        assert_error(session.upload("a.csv", headers=headers), 415, "notSupported")
+
+
+def test_the_identity_is_no_encoding(session: Session) -> None:
+    assert session.upload("a.csv", headers={"Content-Encoding": "Identity"}).status_code == 200
+
+
+def test_a_query_may_be_long_but_not_endless(session: Session) -> None:
+    def ask(length: int) -> httpx.Response:
+        return session.get({"x": "y" * length})
+
+    assert ask(6000).status_code == 200
+    assert_error(ask(10_000), 400, "invalidRequest", "invalidQueryOption")
+
+
+# Limits that an administrator has set
+
+
+@pytest.fixture(scope="module")
+def narrow(storage: Storage) -> Iterator[httpx.Client]:
+    """A service with limits as low as they can be set."""
+    limits = {"max_url_bytes": 1024, "max_headers": 20, "max_header_bytes": 4096, "max_json_bytes": 1024}
+    limits |= {"max_form_bytes": 1024, "max_filter_length": 100, "max_filter_depth": 1, "max_findings": 1}
+    with running_service(storage.connection_string, **limits) as url, http_client(url) as http:
+        yield http
+
+
+def test_each_limit_can_be_set_and_is_named_where_it_stops_somebody(narrow: httpx.Client) -> None:
+    resource = Resource(narrow)
+    session = resource.new_session()
+    session.uploaded("access.csv")
+    padded = create_body() | {"@odata.padding": "x" * 1024}
+    preamble = b"\r\n" * 600
+    answers = {
+        "UPLOADS_MAX_URL_BYTES": session.get({"x": "y" * 1000}),
+        "UPLOADS_MAX_HEADERS": session.get(headers={f"X-{number}": "y" for number in range(20)}),
+        "UPLOADS_MAX_HEADER_BYTES": session.get(headers={"X": "y" * 4096}),
+        "UPLOADS_MAX_JSON_BYTES": resource.create(padded),
+        "UPLOADS_MAX_FORM_BYTES": session.post_multipart(preamble + multipart(part(access_file()))),
+    }
+    for setting, answer in answers.items():
+        assert answer.status_code in (400, 413), answer.text
+        assert setting in answer.json()["error"]["message"]
+    assert "100 is the limit" in resource.sessions({"$filter": "status eq 'active'" + " " * 100}).text
+    assert "more than 1 deep" in resource.sessions({"$filter": "((status eq 'active'))"}).text
+    assert resource.sessions({"$filter": "(status eq 'active')"}).status_code == 200
+    assert session.read()["stats"]["filesUploaded"] == 1
+
+
+# Uploads at the same time
+
+
+@pytest.fixture(scope="module")
+def one_by_one(storage: Storage, authority: Authority) -> Iterator[str]:
+    """A service that takes one upload of a caller at a time."""
+    with running_service(storage.connection_string, max_uploads_at_once=1, **authority.settings) as url:
+        yield url
+
+
+def test_a_caller_has_only_so_many_uploads_under_way(one_by_one: str, authority: Authority, storage: Storage) -> None:
+    token, another = (authority.token(oid=str(uuid4())) for _ in range(2))
+    body = multipart(part(access_file(), filename=b"slow.csv"))
+    with http_client(one_by_one, token) as http, connection(one_by_one) as connected:
+        session = Resource(http).new_session()
+        headers = {"Content-Length": str(len(body)), "Authorization": f"Bearer {token}"}
+        connected.sendall(upload_head(session.path, headers) + body[:-10])
+        assert eventually(lambda: session.upload("a.csv").status_code == 429)
+
+        refused = session.upload("b.csv", access_file(2500))
+        error = assert_error(refused, 429, "activityLimitReached", "throttledRequest")
+        assert "UPLOADS_MAX_UPLOADS_AT_ONCE" in error["message"]
+        assert session.http.post(f"{session.path}/validateFile", files={"file": b"x"}).status_code == 429
+        assert session.read()["stats"]["filesUploaded"] <= 1
+        with http_client(one_by_one, another) as theirs:
+            Resource(theirs).new_session().uploaded("access.csv")
+
+        connected.sendall(body[-10:])
+        assert read_answer(connected).status == 200
+        session.uploaded("b.csv")
+    assert storage.violations(session.resource) == []

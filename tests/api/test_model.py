@@ -1,0 +1,214 @@
+"""The life of sessions against a model in plain Python: random steps, through HTTP, on a clock that moves."""
+
+from collections.abc import Iterator
+from contextlib import closing
+from dataclasses import dataclass, field
+from pathlib import Path
+from uuid import uuid4
+
+import httpx
+import pytest
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import (
+    RuleBasedStateMachine,
+    initialize,
+    invariant,
+    precondition,
+    rule,
+    run_state_machine_as_test,
+)
+
+from local.azurite import azurite
+from tests.support.access_files import access_file, faulty_access_file
+from tests.support.client import Resource, Session, create_body, http_client
+from tests.support.invariants import Storage
+from tests.support.service import fire_timer, running_service
+
+IDLE = 2 * 3600
+GRACE = 24 * 3600
+
+INSTANCES = st.sampled_from([str(uuid4()), str(uuid4())])
+NAMES = st.sampled_from(["a.csv", "b.csv"])
+CONTENTS = st.sampled_from([access_file(1), access_file(2)])
+STEPS = st.sampled_from([60, 3600, IDLE + 60, GRACE + 60])
+
+
+@dataclass
+class Modelled:
+    """A session as it should be."""
+
+    handle: Session
+    instance: str
+    last_active: float
+    status: str = "active"
+    files: dict[str, bytes] = field(default_factory=dict)
+    refused: set[str] = field(default_factory=set)
+
+    def status_at(self, now: float) -> str:
+        """Past its time it is expired, whether a timer has come by or not."""
+        return "expired" if self.status == "active" and now >= self.last_active + IDLE else self.status
+
+
+class World:
+    """What the state machine works on; one for all of its runs."""
+
+    def __init__(self, service: str, http: httpx.Client, storage: Storage, clock: Path) -> None:
+        self.service = service
+        self.http = http
+        self.storage = storage
+        self.clock = clock
+        self.seconds = 0.0
+
+
+class Life(RuleBasedStateMachine):
+    """Random lives of a few sessions of one resource."""
+
+    world: World
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.resource = Resource(self.world.http)
+        self.sessions: list[Modelled] = []
+
+    @property
+    def now(self) -> float:
+        """The model's clock. What happens takes less time than the steps of it are apart."""
+        return self.world.seconds
+
+    def pick(self, number: int) -> Modelled:
+        """One of the sessions."""
+        return self.sessions[number % len(self.sessions)]
+
+    @initialize(instance=INSTANCES)
+    def begin(self, instance: str) -> None:
+        self.create(instance)
+
+    @rule(instance=INSTANCES)
+    def create(self, instance: str) -> None:
+        holders = [
+            session
+            for session in self.sessions
+            if session.instance == instance and session.status_at(self.now) in ("active", "complete")
+        ]
+        answer = self.resource.create(create_body(instance))
+        if holders:
+            assert answer.status_code == 409
+            assert answer.json()["error"]["innerError"]["uploadSessionId"] == holders[0].handle.id
+        else:
+            assert answer.status_code == 201
+            self.sessions.append(Modelled(self.resource.session(answer.json()["id"]), instance, self.now))
+
+    @rule(number=st.integers(0, 9), name=NAMES, content=CONTENTS)
+    def upload(self, number: int, name: str, content: bytes) -> None:
+        session = self.pick(number)
+        answer = session.handle.upload(name, content)
+        if not self.takes_changes(session, answer):
+            return
+        if session.files.get(name, content) != content:
+            assert answer.status_code == 409
+            return
+        assert answer.status_code == 200
+        if name not in session.files or name in session.refused:
+            session.last_active = self.now
+        session.files[name] = content
+        session.refused.discard(name)
+
+    @rule(number=st.integers(0, 9), name=NAMES)
+    def upload_bad(self, number: int, name: str) -> None:
+        session = self.pick(number)
+        answer = session.handle.upload(name, faulty_access_file(3))
+        if self.takes_changes(session, answer):
+            assert answer.status_code == 400
+            session.refused.add(name)
+            session.last_active = self.now
+
+    @rule(number=st.integers(0, 9), force=st.booleans())
+    def complete(self, number: int, force: bool) -> None:
+        session = self.pick(number)
+        answer = session.handle.complete({"Prefer": "allow-incomplete"} if force else {})
+        if session.status == "complete":
+            assert answer.status_code == 200
+        elif self.takes_changes(session, answer):
+            if force or (session.files and not session.refused):
+                assert answer.status_code == 200
+                session.status = "complete"
+                session.last_active = self.now
+            else:
+                assert answer.status_code == 409
+
+    @rule(number=st.integers(0, 9))
+    def delete(self, number: int) -> None:
+        session = self.pick(number)
+        answer = session.handle.delete()
+        expected = {"complete": 409, "deleted": 404}.get(session.status, 204)
+        assert answer.status_code == expected
+        if expected == 204:
+            session.status = "deleted"
+
+    @rule(seconds=STEPS)
+    def let_time_pass(self, seconds: int) -> None:
+        self.world.seconds += seconds
+        self.world.clock.write_text(str(self.world.seconds))
+
+    @rule()
+    def tick(self) -> None:
+        fire_timer(self.world.service)
+        for session in self.sessions:
+            if session.status_at(self.now) == "expired":
+                session.status = "expired"
+                if self.now >= session.last_active + IDLE + GRACE:
+                    session.files.clear()
+
+    def takes_changes(self, session: Modelled, answer: httpx.Response) -> bool:
+        """Whether the session is active; if it is not, the answer has to say so."""
+        status = session.status_at(self.now)
+        if status != "active":
+            assert answer.status_code == (404 if status == "deleted" else 409)
+        return status == "active"
+
+    @invariant()
+    def the_service_says_what_the_model_says(self) -> None:
+        for session in self.sessions:
+            answer = session.handle.get({"$expand": "files"})
+            if session.status == "deleted":
+                assert answer.status_code == 404
+                continue
+            told = answer.json()
+            assert told["status"] == session.status_at(self.now)
+            assert sorted(file["name"] for file in told["files"]) == sorted(session.files)
+            total = sum(map(len, session.files.values()))
+            assert told["stats"] == {"filesUploaded": len(session.files), "totalBytesUploaded": total}
+            assert (told["expirationDateTime"] is None) == (session.status == "complete")
+
+    @precondition(lambda self: self.sessions)
+    @invariant()
+    def the_list_is_of_those_that_are_not_deleted(self) -> None:
+        assert self.resource.ids() == [each.handle.id for each in self.sessions if each.status != "deleted"]
+
+    def teardown(self) -> None:
+        assert self.world.storage.violations(self.resource) == []
+
+
+@pytest.fixture(scope="module")
+def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
+    """A service of its own, on a clock of its own."""
+    clock = tmp_path_factory.mktemp("clock") / "seconds"
+    clock.write_text("0")
+    with (
+        azurite(tmp_path_factory.mktemp("azurite")) as account,
+        closing(Storage(account.connection_string)) as storage,
+        running_service(account.connection_string, None, (), ("tests.support.clocked", str(clock))) as service,
+        http_client(service) as http,
+    ):
+        yield World(service, http, storage, clock)
+
+
+def test_sessions_live_as_the_model_says(world: World) -> None:
+    Life.world = world
+    run_state_machine_as_test(
+        Life,
+        settings=settings(
+            max_examples=30, stateful_step_count=25, deadline=None, suppress_health_check=list(HealthCheck)
+        ),
+    )

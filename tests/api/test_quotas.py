@@ -1,0 +1,90 @@
+"""How many sessions a resource may have, and a caller at the same time."""
+
+from collections.abc import Iterator
+from uuid import uuid4
+
+import httpx
+import pytest
+
+from tests.support.authority import Authority
+from tests.support.client import Resource, assert_error, create_body, http_client
+from tests.support.invariants import Storage
+from tests.support.service import running_service
+
+
+@pytest.fixture(scope="module")
+def strict(storage: Storage, authority: Authority) -> Iterator[str]:
+    """A service that allows four sessions a resource, and five active ones a caller."""
+    limits = {"max_sessions": 4, "max_active_sessions": 5}
+    with running_service(storage.connection_string, **limits, **authority.settings) as url:
+        yield url
+
+
+@pytest.fixture
+def oid() -> str:
+    return str(uuid4())
+
+
+@pytest.fixture
+def theirs(strict: str, authority: Authority, oid: str) -> Iterator[httpx.Client]:
+    """A client of a caller whom the service has not seen yet."""
+    with http_client(strict, authority.token(oid=oid)) as http:
+        yield http
+
+
+def test_a_resource_has_only_so_many_sessions(theirs: httpx.Client, storage: Storage) -> None:
+    resource = Resource(theirs)
+    made = [resource.new_session() for _ in range(4)]
+
+    error = assert_error(resource.create(), 400, "invalidRequest", "maxItemCountExceeded")
+
+    assert "4 upload sessions" in error["message"]
+    assert "UPLOADS_MAX_SESSIONS" in error["message"]
+    assert resource.ids() == [session.id for session in made]
+    assert storage.violations(resource) == []
+    Resource(theirs).new_session()
+
+
+def test_a_caller_has_only_so_many_active_sessions(theirs: httpx.Client, strict: str, authority: Authority) -> None:
+    made = [Resource(theirs).new_session() for _ in range(5)]
+    refused = Resource(theirs)
+
+    answer = refused.create()
+
+    error = assert_error(answer, 429, "activityLimitReached")
+    assert "UPLOADS_MAX_ACTIVE_SESSIONS" in error["message"]
+    assert int(answer.headers["Retry-After"]) <= 60
+    assert refused.ids() == []
+    assert made[0].read()["status"] == "active"
+    with http_client(strict, authority.token(oid=str(uuid4()))) as another:
+        Resource(another).new_session()
+
+
+def test_sessions_that_are_over_count_no_more(theirs: httpx.Client, storage: Storage, oid: str) -> None:
+    for _ in range(3):
+        done, gone = Resource(theirs).new_session(), Resource(theirs).new_session()
+        done.uploaded("access.csv")
+        done.completed()
+        assert gone.delete().status_code == 204
+
+    for _ in range(5):
+        Resource(theirs).new_session()
+    assert Resource(theirs).create().status_code == 429
+    kept = list(storage.callers.query_entities("PartitionKey eq @caller", parameters={"caller": oid}))
+    assert len(kept) <= 8, "five that are active, and three of which nobody knows yet whether they will be made"
+
+
+def test_a_session_that_was_not_made_does_not_count(theirs: httpx.Client) -> None:
+    resource = Resource(theirs)
+    resource.new_session(instance := str(uuid4()))
+    for _ in range(6):
+        assert resource.create(create_body(instance)).status_code == 409
+
+    for _ in range(4):
+        Resource(theirs).new_session()
+
+
+def test_where_nobody_is_asked_nobody_is_counted(storage: Storage) -> None:
+    with running_service(storage.connection_string, max_active_sessions=1) as url, http_client(url) as http:
+        for _ in range(3):
+            Resource(http).new_session()

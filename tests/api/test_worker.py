@@ -1,0 +1,205 @@
+"""The app loads in Microsoft's own worker library, all of it, and serves real requests there.
+
+A fault at import shows in Azure only as "0 functions found"; here it shows as what it is.
+"""
+
+import base64
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+from uuid import uuid4
+
+import pytest
+
+from local.service import ROOT
+from tests.support.access_files import access_file
+from tests.support.client import create_body, multipart, part
+from tests.support.invariants import Storage
+from tests.support.registered import functions
+
+Binding = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """What a function answered."""
+
+    status: int
+    headers: dict[str, str]
+    body: bytes
+
+    def json(self) -> dict[str, Any]:
+        """The body, which is a JSON object."""
+        body = json.loads(self.body)
+        assert isinstance(body, dict)
+        return body
+
+
+class Worker:
+    """Microsoft's worker with the app in it, in a process of its own."""
+
+    def __init__(self, process: "subprocess.Popen[str]") -> None:
+        self._process = process
+        self.functions: dict[str, list[Binding]] = {
+            function["name"]: [json.loads(binding) for binding in function["bindings"]]
+            for function in json.loads(self._line())
+        }
+
+    def call(
+        self,
+        function: str,
+        request: str,
+        route: Mapping[str, str],
+        body: bytes = b"",
+        content_type: str = "application/json",
+    ) -> Reply:
+        """Have the worker invoke a function for a request, such as ``GET /v1.0/...``, with its route's parameters."""
+        method, path = request.split()
+        call = {
+            "function": function,
+            "method": method,
+            "path": path,
+            "route": route,
+            "headers": {"Content-Type": content_type},
+            "body": base64.b64encode(body).decode(),
+        }
+        assert self._process.stdin is not None
+        self._process.stdin.write(json.dumps(call) + "\n")
+        self._process.stdin.flush()
+        reply = json.loads(self._line())
+        assert reply["outcome"] == "success", reply
+        return Reply(reply["status"], reply["headers"], base64.b64decode(reply["body"]))
+
+    def _line(self) -> str:
+        """The next line of JSON; the worker's own log lines are passed over."""
+        assert self._process.stdout is not None
+        for line in self._process.stdout:
+            if line.startswith(("[", "{")):
+                return line
+        raise RuntimeError("the worker ended: its standard error tells why")
+
+
+@pytest.fixture(scope="module")
+def worker(storage: Storage) -> Iterator[Worker]:
+    """The worker with the app loaded, on real storage."""
+    env = {name: value for name, value in os.environ.items() if not name.startswith(("UPLOADS_", "AzureWebJobs"))}
+    env |= {"UPLOADS_STORAGE": storage.connection_string, "UPLOADS_AUTH": "none", "PYTHONPATH": str(ROOT)}
+    with subprocess.Popen(
+        [sys.executable, str(ROOT / "tests" / "worker_host.py")],
+        cwd=ROOT,
+        env=env,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as process:
+        try:
+            yield Worker(process)
+        finally:
+            process.kill()
+
+
+def _trigger(bindings: list[Binding]) -> Binding:
+    (trigger,) = [binding for binding in bindings if binding["type"].endswith("Trigger")]
+    return trigger
+
+
+def _methods(trigger: Binding) -> list[str]:
+    return [str(method.get("value", method) if isinstance(method, dict) else method) for method in trigger["methods"]]
+
+
+def test_the_worker_finds_every_function_that_the_app_declares(worker: Worker) -> None:
+    declared = {
+        str(function.get_function_name()): [json.loads(binding) for binding in function.get_raw_bindings()]
+        for function in functions()
+    }
+
+    assert declared, "an app without functions deploys as well"
+    assert worker.functions == declared
+
+
+def test_every_operation_folder_is_in_the_app(worker: Worker) -> None:
+    folders = {path.parent.name for path in ROOT.glob("*/__init__.py") if "blueprint" in path.read_text()}
+
+    assert {"create_session", "get_session", "update_session", "upload_file", "delete_session"} <= folders
+    for folder in folders:
+        assert [name for name in worker.functions if name.startswith(folder)], f"nothing of {folder} is registered"
+
+
+@pytest.mark.parametrize(
+    ("operation", "method", "end"),
+    [
+        ("create_session", "POST", "uploadSessions"),
+        ("list_sessions", "GET", "uploadSessions"),
+        ("count_sessions", "GET", "uploadSessions/$count"),
+        ("get_session", "GET", "uploadSessions/{sessionId}"),
+        ("update_session", "PATCH", "uploadSessions/{sessionId}"),
+        ("delete_session", "DELETE", "uploadSessions/{sessionId}"),
+        ("upload_file", "POST", "uploadSessions/{sessionId}/uploadFile"),
+        ("list_files", "GET", "uploadSessions/{sessionId}/files"),
+        ("count_files", "GET", "uploadSessions/{sessionId}/files/$count"),
+        ("get_file", "GET", "uploadSessions/{sessionId}/files/{fileId}"),
+        ("get_file_value", "GET", "uploadSessions/{sessionId}/files/{fileId}/$value"),
+    ],
+)
+def test_each_operation_has_its_route_in_both_versions_and_under_the_alias(
+    worker: Worker, operation: str, method: str, end: str
+) -> None:
+    for suffix, resource in (
+        ("", "v1.0/identityGovernance/entitlementManagement/catalogs/{catalogId}/resources/{resourceId}"),
+        ("_alias", "v1.0/identityGovernance/catalogs/{catalogId}/resources/{resourceId}"),
+        (
+            "_beta",
+            (
+                "beta/identityGovernance/entitlementManagement/accessPackageCatalogs/{catalogId}"
+                "/accessPackageResources/{resourceId}"
+            ),
+        ),
+        ("_beta_alias", "beta/identityGovernance/catalogs/{catalogId}/accessPackageResources/{resourceId}"),
+    ):
+        trigger = _trigger(worker.functions[f"{operation}{suffix}"])
+        assert trigger["route"] == f"{resource}/{end}"
+        assert _methods(trigger) == [method]
+
+
+def test_the_timer_is_found_with_its_schedule(worker: Worker) -> None:
+    trigger = _trigger(worker.functions["expire_sessions"])
+
+    assert (trigger["type"], trigger["schedule"]) == ("timerTrigger", "0 */5 * * * *")
+
+
+def test_a_session_lives_in_the_worker(worker: Worker) -> None:
+    resource = {"catalogId": str(uuid4()), "resourceId": str(uuid4())}
+    collection = (
+        "/v1.0/identityGovernance/entitlementManagement/catalogs/{catalogId}/resources/{resourceId}/uploadSessions"
+    )
+    collection = collection.format(**resource)
+    content = access_file()
+
+    created = worker.call("create_session", f"POST {collection}", resource, json.dumps(create_body()).encode())
+    assert created.status == 201, created.body
+    session = f"{collection}/{created.json()['id']}"
+    one = resource | {"sessionId": created.json()["id"]}
+
+    form = "multipart/form-data; boundary=testboundary"
+    uploaded = worker.call("upload_file", f"POST {session}/uploadFile", one, multipart(part(content)), form)
+    assert uploaded.status == 200, uploaded.body
+    (file,) = uploaded.json()["files"]
+
+    read = worker.call("get_session", f"GET {session}", one)
+    assert read.status == 200
+    assert read.json()["stats"] == {"filesUploaded": 1, "totalBytesUploaded": len(content)}
+    in_file = one | {"fileId": file["id"]}
+    value = worker.call("get_file_value", f"GET {session}/files/{file['id']}/$value", in_file)
+    assert value.body == content
+
+
+def test_an_error_keeps_its_shape_in_the_worker(worker: Worker) -> None:
+    unknown = worker.call("unknown_path_v1", "GET /v1.0/nothing/here", {"path": "nothing/here"})
+
+    assert unknown.status == 404
+    assert unknown.json()["error"]["code"] == "itemNotFound"
+    assert unknown.json()["error"]["innerError"]["request-id"] == unknown.headers["request-id"]

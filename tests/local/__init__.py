@@ -1,0 +1,1 @@
+"""What runs on a developer's machine: dev.py and the package local."""

@@ -1,0 +1,166 @@
+"""``dev.py check``: nothing to say of a healthy account, and each invariant's number when that one is broken."""
+
+import subprocess
+import sys
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from uuid import uuid4
+
+import pytest
+
+from local.azurite import azurite
+from local.service import ROOT
+from tests.support.client import Resource, Session, http_client
+from tests.support.invariants import Storage
+from tests.support.service import running_service
+
+Break = Callable[[Storage, Session, dict[str, str]], None]
+
+
+def _keys(session: Session, row: str) -> dict[str, str]:
+    resource = session.resource
+    return {"PartitionKey": f"{resource.catalog_id}_{resource.resource_id}", "RowKey": row}
+
+
+def _blob(session: Session, name: str) -> str:
+    return f"{session.resource.catalog_id}/{session.resource.resource_id}/{session.id}/{name}"
+
+
+def _change(session: Session, storage: Storage, row: str, **values: object) -> None:
+    storage.sessions.update_entity(_keys(session, row) | values)
+
+
+def _drop_index(storage: Storage, session: Session) -> None:
+    for row in storage.index_rows(session.resource):
+        storage.expiry.delete_entity(row)
+
+
+def _leave_a_blob(storage: Storage, session: Session, _file: dict[str, str]) -> None:
+    storage.put_blob(_blob(session, str(uuid4())), b"left")
+    _drop_index(storage, session)
+
+
+def _index_nothing(storage: Storage, session: Session, _file: dict[str, str]) -> None:
+    (row,) = storage.index_rows(session.resource)
+    long_ago = datetime.now(UTC) - timedelta(hours=2)
+    storage.expiry.upsert_entity(dict(row) | {"Due": long_ago, "RowKey": f"20200101000000000:{session.id}"})
+
+
+BROKEN: dict[str, tuple[str, Break]] = {
+    "a file's blob is gone": ("1", lambda s, x, file: s.uploads.delete_blob(_blob(x, file["id"]))),
+    "a file's bytes are others": (
+        "1",
+        lambda s, x, file: _overwrite(s, _blob(x, file["id"]), b"#" + s.content(_blob(x, file["id"]))[1:]),
+    ),
+    "a session's row is gone": ("1", lambda s, x, _: s.sessions.delete_entity(_keys(x, f"session:{x.id}"))),
+    "a file is not counted": ("2", lambda s, x, _: _change(x, s, f"session:{x.id}", FilesUploaded=0)),
+    "a name is there twice": ("3", lambda s, x, file: _double(s, x, file["id"])),
+    "a refusal is not counted": ("4", lambda s, x, _: _change(x, s, f"session:{x.id}", OpenRefusals=1)),
+    "a reference is gone": ("5", lambda s, x, _: _drop_reference(s, x)),
+    "a reference has another holder": ("5", lambda s, x, _: _change_holder(s, x)),
+    "a manifest before its time": ("6", lambda s, x, _: s.put_blob(_blob(x, "manifest.json"), b"{}")),
+    "a blob that nobody will remove": ("7", _leave_a_blob),
+    "a session that no timer will find": ("8", lambda s, x, _: _drop_index(s, x)),
+    "a timer that does not run": ("9", _index_nothing),
+    "an upload that nobody recorded": ("10", lambda s, x, _: _forget(s, x, "uploadFile")),
+    "a session that nobody made": ("10", lambda s, x, _: _forget(s, x, "createSession")),
+    "an end that nobody recorded": ("10", lambda s, x, _: _change(x, s, f"session:{x.id}", Status="expired")),
+    "a record that no search by time finds": ("10", lambda s, x, _: _forget_activity(s, x)),
+}
+
+
+def _overwrite(storage: Storage, blob: str, content: bytes) -> None:
+    storage.uploads.upload_blob(blob, content, overwrite=True)
+
+
+def _double(storage: Storage, session: Session, file: str) -> None:
+    row = storage.sessions.get_entity(*_keys(session, f"file:{session.id}:{file}").values())
+    storage.sessions.create_entity(dict(row) | {"RowKey": f"file:{session.id}:{uuid4()}"})
+
+
+def _reference(storage: Storage, session: Session) -> str:
+    keys = [str(row["RowKey"]) for row in storage.rows(session.resource)]
+    return next(key for key in keys if key.startswith("reference:"))
+
+
+def _forget(storage: Storage, session: Session, activity: str) -> None:
+    for row in storage.rows(session.resource):
+        if row.get("Activity") == activity:
+            storage.sessions.delete_entity(row)
+
+
+def _forget_activity(storage: Storage, session: Session) -> None:
+    place = f"{session.resource.catalog_id}_{session.resource.resource_id}"
+    for row in storage.account.activity.query_entities("RowKey eq @place", parameters={"place": place}):
+        storage.account.activity.delete_entity(row)
+
+
+def _drop_reference(storage: Storage, session: Session) -> None:
+    storage.sessions.delete_entity(_keys(session, _reference(storage, session)))
+
+
+def _change_holder(storage: Storage, session: Session) -> None:
+    _change(session, storage, _reference(storage, session), SessionId=str(uuid4()))
+
+
+@pytest.mark.parametrize("what", BROKEN)
+def test_each_broken_invariant_is_told(what: str, session: Session, storage: Storage) -> None:
+    number, break_it = BROKEN[what]
+    file = session.uploaded("access.csv")
+    assert storage.violations(session.resource) == []
+
+    break_it(storage, session, file)
+
+    told = storage.violations(session.resource)
+    assert number in {violation.split(":")[0] for violation in told}, told
+
+
+def test_a_manifest_that_is_not_what_the_rows_say_is_told(session: Session, storage: Storage) -> None:
+    session.uploaded("access.csv")
+    session.completed()
+    assert storage.violations(session.resource) == []
+
+    blob = _blob(session, "manifest.json")
+    _overwrite(storage, blob, storage.content(blob).replace(b"access.csv", b"access.csw"))
+
+    assert [violation[0] for violation in storage.violations(session.resource)] == ["6"]
+
+
+def test_a_complete_session_without_a_manifest_waits_for_the_timer(session: Session, storage: Storage) -> None:
+    session.uploaded("access.csv")
+    session.completed()
+    storage.uploads.delete_blob(_blob(session, "manifest.json"))
+    assert storage.violations(session.resource) == []
+
+    _drop_index(storage, session)
+
+    assert [violation[0] for violation in storage.violations(session.resource)] == ["6"]
+
+
+def test_the_command_reads_a_whole_account(tmp_path_factory: pytest.TempPathFactory) -> None:
+    with azurite(tmp_path_factory.mktemp("azurite")) as account:
+        with running_service(account.connection_string) as url, http_client(url) as http:
+            sessions = [Resource(http).new_session() for _ in range(3)]
+            files = [session.uploaded("access.csv") for session in sessions]
+
+        def check(*arguments: str) -> tuple[int, str]:
+            command = [sys.executable, "-m", "local.check", *arguments]
+            done = subprocess.run(
+                command,
+                cwd=ROOT,
+                env={"UPLOADS_STORAGE": account.connection_string},
+                stdout=subprocess.PIPE,
+                text=True,
+                check=False,
+            )
+            return done.returncode, done.stdout
+
+        assert check() == (0, "3 sessions, 3 files, 3 blobs: all well\n")
+        storage = Storage(account.connection_string)
+        broken = _blob(sessions[1], files[1]["id"])
+        _overwrite(storage, broken, storage.content(broken).replace(b"door", b"DOOR"))
+        storage.close()
+        assert check("--quick") == (0, "3 sessions, 3 files, 3 blobs: all well\n")
+        code, told = check()
+        assert (code, len(told.splitlines())) == (1, 2)
+        assert f"1: file {files[1]['id']}" in told

@@ -1,0 +1,74 @@
+"""Trying the whole path without a tenant: the local service with its own issuer, and the tokens that it mints."""
+
+import subprocess
+import sys
+from pathlib import Path
+from uuid import uuid4
+
+import pytest
+
+from local.service import ROOT
+from tests.support.authority import READ_ALL, READ_WRITE_ALL
+from tests.support.client import Resource, assert_error, http_client
+from tests.support.invariants import Storage
+from tests.support.service import running_service
+
+
+def token(data: Path, *arguments: str) -> "subprocess.CompletedProcess[str]":
+    """What ``dev.py token`` prints."""
+    return subprocess.run(
+        [sys.executable, "-m", "local.issuer", "--data", str(data), *arguments],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+def test_tokens_of_the_local_issuer_open_the_local_service(storage: Storage, tmp_path: Path) -> None:
+    somebody, group = str(uuid4()), str(uuid4())
+    with running_service(storage.connection_string, None, ("--auth", "entra", "--data", str(tmp_path))) as url:
+        writer = token(tmp_path, "--role", READ_WRITE_ALL).stdout.strip()
+        reader = token(tmp_path, "--scope", "openid", "--scope", READ_ALL).stdout.strip()
+        member = token(tmp_path, "--oid", somebody, "--group", group).stdout.strip()
+        with http_client(url) as http:
+            assert_error(Resource(http).sessions(), 401, "unauthenticated")
+        with http_client(url, reader) as http:
+            assert_error(Resource(http).create(), 403, "accessDenied")
+        with http_client(url, writer) as http:
+            session = Resource(http).new_session()
+            place = (
+                f"catalogs/{session.resource.catalog_id}/resources/{session.resource.resource_id}/principals/{group}"
+            )
+            assert http.put(f"/v1.0/uploads/grants/{place}", json={"role": "reader"}).status_code == 200
+        with http_client(url, member) as http:
+            assert http.get(session.path).status_code == 200
+            assert_error(http.delete(session.path), 403, "accessDenied")
+
+    with running_service(storage.connection_string, None, ("--auth", "entra", "--data", str(tmp_path))) as url:
+        with http_client(url, writer) as http:
+            assert http.get(session.path).status_code == 200, "a token is good after a new start, too"
+        expired = token(tmp_path, "--role", READ_WRITE_ALL, "--minutes", "-5").stdout.strip()
+        with http_client(url, expired) as http:
+            assert_error(http.get(session.path), 401, "unauthenticated")
+
+
+def test_the_issuers_key_is_for_its_owner_only(tmp_path: Path, storage: Storage) -> None:
+    with running_service(storage.connection_string, None, ("--auth", "entra", "--data", str(tmp_path))):
+        assert (tmp_path / "issuer-key.pem").stat().st_mode & 0o077 == 0
+
+
+def test_without_a_service_there_is_no_token(tmp_path: Path) -> None:
+    done = token(tmp_path, "--role", READ_WRITE_ALL)
+
+    assert done.returncode == 1
+    assert "dev.py run --auth entra" in done.stderr
+
+
+@pytest.mark.parametrize("auth", ["none", "entra"])
+def test_the_command_line_beats_the_environment(storage: Storage, tmp_path: Path, auth: str) -> None:
+    other = "entra" if auth == "none" else "none"
+    arguments = ("--auth", auth, "--data", str(tmp_path))
+
+    with running_service(storage.connection_string, None, arguments, auth=other) as url, http_client(url) as http:
+        assert Resource(http).sessions().status_code == (200 if auth == "none" else 401)

@@ -1,0 +1,1 @@
+"""What the tests need: the running service, clients, an issuer of tokens, files, and checks for every answer."""

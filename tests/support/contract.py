@@ -1,0 +1,91 @@
+"""Holds answers against the service's own OpenAPI document: every answer of every test (``tests.support.client``)."""
+
+import os
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+from urllib.parse import unquote
+
+import httpx
+import jsonschema_rs
+
+_KEYED = re.compile(r"\('([^'/]*)'\)")
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """One version's document."""
+
+    content: Mapping[str, Any]
+
+    def operation(self, method: str, path: str) -> Mapping[str, Any] | None:
+        """What serves a path with a method; of several the one with the fewest parameters."""
+        fitting = [
+            (template.count("{"), item[method.lower()])
+            for template, item in self.content["paths"].items()
+            if method.lower() in item and _pattern(template).fullmatch(path)
+        ]
+        return min(fitting, key=lambda each: each[0])[1] if fitting else None
+
+    def resolved(self, thing: Mapping[str, Any]) -> Mapping[str, Any]:
+        """What a reference refers to."""
+        if "$ref" not in thing:
+            return thing
+        found: Any = self.content
+        for part in thing["$ref"].removeprefix("#/").split("/"):
+            found = found[part]
+        return dict(found)
+
+    def validator(self, schema: Mapping[str, Any]) -> jsonschema_rs.Validator:
+        """What tells whether JSON is as a schema of the document has it."""
+        whole = dict(schema) | {"components": self.content["components"]}
+        return jsonschema_rs.Draft202012Validator(whole, validate_formats=True)
+
+
+@cache
+def _pattern(template: str) -> re.Pattern[str]:
+    return re.compile(re.sub(r"\\\{\w+\\\}", "[^/]+", re.escape(template)), re.IGNORECASE)
+
+
+@cache
+def document(version: str) -> Document:
+    """The document of a version, made in this process."""
+    os.environ.setdefault("UPLOADS_AUTH", "none")
+    import function_app  # noqa: F401, PLC0415  # it reads settings, and registers the routes
+    from shared.models.dialects import Dialect  # noqa: PLC0415
+    from shared.web.openapi import openapi  # noqa: PLC0415
+
+    return Document(openapi(Dialect(version), "http://localhost"))
+
+
+@cache
+def _validator(version: str, schema: str) -> jsonschema_rs.Validator:
+    return document(version).validator({"$ref": schema})
+
+
+def check_contract(answer: httpx.Response) -> None:
+    """See that an answer is one that the document promises: its status, its media type, its JSON."""
+    path = _KEYED.sub(r"/\1", unquote(answer.request.url.raw_path.split(b"?")[0].decode()))
+    version = path.split("/")[1].lower()
+    operation = document(version).operation(answer.request.method, path) if version in ("v1.0", "beta") else None
+    if operation is None:
+        return
+    promised = operation["responses"]
+    status = str(answer.status_code)
+    response = promised.get(status) or promised.get(f"{status[0]}XX")
+    assert response is not None, f"{operation['operationId']} promises {list(promised)}, and not {status}"
+    content = document(version).resolved(response).get("content")
+    if content is None:
+        assert not answer.content
+        return
+    media_type = answer.headers["Content-Type"].split(";")[0]
+    assert media_type in content, f"{operation['operationId']} promises {list(content)}, and not {media_type}"
+    reference = content[media_type]["schema"].get("$ref")
+    if reference is not None:
+        faults = [
+            f"{fault.instance_path}: {fault.message}"
+            for fault in _validator(version, reference).iter_errors(answer.json())
+        ]
+        assert faults == [], f"{operation['operationId']}: {faults}"

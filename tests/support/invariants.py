@@ -1,0 +1,115 @@
+"""What must hold in storage whatever happened, read from tables and blobs past the service, with the real SDKs."""
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from hashlib import sha256
+from typing import Any
+
+from azure.core.exceptions import ResourceNotFoundError
+from azure.data.tables import TableClient
+
+from local.account import Account
+from local.check import violations
+from shared.core.settings import Settings
+from shared.storage.quotas import CALLERS_TABLE
+from tests.support.client import Resource, Session
+
+Row = Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """Everything that storage holds of one resource: rows by key with their ETags, and blobs by name with digests."""
+
+    rows: dict[str, tuple[str, dict[str, str]]]
+    index: frozenset[tuple[str, str]]
+    blobs: dict[str, str]
+
+
+class Storage:
+    """A storage account as an auditor sees it."""
+
+    def __init__(self, connection_string: str) -> None:
+        self.connection_string = connection_string
+        self.account = Account.connect(Settings().model_copy(update={"storage": connection_string}))
+        self.sessions, self.expiry, self.uploads = self.account.sessions, self.account.expiry, self.account.uploads
+        self.callers = TableClient.from_connection_string(connection_string, CALLERS_TABLE)
+
+    def close(self) -> None:
+        """Close the connections."""
+        self.account.close()
+        self.callers.close()
+
+    def rows(self, resource: Resource) -> list[Row]:
+        """All rows of the resource's partition, in the order of their keys."""
+        partition = f"{resource.catalog_id}_{resource.resource_id}"
+        try:
+            return list(self.sessions.query_entities("PartitionKey eq @key", parameters={"key": partition}))
+        except ResourceNotFoundError:
+            return []
+
+    def index_rows(self, resource: Resource) -> list[Row]:
+        """The rows of the expiry index that point into the resource."""
+        try:
+            rows = self.expiry.query_entities(
+                "CatalogId eq @catalog and ResourceId eq @resource",
+                parameters={"catalog": resource.catalog_id, "resource": resource.resource_id},
+            )
+            return list(rows)
+        except ResourceNotFoundError:
+            return []
+
+    def blob_names(self, resource: Resource) -> list[str]:
+        """The names of all committed blobs under the resource."""
+        return list(self.uploads.list_blob_names(name_starts_with=f"{resource.catalog_id}/{resource.resource_id}/"))
+
+    def content(self, blob: str) -> bytes:
+        """A blob's bytes."""
+        return self.uploads.download_blob(blob).readall()
+
+    def put_blob(self, blob: str, content: bytes) -> None:
+        """Leave a blob behind, as a crashed upload does."""
+        self.uploads.upload_blob(blob, content)
+
+    def stored(self, resource: Resource) -> Stored:
+        """Everything that is stored of the resource now."""
+        return Stored(
+            rows={
+                row["RowKey"]: (str(_etag(row)), {name: repr(value) for name, value in row.items()})
+                for row in self.rows(resource)
+            },
+            index=frozenset((row["PartitionKey"], row["RowKey"]) for row in self.index_rows(resource)),
+            blobs={name: sha256(self.content(name)).hexdigest() for name in self.blob_names(resource)},
+        )
+
+    @contextmanager
+    def unchanged(self, resource: Resource) -> Iterator[None]:
+        """See that nothing at all of the resource changes meanwhile: no stats, no file, no refusal, no blob."""
+        before = self.stored(resource)
+        yield
+        assert self.stored(resource) == before
+
+    def refused_names(self, session: Session) -> list[str]:
+        """The names of the files that were refused and not replaced."""
+        return [
+            row["Name"] for row in self.rows(session.resource) if row["RowKey"].startswith(f"refusal:{session.id}:")
+        ]
+
+    def orphans(self, resource: Resource) -> list[str]:
+        """Of what breaks invariants if the timer has nothing more to do: blobs that no row names, staged ones too."""
+        told = self.broken(resource.catalog_id, resource.resource_id, swept=True)
+        return [violation for violation in told if violation.startswith("7:")]
+
+    def violations(self, resource: Resource) -> list[str]:
+        """Every broken invariant of the resource, in words; what the next sweep mends is none."""
+        return self.broken(resource.catalog_id, resource.resource_id)
+
+    def broken(self, catalog: str, resource: str, *, swept: bool = False) -> list[str]:
+        """The same; ``swept`` if the timer has done all that there was to do."""
+        there = self.account.contents(catalog, resource)
+        return [violation for contents in there for violation in violations(contents, self.account, swept=swept)]
+
+
+def _etag(row: Row) -> object:
+    return getattr(row, "metadata", {}).get("etag")

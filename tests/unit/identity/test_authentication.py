@@ -1,0 +1,135 @@
+"""The app does not start in a way that would leave it open, and says which settings to set."""
+
+import os
+import subprocess
+import sys
+from uuid import uuid4
+
+import pytest
+
+from local.service import ROOT
+from shared.core.settings import Settings
+from shared.identity.authentication import AuthNotConfiguredError, check_configuration
+
+TENANT = str(uuid4())
+AUDIENCE = "api://uploads.contoso.com"
+AZURE = {"WEBSITE_INSTANCE_ID": "1", "WEBSITE_SITE_NAME": "uploads"}
+
+
+def settings(**given: object) -> Settings:
+    return Settings.model_validate(given)
+
+
+@pytest.mark.parametrize("environment", [{}, AZURE])
+def test_entra_with_tenant_and_audience_starts_anywhere(environment: dict[str, str]) -> None:
+    check_configuration(settings(auth="entra", tenant_id=TENANT.upper(), audience=AUDIENCE), environment)
+
+
+def test_none_starts_on_a_developers_machine() -> None:
+    check_configuration(settings(auth="none"), {})
+
+
+def test_platform_starts_where_the_platforms_login_is_on() -> None:
+    check_configuration(settings(auth="platform", tenant_id=TENANT), AZURE | {"WEBSITE_AUTH_ENABLED": "True"})
+
+
+@pytest.mark.parametrize(
+    ("given", "environment", "named"),
+    [
+        ({"auth": "entra"}, {}, "UPLOADS_TENANT_ID"),
+        ({"auth": "entra", "tenant_id": "common", "audience": AUDIENCE}, {}, "UPLOADS_TENANT_ID"),
+        ({"auth": "entra", "tenant_id": TENANT}, {}, "UPLOADS_AUDIENCE"),
+        ({"auth": "entra", "tenant_id": TENANT, "audience": " , "}, {}, "UPLOADS_AUDIENCE"),
+        (
+            {
+                "auth": "entra",
+                "tenant_id": TENANT,
+                "audience": f"{AUDIENCE},00000003-0000-0000-C000-000000000000",
+            },
+            {},
+            "Microsoft Graph",
+        ),
+        (
+            {"auth": "entra", "tenant_id": TENANT, "audience": "https://graph.microsoft.com/"},
+            {},
+            "Microsoft Graph",
+        ),
+        ({"auth": "entra", "tenant_id": TENANT, "audience": "https://graph.microsoft.us"}, {}, "Microsoft Graph"),
+        (
+            {"auth": "entra", "tenant_id": TENANT, "audience": AUDIENCE, "authority": "http://login.example"},
+            {},
+            "UPLOADS_AUTHORITY",
+        ),
+        ({"auth": "none"}, AZURE, "UPLOADS_AUTH=none"),
+        ({"auth": "none"}, {"WEBSITE_INSTANCE_ID": "1"}, "WEBSITE_INSTANCE_ID"),
+        ({"auth": "none"}, {"WEBSITE_SITE_NAME": "uploads"}, "WEBSITE_SITE_NAME"),
+        ({"auth": "none"}, {"CONTAINER_APP_NAME": "uploads"}, "CONTAINER_APP_NAME"),
+        ({"auth": "platform"}, AZURE | {"WEBSITE_AUTH_ENABLED": "True"}, "UPLOADS_TENANT_ID"),
+        ({"auth": "platform", "tenant_id": TENANT}, AZURE, "WEBSITE_AUTH_ENABLED"),
+        ({"auth": "platform", "tenant_id": TENANT}, {"WEBSITE_AUTH_ENABLED": "False"}, "WEBSITE_AUTH_ENABLED"),
+    ],
+)
+def test_what_would_leave_a_door_open_does_not_start(
+    given: dict[str, object], environment: dict[str, str], named: str
+) -> None:
+    with pytest.raises(AuthNotConfiguredError, match=named):
+        check_configuration(settings(**given), environment)
+
+
+@pytest.mark.parametrize(
+    ("environment", "said"),
+    [
+        ({}, "UPLOADS_TENANT_ID"),
+        ({"UPLOADS_AUTH": "none", **AZURE}, "UPLOADS_AUTH=none opens the service to everybody"),
+        ({"UPLOADS_AUTH": "off"}, "auth"),
+    ],
+    ids=["nothing is set", "none in Azure", "no such way"],
+)
+def test_the_app_cannot_be_imported_then(environment: dict[str, str], said: str) -> None:
+    ours = {name: value for name, value in os.environ.items() if not name.startswith(("UPLOADS_", "WEBSITE_"))}
+
+    done = subprocess.run(
+        [sys.executable, "-c", "import function_app"],
+        cwd=ROOT,
+        env=ours | environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    assert done.returncode != 0
+    assert said in done.stderr
+
+
+def test_the_local_host_says_it_in_one_line() -> None:
+    ours = {name: value for name, value in os.environ.items() if not name.startswith(("UPLOADS_", "WEBSITE_"))}
+
+    done = subprocess.run(
+        [sys.executable, "-m", "local", "--port", "0"],
+        cwd=ROOT,
+        env=ours | {"UPLOADS_AUTH": "entra", "UPLOADS_STORAGE": "UseDevelopmentStorage=true"},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+
+    assert done.returncode == 1
+    assert "UPLOADS_TENANT_ID" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize(("given", "level"), [("", "ANONYMOUS"), ("true", "FUNCTION")])
+def test_function_keys_are_a_second_lock(given: str, level: str) -> None:
+    code = (
+        "from function_app import app\n"
+        "print({str(f.get_trigger().auth_level) for f in app.get_functions() if hasattr(f.get_trigger(), 'route')})"
+    )
+    environment = os.environ | {"UPLOADS_AUTH": "none"} | ({"UPLOADS_FUNCTION_KEYS": given} if given else {})
+
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=ROOT, env=environment, capture_output=True, text=True, check=True
+    )
+
+    assert level in done.stdout
+    assert "," not in done.stdout, "all functions or none"

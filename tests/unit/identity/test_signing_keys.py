@@ -1,0 +1,242 @@
+"""The keys that sign tokens: when they are fetched, how long they are kept; against a real server, with a clock."""
+
+import asyncio
+import json
+from collections.abc import AsyncIterator
+
+import pytest
+
+from shared.identity.signing_keys import (
+    FAILURE_PAUSE_SECONDS,
+    KEEP_SECONDS,
+    REFRESH_SECONDS,
+    UNKNOWN_KEY_PAUSE_SECONDS,
+    KeysUnavailableError,
+    SigningKeys,
+)
+from tests.support.authority import Authority, jwk, rsa_key, running_authority
+
+
+class Clock:
+    """A clock that goes when it is told to."""
+
+    def __init__(self) -> None:
+        self.now = 1000.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+@pytest.fixture
+async def authority() -> AsyncIterator[Authority]:
+    with running_authority() as running:
+        yield running
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+def keys(authority: Authority, clock: Clock) -> SigningKeys:
+    return SigningKeys(authority.keys_url, clock=clock)
+
+
+async def in_background(authority: Authority, fetches: int) -> None:
+    """Wait for a fetch that nobody waits for."""
+    for _ in range(200):
+        await asyncio.sleep(0.01)
+        if authority.fetches >= fetches:
+            break
+    await asyncio.sleep(authority.delay + 0.1)
+    assert authority.fetches == fetches
+
+
+async def test_keys_are_fetched_once_and_kept(keys: SigningKeys, authority: Authority) -> None:
+    for _ in range(100):
+        found = await keys.get("first")
+        assert found is not None
+        assert found.public_numbers() == rsa_key("first").public_key().public_numbers()
+
+    assert authority.fetches == 1
+
+
+async def test_requests_that_meet_share_one_fetch(keys: SigningKeys, authority: Authority) -> None:
+    authority.delay = 0.2
+
+    found = await asyncio.gather(*(keys.get("first") for _ in range(50)))
+
+    assert all(found)
+    assert authority.fetches == 1
+
+
+async def test_a_fetch_does_not_hold_up_the_event_loop(keys: SigningKeys, authority: Authority) -> None:
+    authority.delay = 0.3
+    fetch = asyncio.create_task(keys.get("first"))
+    loop = asyncio.get_running_loop()
+    longest, last = 0.0, loop.time()
+
+    while not fetch.done():
+        await asyncio.sleep(0.005)
+        longest, last = max(longest, loop.time() - last), loop.time()
+
+    assert longest < 0.15
+
+
+async def test_a_request_that_is_cancelled_does_not_take_the_fetch_along(
+    keys: SigningKeys, authority: Authority
+) -> None:
+    authority.delay = 0.2
+    gone = asyncio.create_task(keys.get("first"))
+    await asyncio.sleep(0.05)
+    other = asyncio.create_task(keys.get("first"))
+    await asyncio.sleep(0.05)
+    gone.cancel()
+
+    assert await other is not None
+    assert authority.fetches == 1
+
+
+async def test_a_new_key_is_found_at_once(keys: SigningKeys, authority: Authority) -> None:
+    await keys.get("first")
+    authority.publish("first", "second")
+
+    assert await keys.get("second") is not None
+    assert await keys.get("first") is not None
+    assert authority.fetches == 2
+
+
+async def test_unknown_keys_make_one_fetch_in_a_while(keys: SigningKeys, authority: Authority, clock: Clock) -> None:
+    await keys.get("first")
+
+    assert await asyncio.gather(*(keys.get(f"unknown {number}") for number in range(50))) == [None] * 50
+    for number in range(50):
+        assert await keys.get(f"another {number}") is None
+    assert authority.fetches == 2
+
+    clock.now += UNKNOWN_KEY_PAUSE_SECONDS + 1
+    assert await keys.get("unknown") is None
+    assert await keys.get("unknown") is None
+    assert authority.fetches == 3
+
+
+async def test_keys_are_refreshed_behind_the_requests_back(
+    keys: SigningKeys, authority: Authority, clock: Clock
+) -> None:
+    await keys.get("first")
+    authority.publish("second")
+    authority.delay = 0.02
+    clock.now += REFRESH_SECONDS + 1
+
+    assert await keys.get("first") is not None, "nobody waits while there is a key that will do"
+    await in_background(authority, 2)
+    assert await keys.get("first") is None, "a key that was withdrawn is trusted no longer"
+    assert await keys.get("second") is not None
+
+
+async def test_an_outage_of_an_hour_is_survived(keys: SigningKeys, authority: Authority, clock: Clock) -> None:
+    await keys.get("first")
+    clock.now += REFRESH_SECONDS + 1
+    authority.status = 500
+
+    for _ in range(60):
+        assert await keys.get("first") is not None
+        clock.now += 60
+        await asyncio.sleep(0.01)
+
+    authority.status = 200
+    authority.publish("first", "second")
+    clock.now += FAILURE_PAUSE_SECONDS + 1
+    assert await keys.get("second") is not None
+
+
+async def test_keys_are_not_trusted_for_ever(keys: SigningKeys, authority: Authority, clock: Clock) -> None:
+    await keys.get("first")
+    authority.status = 500
+    clock.now += KEEP_SECONDS + 1
+
+    with pytest.raises(KeysUnavailableError):
+        await keys.get("first")
+
+
+async def test_an_unknown_key_is_not_called_bad_in_an_outage(
+    keys: SigningKeys, authority: Authority, clock: Clock
+) -> None:
+    await keys.get("first")
+    authority.status = 500
+
+    for _ in range(20):
+        with pytest.raises(KeysUnavailableError):
+            await keys.get("second")
+    assert authority.fetches == 2
+    assert await keys.get("first") is not None
+
+    authority.status = 200
+    authority.publish("second")
+    clock.now += FAILURE_PAUSE_SECONDS + 1
+    assert await keys.get("second") is not None
+
+
+async def test_an_endpoint_that_is_away_at_the_start_is_not_hammered(
+    keys: SigningKeys, authority: Authority, clock: Clock
+) -> None:
+    authority.status = 503
+    for _ in range(20):
+        with pytest.raises(KeysUnavailableError):
+            await keys.get("first")
+    assert authority.fetches == 1
+
+    authority.status = 200
+    clock.now += FAILURE_PAUSE_SECONDS + 1
+    assert await keys.get("first") is not None
+
+
+async def test_nobody_listening_is_an_outage_too(clock: Clock) -> None:
+    with pytest.raises(KeysUnavailableError):
+        await SigningKeys("http://127.0.0.1:9/keys", clock=clock).get("first")
+
+
+@pytest.mark.parametrize(
+    "document",
+    [
+        b"",
+        b"<html>",
+        b"[]",
+        b'{"keys": 1}',
+        b'{"keys": []}',
+        b'{"keys": [1, {}, {"kty": "RSA"}]}',
+        b"\xff\xfe",
+        b" " * 2_000_000,
+        b"[" * 100_000,
+    ],
+    ids=["empty", "html", "list", "no list", "no key", "no good key", "no text", "endless", "deep"],
+)
+async def test_a_document_that_is_none_changes_nothing(
+    keys: SigningKeys, authority: Authority, clock: Clock, document: bytes
+) -> None:
+    await keys.get("first")
+    authority.document = document
+    clock.now += REFRESH_SECONDS + 1
+
+    await keys.get("first")
+    await in_background(authority, 2)
+
+    assert await keys.get("first") is not None
+
+
+async def test_only_rsa_keys_for_signing_that_are_long_enough_are_taken(
+    keys: SigningKeys, authority: Authority
+) -> None:
+    others = [
+        {"kty": "oct", "kid": "secret", "k": "AAAA"},
+        {"kty": "EC", "kid": "curve", "crv": "P-256", "x": "AA", "y": "AA"},
+        jwk("encryption") | {"use": "enc"},
+        jwk("short", rsa_key("short", 1024)),
+        {"kty": "RSA", "kid": "broken", "n": "!", "e": "AQAB"},
+    ]
+    authority.document = json.dumps({"keys": [*others, jwk("first")]}).encode()
+
+    assert await keys.get("first") is not None
+    for other in others:
+        assert await keys.get(str(other["kid"])) is None

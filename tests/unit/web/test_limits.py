@@ -1,0 +1,82 @@
+"""The token buckets, on a clock that stands still until it is moved; and uploads at the same time."""
+
+import pytest
+
+from shared.core.errors import GraphError
+from shared.web.limits import RequestLimit, UploadLimit
+
+
+class Clock:
+    def __init__(self) -> None:
+        self.now = 1000.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+def taken(limit: RequestLimit, caller: str, times: int) -> int:
+    """How many of so many requests get through."""
+    got = 0
+    for _ in range(times):
+        try:
+            limit.take(caller)
+            got += 1
+        except GraphError:
+            pass
+    return got
+
+
+def test_a_burst_is_a_minutes_worth_and_then_it_is_the_rate() -> None:
+    clock = Clock()
+    limit = RequestLimit(60, clock)
+
+    assert taken(limit, "a", 100) == 60
+    clock.now += 10
+    assert taken(limit, "a", 100) == 10
+    clock.now += 3600
+    assert taken(limit, "a", 100) == 60
+
+
+def test_callers_do_not_share() -> None:
+    limit = RequestLimit(5, Clock())
+
+    assert taken(limit, "a", 10) == 5
+    assert taken(limit, "b", 10) == 5
+
+
+@pytest.mark.parametrize(("per_minute", "wait"), [(60, "1"), (6, "10"), (1, "60")])
+def test_the_answer_says_how_long_to_wait_and_that_is_enough(per_minute: int, wait: str) -> None:
+    clock = Clock()
+    limit = RequestLimit(per_minute, clock)
+    taken(limit, "a", per_minute)
+
+    with pytest.raises(GraphError) as refused:
+        limit.take("a")
+
+    assert refused.value.problem.status == 429
+    assert refused.value.headers["Retry-After"] == wait
+    clock.now += int(wait)
+    limit.take("a")
+
+
+def test_those_who_asked_longest_ago_are_forgotten(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("shared.web.limits._MAX_CALLERS", 2)
+    limit = RequestLimit(1, Clock())
+
+    assert [taken(limit, caller, 1) for caller in "abc"] == [1, 1, 1]
+    assert taken(limit, "c", 1) == 0
+    assert taken(limit, "a", 1) == 1, "a was forgotten for c"
+
+
+def test_an_upload_counts_while_it_lasts_however_it_ends() -> None:
+    limit = UploadLimit(2)
+
+    for _ in range(5):
+        with pytest.raises(ValueError, match="cut off"), limit.taken("a"):
+            raise ValueError("cut off")
+    with limit.taken("a"), limit.taken("a"), limit.taken("b"):
+        with pytest.raises(GraphError) as refused, limit.taken("a"):
+            pass
+        assert refused.value.problem.status == 429
+    with limit.taken("a"), limit.taken("a"):
+        pass
