@@ -1,4 +1,4 @@
-"""Makes the sample files anew: `python3 samples/make.py`. The same files every time; nobody in them exists."""
+"""Generates the sample files, the same in every run: `python3 samples/make.py`. The people in them are invented."""
 
 import csv
 import json
@@ -28,8 +28,8 @@ REGIONS = ["EMEA", "APAC", "Americas"]
 
 
 def main() -> None:
-    """Write all of them."""
-    chance = random.Random(20260101)  # noqa: S311  # samples, and the same each time
+    """Write all sample files."""
+    chance = random.Random(20260101)  # noqa: S311  # sample data, the same each time
     people = [_person(chance, number) for number in range(1200)]
 
     doors = [
@@ -72,22 +72,22 @@ def main() -> None:
 
 
 def _with_faults(rows: list[list[str]]) -> list[list[str]]:
-    """The same rows with what goes wrong in practice; row n of the list is line n + 2 of the file."""
+    """The same rows with typical faults. Row n of the list is line n + 2 of the file, one more from row 1001 on."""
     faulty = [row.copy() for row in rows]
     faulty[40][0] = "ana.berg"  # no domain
     faulty[312][2] = ""
     faulty[511][1] = "Person"
     faulty[777].pop()
     faulty[778].append("left over")
-    faulty[1000][4] = "A note\nover two lines"  # right; but the lines below move by one
+    faulty[1000][4] = "A note\nover two lines"  # valid, but it has two lines in the file
     faulty[1203][0] = "8f3c1a52-94de-4f0b-9c2f-0d6a5b1e7c1"  # a digit short
     faulty[1500][3] = "  "
-    faulty[1801][4] = "=HYPERLINK(1)"  # only a warning
+    faulty[1801][4] = "=HYPERLINK(1)"  # a warning only
     return faulty
 
 
 def _person(chance: random.Random, number: int) -> str:
-    """Mostly a user principal name, at times an object id."""
+    """A user principal name, or for every fourth person an object id."""
     if number % 4 == 0:
         return _object_id(chance)
     return f"{chance.choice(FIRST)}.{chance.choice(LAST)}{number}@{DOMAIN}"

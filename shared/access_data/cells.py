@@ -1,64 +1,78 @@
-"""The rules for one cell: what is wrong with its quotes or its content."""
+"""The rules for one cell: its quoting and its content."""
 
 import json
 import re
 from collections.abc import Collection
+from typing import NamedTuple
 
-from shared.access_data.findings import shown
-from shared.access_data.layouts import Column, Content
-from shared.access_data.principals import PRINCIPAL
-from shared.access_data.records import Cell
+from .findings import shown
+from .layouts import Column, Content
+from .principals import PRINCIPAL
+from .records import Cell
 
-# What Table Storage, and most that reads such files, takes for a text.
+# The limit of a string property in Table Storage, and of a cell in Excel (32,767).
 MAX_CELL_CHARACTERS = 32 * 1024
 
-# What a spreadsheet takes for a formula ("CSV Injection", OWASP).
+# A spreadsheet evaluates a cell that begins with one of these ("CSV Injection", OWASP).
 FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
 
 _PRINCIPAL = re.compile(PRINCIPAL)
 
 
-def quote_fault(cell: Cell) -> tuple[str, str]:
-    """The code and the message of what is wrong with a cell's quotes."""
+class Fault(NamedTuple):
+    """What is wrong with a cell: the finding's code and message."""
+
+    code: str
+    message: str
+
+
+def quote_fault(cell: Cell) -> Fault:
+    """The fault of a cell whose quoting is wrong."""
     if cell.fault == "unclosedQuote":
-        return cell.fault, "The cell begins with a quote that is never closed: all that follows became part of it."
-    return (
+        return Fault(
+            cell.fault,
+            'The cell begins with a quote (") that is never closed, so the text after it became part of the cell. '
+            "Close the quote, or remove it.",
+        )
+    return Fault(
         "strayQuote",
-        "A quote stands where none may. A cell with quotes in it must stand in quotes, with each one doubled.",
+        'There is a quote (") in the wrong place. Put the whole cell in quotes and double each quote inside it: '
+        '"the ""main"" door".',
     )
 
 
 def content_fault(  # noqa: PLR0911  # a rule each
     column: Column, cell: Cell, text: str, principal_types: Collection[str]
-) -> tuple[str, str] | None:
-    """The code and the message of what is wrong with a cell's content."""
+) -> Fault | None:
+    """What is wrong with a cell's content; ``None`` if it is valid."""
     if "\0" in text:
-        return "nulByte", "The cell holds a NUL byte, which is not text."
+        return Fault("nulByte", "The cell contains a NUL byte, which is not text. Remove it.")
     if not cell.quoted and "\r" in text:
-        return (
+        return Fault(
             "loneCarriageReturn",
-            "The cell holds a carriage return without a line feed. End lines with LF or CRLF.",
+            "The cell contains a carriage return without a line feed. End lines with LF or CRLF.",
         )
     if len(text) > MAX_CELL_CHARACTERS:
-        return "fieldTooLong", f"The cell has {len(text)} characters, and {MAX_CELL_CHARACTERS} is the limit."
+        return Fault("fieldTooLong", f"The cell has {len(text):,} characters. The limit is {MAX_CELL_CHARACTERS:,}.")
     if not text.strip(" \t\r\n"):
-        return ("missingValue", f"{column.name} is empty, and it is required.") if column.required else None
+        return Fault("missingValue", f"{column.name} is empty. Every row needs a value.") if column.required else None
     if column.content is Content.PRINCIPAL and not _PRINCIPAL.fullmatch(text):
-        return (
+        return Fault(
             "invalidPrincipalId",
-            f"{shown(text)!r} is neither an object id (a GUID) nor a user principal name (name@domain).",
+            f"'{shown(text)}' does not identify a user. Use the object id from Microsoft Entra (a GUID) or the user "
+            "principal name (name@domain).",
         )
     if column.content is Content.PRINCIPAL_TYPE and text.lower() not in {name.lower() for name in principal_types}:
-        return (
+        return Fault(
             "unknownPrincipalType",
-            f"{shown(text)!r} is not a principal type here. Possible: {', '.join(sorted(principal_types))}.",
+            f"'{shown(text)}' is not an accepted principal type. Accepted: {', '.join(sorted(principal_types))}.",
         )
     if column.content is Content.OWNERS and not _is_json_strings(text):
-        message = (
-            f"{shown(text)!r} is not a JSON array of strings. In CSV its quotes are doubled: "
-            '"[""a@contoso.com"",""b@contoso.com""]".'
+        return Fault(
+            "invalidOwners",
+            f"'{shown(text)}' is not a JSON array of strings. Quote the cell and double each quote inside it: "
+            '"[""a@contoso.com"",""b@contoso.com""]".',
         )
-        return "invalidOwners", message
     return None
 
 

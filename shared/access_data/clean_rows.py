@@ -1,8 +1,8 @@
-"""The quick reader: finds the rows of which nothing at all has to be said, many at a time.
+"""The fast reader: finds the rows without any finding or warning, many at a time.
 
-It is the layout's rules over again, on arrays of cells. What it does not take for clean goes to the careful reader, one
-record at a time, so that it may be stricter than the rules (no cell begins with a space, say) but never laxer: a
-property-based test holds the two together.
+It applies the layout's rules to arrays of cells. A row that it does not recognize as clean goes to the careful reader,
+so it may be stricter than the rules (it takes no cell that begins with a space, for example), but never laxer. A
+property-based test compares the two.
 """
 
 import re
@@ -13,21 +13,21 @@ import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
-from shared.access_data.grid import COMMA, QUOTE, Flags, Grid, Places, cut
-from shared.access_data.layouts import Column, Content, Layout
-from shared.access_data.principals import PLAIN_PRINCIPAL
+from .grid import COMMA, QUOTE, Flags, Grid, Places, cut
+from .layouts import Column, Content, Layout
+from .principals import PLAIN_PRINCIPAL
 
-# A cell of fewer bytes has fewer characters, too.
+# A cell has at most as many characters as bytes.
 _MAX_CLEAN_CELL = 32 * 1024 - 1
 
-# How no clean cell begins: with what a spreadsheet takes for a formula, with what may be blank, or with a quote.
-_ODD_BEGINNING = np.isin(np.arange(256), list(b'=+-@\t "'))
+# No clean cell begins with one of these: the start of a formula, white space, or a quote.
+_UNCLEAN_START = np.isin(np.arange(256), list(b'=+-@\t "'))
 
 _GUID_SHAPE = b"00000000-0000-0000-0000-000000000000"
 _TO_GUID_SHAPE = bytes(ord("0") if byte in b"0123456789abcdefABCDEF" else byte for byte in range(256))
 _GUID_LENGTH = len(_GUID_SHAPE)
 
-# What is looked at side by side: longer permissions and other principals are taken one at a time.
+# Bytes of a cell that are compared as an array; longer permissions, and user principal names, are compared one by one.
 _WINDOW = 64
 
 _PRINCIPAL = re.compile(PLAIN_PRINCIPAL.encode())
@@ -37,21 +37,28 @@ _OWNERS = re.compile(rb"\[(?:%s(?:, ?%s)*+)?\]" % (_OWNER, _OWNER))
 
 
 def row_key(principal: bytes, permission: bytes) -> bytes:
-    """What identifies a row: letters beyond ASCII keep their case, and no principal has a comma in it."""
+    """What identifies a row. Only ASCII letters are lowercased; a principal contains no comma."""
     return b"%b,%b" % (principal.lower(), permission.lower())
 
 
 class ScannedLines:
-    """Which lines of a batch are clean rows, and the key of each of those."""
+    """The lines of a batch that are clean rows, and the key of each of these rows."""
 
     def __init__(self, start: int, lines: Places, clean: Flags, keys: list[bytes]) -> None:
-        """Take where the batch starts, where in it its lines do, and the last one ends, and what is known of each."""
+        """Store the result of a scan.
+
+        Args:
+            start: where the batch starts.
+            lines: where each line starts, counted from the start of the batch, and where the last one ends.
+            clean: whether each line is a clean row.
+            keys: the ``row_key`` of each clean row.
+        """
         self._lines = lines + start
         self._unclean = np.append(np.flatnonzero(~clean), len(clean))
         self._keys = keys
 
     def run(self, position: int) -> tuple[int, list[bytes]]:
-        """The clean rows that follow each other from the line at ``position`` on: where they end, and their keys."""
+        """The consecutive clean rows from the line at ``position`` on: where they end, and their keys."""
         line = int(self._lines.searchsorted(position))
         unclean_before = int(self._unclean.searchsorted(line))
         stop = int(self._unclean[unclean_before])
@@ -59,26 +66,26 @@ class ScannedLines:
 
 
 class CleanRows:
-    """The quick reader of files with one header."""
+    """The fast reader for files with one header."""
 
     def __init__(self, layout: Layout, header: Sequence[Column], principal_types: Collection[str]) -> None:
-        """Read a layout's rows.
+        """Prepare to read rows.
 
         Args:
-            layout: the file's.
-            header: its columns, in the order of the file.
+            layout: the file's layout.
+            header: the file's columns in their order.
             principal_types: the allowed values of ``principalType``.
         """
         self._columns = len(header)
         self._required = [index for index, column in enumerate(header) if column.required]
-        self._principal = _place(header, layout.principal)
-        self._permission = _place(header, layout.permission)
+        self._principal = _index(header, layout.principal)
+        self._permission = _index(header, layout.permission)
         self._types = [index for index, column in enumerate(header) if column.content is Content.PRINCIPAL_TYPE]
         self._owners = [index for index, column in enumerate(header) if column.content is Content.OWNERS]
         self._principal_types = [name.lower().encode() for name in principal_types if 0 < len(name.encode()) <= _WINDOW]
 
     def scan(self, data: bytes, start: int) -> ScannedLines:
-        """Look at all whole lines from ``start`` on, of which there is at least one."""
+        """Scan all whole lines from ``start`` on; there must be at least one."""
         grid = cut(data[start : data.rfind(b"\n") + 1], self._columns, _WINDOW)
         clean, keys = self._check(grid)
         lines_clean = np.zeros(len(grid.is_row), np.bool_)
@@ -86,11 +93,11 @@ class CleanRows:
         return ScannedLines(start, grid.lines, lines_clean, keys)
 
     def _check(self, grid: Grid) -> tuple[Flags, list[bytes]]:
-        """Which rows of a grid are clean, and the key of each of those."""
+        """Which rows of a grid are clean, and the keys of the clean ones."""
         lengths = grid.ends - grid.begins
         empty = lengths == 0
-        odd = (_ODD_BEGINNING[grid.text[grid.begins]] & ~empty) | (lengths > _MAX_CLEAN_CELL)
-        clean: Flags = ~(odd.any(axis=0) | empty[self._required].any(axis=0))
+        unclean = (_UNCLEAN_START[grid.text[grid.begins]] & ~empty) | (lengths > _MAX_CLEAN_CELL)
+        clean: Flags = ~(unclean.any(axis=0) | empty[self._required].any(axis=0))
         for column in self._types:
             clean &= self._have_principal_type(grid, column, lengths[column])
         for column in self._owners:
@@ -105,10 +112,10 @@ class CleanRows:
         if permission_lengths.min(initial=width) < width:
             permissions[np.arange(width) >= permission_lengths[:, None]] = 0
         if grid.has_quotes:
-            # A doubled quote stands for one: that is left to the careful reader.
+            # A doubled quote means one quote; the careful reader handles that.
             clean &= ~(permissions == QUOTE).any(axis=1)
         _check_each(grid, self._permission, _WITHOUT_QUOTE, clean, clean & ~are_short)
-        keys = _side_by_side(principals, permissions)
+        keys = _row_keys(principals, permissions)
         slow = np.flatnonzero(clean & ~(are_guids & are_short))
         for row, key in zip(
             slow.tolist(),
@@ -128,12 +135,12 @@ class CleanRows:
         return allowed
 
 
-def _place(header: Sequence[Column], name: str) -> int:
+def _index(header: Sequence[Column], name: str) -> int:
     return [column.name for column in header].index(name)
 
 
 def _windows(grid: Grid, column: int, width: int) -> NDArray[np.uint8]:
-    """The first bytes of each cell of a column, and of what follows it if it is shorter, side by side."""
+    """The first ``width`` bytes of each cell of a column, and what follows a cell that is shorter, as an array."""
     cells: NDArray[np.uint8] = sliding_window_view(grid.text, width)[grid.begins[column]]
     return cells
 
@@ -141,25 +148,25 @@ def _windows(grid: Grid, column: int, width: int) -> NDArray[np.uint8]:
 def _have_guid_shape(cells: NDArray[np.uint8]) -> Flags:
     """Which cells begin with a GUID."""
     shapes = np.frombuffer(cells.tobytes().translate(_TO_GUID_SHAPE), f"S{_GUID_LENGTH}")
-    alike: Flags = shapes == _GUID_SHAPE
-    return alike
+    matches: Flags = shapes == _GUID_SHAPE
+    return matches
 
 
-def _side_by_side(principals: NDArray[np.uint8], permissions: NDArray[np.uint8]) -> list[bytes]:
-    """The ``row_key`` of rows whose principals are GUIDs, and whose permissions have zeros behind them."""
+def _row_keys(principals: NDArray[np.uint8], permissions: NDArray[np.uint8]) -> list[bytes]:
+    """The ``row_key`` of rows whose principals are GUIDs and whose permissions are padded with zeros."""
     commas = np.full((len(principals), 1), COMMA, np.uint8)
     keys = np.concatenate((principals, commas, permissions), axis=1)
-    in_order: list[bytes] = np.frombuffer(keys.tobytes().lower(), f"S{keys.shape[1]}").tolist()
-    return in_order
+    joined: list[bytes] = np.frombuffer(keys.tobytes().lower(), f"S{keys.shape[1]}").tolist()
+    return joined
 
 
 def _cells(grid: Grid, column: int, rows: Places) -> Iterator[bytes]:
-    """The cells of a column in these rows, one by one."""
+    """Yield a column's cells in these rows."""
     for begin, end in zip(grid.begins[column, rows].tolist(), grid.ends[column, rows].tolist(), strict=True):
         yield grid.raw[begin:end]
 
 
 def _check_each(grid: Grid, column: int, rule: re.Pattern[bytes], clean: Flags, doubtful: Flags) -> None:
-    """Look at the cells of a column one by one in doubtful rows; those that break the rule are not clean."""
+    """Match a column's cells in doubtful rows against a pattern; a row whose cell does not match is not clean."""
     rows = np.flatnonzero(doubtful)
     clean[rows] = [rule.fullmatch(cell) is not None for cell in _cells(grid, column, rows)]

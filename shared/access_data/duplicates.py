@@ -1,7 +1,9 @@
-"""Finds rows that give the same principal the same permission twice, in 12 bytes a row; up to 60 while it searches.
+"""Finds rows that repeat an earlier one, in 12 bytes a row, up to 60 during the search.
 
-Rows are told apart by a hash of 64 bits with a key that each process draws anew (SipHash, PEP 456): two different rows
-of a million are taken for the same with a chance of one in 37 million, and all that happens then is a wrong warning.
+A row repeats another one if it gives the same principal the same permission.
+
+Rows are compared by a 64-bit hash with a random key for each process (SipHash, PEP 456). Among a million rows the
+probability that two different ones have the same hash is 1 in 37 million; the only effect is a wrong warning.
 """
 
 from array import array
@@ -10,15 +12,15 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-# Rows that are kept in mind; what comes after them is not compared.
+# Rows that are remembered; later ones are not compared.
 MAX_ROWS = 1_000_000
 
-# Hashes that are compared, and that are sorted into parts, at a time.
+# Hashes that are sorted and compared in one step (approximately).
 _PART_ROWS = 25_000
 
 
 class DuplicateRows:
-    """The rows of a file, as they come."""
+    """The rows of one file, added in their order."""
 
     def __init__(self) -> None:
         self._hashes = array("q")
@@ -28,7 +30,12 @@ class DuplicateRows:
         self.first: list[tuple[int, int]] = []
 
     def add(self, keys: Sequence[bytes], line: int) -> None:
-        """Note rows that follow each other: what identifies each, and the physical line on which the first begins."""
+        """Add consecutive rows.
+
+        Args:
+            keys: the ``row_key`` of each row.
+            line: the physical line of the first row; each further row is one line below.
+        """
         room = MAX_ROWS - len(self._hashes)
         if len(keys) > room:
             self.complete = False
@@ -36,10 +43,10 @@ class DuplicateRows:
         self._lines.frombytes(np.arange(line, line + min(len(keys), room), dtype=np.uint32).tobytes())
 
     def search(self, most: int) -> Iterator[None]:
-        """Look for rows that came before, a few milliseconds' work a step: an event loop may turn in between.
+        """Search for repeated rows, in steps of a few milliseconds, so that an event loop can run others in between.
 
-        Then ``count`` is how many there are, and ``first`` has the first of them, ``most`` at most: the line of each,
-        and of its first occurrence.
+        Afterwards ``count`` is the number of repeated rows, and ``first`` lists the first ``most`` of them: the line of
+        the repeated row, and the line where the same row occurred first.
         """
         hashes = np.frombuffer(self._hashes, np.int64)
         lines = np.frombuffer(self._lines, np.uint32)
@@ -47,11 +54,11 @@ class DuplicateRows:
         found = []
         for part in range(parts):
             rows = np.flatnonzero(hashes & (parts - 1) == part)
-            # Alike rows stand side by side then, in the order of the file.
+            # A stable sort: equal rows are adjacent then, in the order of the file.
             rows = rows[np.argsort(hashes[rows], kind="stable")]
-            alike = hashes[rows]
-            again = np.flatnonzero(alike[1:] == alike[:-1]) + 1
-            repeats = np.stack((lines[rows[again]], lines[rows[np.searchsorted(alike, alike[again])]]), axis=1)
+            ordered = hashes[rows]
+            again = np.flatnonzero(ordered[1:] == ordered[:-1]) + 1
+            repeats = np.stack((lines[rows[again]], lines[rows[np.searchsorted(ordered, ordered[again])]]), axis=1)
             self.count += len(repeats)
             found.append(_by_line(repeats, most))
             yield

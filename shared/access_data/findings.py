@@ -1,4 +1,4 @@
-"""What is said of a file: findings, which refuse it, and warnings, which do not."""
+"""What the validator reports about a file: findings, which refuse it, and warnings, which do not."""
 
 from dataclasses import dataclass
 
@@ -7,7 +7,11 @@ _MAX_SHOWN = 60
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """Something to say about a file: what, in which physical line and column, and the value shortened."""
+    """One finding or warning.
+
+    ``line`` is the physical line in the file, counted from 1; ``column`` the column's name; ``value`` the cell's text,
+    shortened, with control characters made visible. Each is ``None`` where it does not apply.
+    """
 
     code: str
     message: str
@@ -17,7 +21,7 @@ class Finding:
 
     @property
     def target(self) -> str:
-        """The place in words."""
+        """The place as text: ``file``, ``line 7``, or ``line 7, permissionId``."""
         if self.line is None:
             return "file"
         return f"line {self.line}" if self.column is None else f"line {self.line}, {self.column}"
@@ -25,11 +29,12 @@ class Finding:
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """What there is to say about a file: its layout, its rows without the header, and all that was found.
+    """The result for one file.
 
-    Findings refuse a file, warnings do not. The counts are of all, the lists hold the first of them. If ``all_counted``
-    is false, there were so many findings that the rest of the file was not looked at; if ``duplicates_checked`` is
-    false, rows beyond the first million were not compared.
+    ``layout`` is the layout's name, ``None`` if the header was not recognized; ``rows`` the number of rows without the
+    header. Findings refuse a file, warnings do not. The counts are of all findings and warnings; the tuples hold the
+    first of them. If ``all_counted`` is false, the file had so many findings that the rest of it was not checked. If
+    ``duplicates_checked`` is false, rows beyond the first million were not compared.
     """
 
     layout: str | None
@@ -43,7 +48,7 @@ class Report:
 
 
 class Collected:
-    """The first of many findings, and how many there are."""
+    """Collects findings: keeps the first of them, and counts all."""
 
     def __init__(self, limit: int) -> None:
         self.first: list[Finding] = []
@@ -52,7 +57,7 @@ class Collected:
 
     @property
     def room(self) -> int:
-        """How many more are kept."""
+        """How many more can be kept."""
         return self._limit - len(self.first)
 
     def add(self, finding: Finding) -> None:
@@ -62,14 +67,14 @@ class Collected:
             self.first.append(finding)
 
     def add_blank_lines(self, first: int, last: int) -> None:
-        """Count a run of blank lines, of which there may be millions."""
+        """Add a finding for each of a run of blank lines; there may be millions."""
         listed = min(last - first + 1, self.room)
         for line in range(first, first + listed):
-            self.add(Finding("blankLine", "A blank line between rows. Remove it.", line))
+            self.add(Finding("blankLine", "The line is blank, and rows follow it. Remove the line.", line))
         self.count += last - first + 1 - listed
 
 
 def shown(text: str) -> str:
-    """A value as a message shows it: shortened, and with control characters made visible."""
+    """A value as messages show it: shortened, with control characters made visible."""
     visible = "".join(letter if letter.isprintable() else repr(letter)[1:-1] for letter in text[:_MAX_SHOWN])
     return f"{visible}..." if len(text) > _MAX_SHOWN else visible

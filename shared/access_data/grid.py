@@ -1,7 +1,7 @@
-"""Cuts whole lines into cells, many at a time: the quick counterpart of ``shared.access_data.records``.
+"""Splits whole lines into cells, many at a time: the fast counterpart of ``records``.
 
-It knows rows that stand on one line each, which is how nearly all rows of nearly all files are. All of it is done by
-operations on whole arrays (NumPy), since a step of Python's own for each cell would take ten times as long.
+It handles rows of one line each, which is nearly every row of nearly every file. All work is done by NumPy operations
+on whole arrays: a step of Python code for each cell would take ten times as long.
 """
 
 from dataclasses import dataclass
@@ -17,13 +17,17 @@ COMMA, QUOTE, CR, LF = b',"\r\n'
 
 @dataclass(frozen=True, slots=True)
 class Grid:
-    """The lines of a batch, and the cells of those that are rows by themselves.
+    """The lines of a batch, and the cells of those lines that are complete rows.
 
-    ``raw`` are the lines, and ``padding`` bytes of 0 behind them; ``text`` is the same as an array. All places are in
-    there. ``lines`` are where the lines begin, and behind them where the last one ends. ``is_row`` tells of each line
-    whether it is a row: UTF-8 without NUL bytes, with as many cells as it should have, and no odd quotes or carriage
-    returns. A row's cells, without their quotes, are from ``begins`` to ``ends``, arrays of (column, row).
-    ``has_quotes`` if any of the rows has a quote.
+    Attributes:
+        raw: the lines, followed by ``padding`` zero bytes. All offsets count from its start.
+        text: the same bytes as an array.
+        lines: where each line begins, and where the last one ends.
+        is_row: for each line, whether it is a row: UTF-8 without NUL bytes, with the expected number of cells, and
+            without misplaced quotes or carriage returns.
+        begins: where each cell of the rows begins, inside its quotes; shape (columns, rows).
+        ends: where it ends.
+        has_quotes: whether any of the rows has a quote.
     """
 
     raw: bytes
@@ -36,12 +40,12 @@ class Grid:
 
 
 def cut(data: bytes, columns: int, padding: int) -> Grid:
-    """Cut whole lines, each as if it began outside of quotes.
+    """Split whole lines, each as if it began outside quotes.
 
     Args:
         data: the lines, each with its line break.
-        columns: how many cells a row has.
-        padding: how far one may look beyond the end of the last line.
+        columns: the number of cells in a row.
+        padding: the number of zero bytes after the last line, so that windows may reach beyond it.
     """
     raw = data + bytes(padding)
     text = np.frombuffer(raw, np.uint8)
@@ -53,7 +57,7 @@ def cut(data: bytes, columns: int, padding: int) -> Grid:
     if len(quotes):
         in_line = line_ends.searchsorted(quotes)
         is_row[in_line[_odd_quotes(text, quotes, in_line, lines)]] = False
-        # Of quotes that are in order, each second one closes what the one before it opened.
+        # In the remaining rows quotes alternate: one opens, the next one closes.
         quotes = quotes[is_row[in_line]]
         marks = _outside(marks, quotes[::2], quotes[1::2])
     last_marks = np.flatnonzero(text[marks] == LF)
@@ -71,7 +75,7 @@ def cut(data: bytes, columns: int, padding: int) -> Grid:
 
 
 def _odd_lines(data: bytes, text: NDArray[np.uint8], line_ends: Places) -> Flags:
-    """The lines with a NUL byte, a carriage return that ends no line, or what may not be UTF-8."""
+    """The lines with a NUL byte, a carriage return within the line, or bytes that may not be UTF-8."""
     odd = np.zeros(len(line_ends), np.bool_)
     if b"\0" in data:
         odd[line_ends.searchsorted(np.flatnonzero(text[: len(data)] == 0))] = True
@@ -86,9 +90,9 @@ def _odd_lines(data: bytes, text: NDArray[np.uint8], line_ends: Places) -> Flags
 
 
 def _odd_quotes(text: NDArray[np.uint8], quotes: Places, in_line: Places, lines: Places) -> Flags:
-    """The quotes which open no cell, close none and are no doubled ones within one (RFC 4180, section 2).
+    """The misplaced quotes: those that neither open nor close a cell and are not doubled (RFC 4180, section 2).
 
-    And the last quote of a line that has an odd number of them.
+    The last quote of a line with an odd number of quotes is one of them.
     """
     firsts = quotes.searchsorted(lines)
     ordinals = np.arange(len(quotes)) - firsts[in_line]
@@ -102,7 +106,7 @@ def _odd_quotes(text: NDArray[np.uint8], quotes: Places, in_line: Places, lines:
 
 
 def _outside(marks: Places, opening: Places, closing: Places) -> Places:
-    """The marks that are not within quotes."""
+    """The marks that are outside quotes."""
     opened = np.bincount(marks.searchsorted(opening), minlength=len(marks) + 1)
     closed = np.bincount(marks.searchsorted(closing), minlength=len(marks) + 1)
     outside: Places = marks[(opened - closed).cumsum()[:-1] == 0]

@@ -1,7 +1,7 @@
-"""The CSV layouts: which columns there are, and what each must hold. Data only; a file's header tells which one it has.
+"""The CSV layouts as data: the columns of each, and what a cell must hold. A file's header tells its layout.
 
-Sources: Graph's "customDataProvidedResourceUploadSession: uploadFile" (graph), the first preview of it (early), and the
-Entra guide of 2026 on including custom data in access reviews (extended).
+Sources: Graph, "customDataProvidedResourceUploadSession: uploadFile" (graph); its first preview (early); the Entra
+guide of 2026 on including custom data in access reviews (extended).
 """
 
 from dataclasses import dataclass
@@ -9,7 +9,7 @@ from enum import Enum
 
 
 class Content(Enum):
-    """What a cell must hold if it is not empty."""
+    """What a cell holds if it is not empty."""
 
     TEXT = "any text"
     PRINCIPAL = "an object id (GUID) or a user principal name"
@@ -19,7 +19,7 @@ class Content(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """A column's name as Microsoft writes it, what its cells hold, and whether they may be empty."""
+    """A column: its name as Microsoft writes it, what its cells hold, and whether every row needs a value."""
 
     name: str
     content: Content = Content.TEXT
@@ -28,7 +28,7 @@ class Column:
 
 @dataclass(frozen=True, slots=True)
 class Layout:
-    """A set of columns, in any order; ``principal`` and ``permission`` are the two that make a row what it is."""
+    """A set of columns, in any order. ``principal`` and ``permission`` name the two that identify a row."""
 
     name: str
     columns: tuple[Column, ...]

@@ -1,11 +1,11 @@
-"""What a principal's id looks like: an object id, or a user principal name. Patterns, to be matched as a whole."""
+"""The formats of a principal's id, an object id or a user principal name, as patterns that match the whole text."""
 
 _HEX = "[0-9A-Fa-f]"
 GUID = f"{_HEX}{{8}}-{_HEX}{{4}}-{_HEX}{{4}}-{_HEX}{{4}}-{_HEX}{{12}}"
 
-# Before the at sign letters, digits and ' . - _ ! # ^ ~ (Entra, "userPrincipalName"), and + which synchronised
-# directories have; behind it a domain name of two labels or more (RFC 1123). No cell may begin like a formula unseen,
-# so that those which do are a pattern of their own.
+# Before the at sign: letters, digits and ' . - _ ! # ^ ~ (Entra, "userPrincipalName"), and + which synchronized
+# directories have. After it: a domain name of two labels or more (RFC 1123). A principal that begins like a formula
+# gets a warning, so PLAIN_PRINCIPAL, for rows without one, leaves those out.
 _DOMAIN_LABEL = "[A-Za-z0-9]++(?:-++[A-Za-z0-9]++)*+"
 _DOMAIN = rf"(?:{_DOMAIN_LABEL}\.)++{_DOMAIN_LABEL}"
 PLAIN_PRINCIPAL = rf"(?:{GUID}|[A-Za-z0-9'._!#^~][A-Za-z0-9'._!#^~+-]{{0,63}}@{_DOMAIN})"

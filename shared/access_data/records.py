@@ -1,16 +1,16 @@
-"""Cuts CSV into records as RFC 4180 has them, one at a time, and knows the physical line on which each cell begins.
+"""The careful reader: splits CSV into records (RFC 4180), one at a time, with the physical line of each cell.
 
-This is the careful reader: it names what is wrong with a record, and finds its way back after it.
-``shared.access_data.clean_rows`` is the quick one, which only knows records that are right.
+It reports faults in a record and continues after them. ``clean_rows`` is the fast reader, which only recognizes records
+without faults.
 """
 
 import re
 from dataclasses import dataclass
 
-# A record is held whole while it is read. None of the layouts comes near this; an unclosed quote does.
+# A record is kept in memory while it is read. No layout comes near this limit; an unclosed quote does.
 MAX_RECORD_BYTES = 1024 * 1024
 
-# Many more than any layout has; half a million commas in a row would take seconds and 40 MB otherwise.
+# Many more than any layout has. Without a limit, a row of half a million commas would take seconds and 40 MB.
 MAX_CELLS = 1000
 
 _CELL = re.compile(rb'(?:"((?:[^"]++|"")*+)("?)([^,\n]*+)|([^,\n]*+))([,\n]?)')
@@ -18,9 +18,9 @@ _CELL = re.compile(rb'(?:"((?:[^"]++|"")*+)("?)([^,\n]*+)|([^,\n]*+))([,\n]?)')
 
 @dataclass(frozen=True, slots=True)
 class Cell:
-    """A cell: its bytes without the quotes, and the lines between the record's first line and its own.
+    """A cell: its bytes without the quotes, and the number of lines from the record's first line to the cell's own.
 
-    ``fault`` is a code if its quoting is wrong: ``strayQuote`` or ``unclosedQuote``.
+    ``fault`` is a finding's code if the quoting is wrong: ``strayQuote`` or ``unclosedQuote``.
     """
 
     value: bytes
@@ -31,10 +31,10 @@ class Cell:
 
 @dataclass(frozen=True, slots=True)
 class CsvRecord:
-    """A record, which ends before ``end``, behind its line break.
+    """A record. ``end`` is the position after its line break.
 
-    ``too_long`` if it has no end within the limit: it has no cells then, and ends with the first line break behind the
-    limit; ``open`` if that has not come yet.
+    ``too_long`` means that it has no end within the limits. Then it has no cells and ends with the first line break
+    beyond the limit; ``open`` means that this line break has not been received yet.
     """
 
     end: int
@@ -49,11 +49,11 @@ class CsvRecord:
 
 
 def read_record(data: bytes, start: int, *, final: bool) -> CsvRecord | None:
-    """The record that begins at ``start``; ``None`` if its end is not among these bytes yet.
+    """Read the record that begins at ``start``; ``None`` if its end has not been received yet.
 
     Args:
-        data: the bytes at hand.
-        start: where the record begins; before the end of ``data``.
+        data: the bytes received so far.
+        start: where the record begins; less than the length of ``data``.
         final: whether the file ends with ``data``.
     """
     cells: list[Cell] = []
@@ -61,7 +61,7 @@ def read_record(data: bytes, start: int, *, final: bool) -> CsvRecord | None:
     lines_down = 0
     while True:
         match = _CELL.match(data, position)
-        if match is None:  # the pattern matches anything, even nothing
+        if match is None:  # cannot happen: the pattern matches the empty string
             raise AssertionError
         quoted_value, closing, rest, plain, delimiter = match.groups()
         position = match.end()

@@ -184,12 +184,14 @@ def refused(received: ReceivedFile, config: Settings) -> GraphError:
             target="file",
         )
     report = received.report
-    count = str(report.finding_count) if report.all_counted else f"{report.finding_count} or more"
-    listed = "" if len(report.findings) == report.finding_count else f", the first {len(report.findings)} listed here"
+    count = f"{report.finding_count:,} finding" + ("" if report.finding_count == 1 else "s")
+    if not report.all_counted:
+        count = f"at least {count}"
+    listed = "" if len(report.findings) == report.finding_count else f"; the first {len(report.findings):,} are listed"
     return GraphError(
         INVALID_FILE,
-        f"'{received.name}' was refused: {count} finding(s){listed}. Nothing of it was stored. "
-        "Mend it and upload it again under the same name.",
+        f"'{received.name}' was refused with {count}{listed}. Nothing of it was stored. "
+        "Fix the file and upload it again under the same name.",
         target="file",
         details=[Detail(finding.code, finding.message, finding.target) for finding in report.findings],
         extra={"findingCount": report.finding_count},

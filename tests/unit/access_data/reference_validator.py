@@ -1,6 +1,6 @@
-"""A slow validator that is right at a glance: the whole file at once, byte by byte, no expression and no batch.
+"""A slow validator that is easy to check by reading: it takes the whole file at once, character by character.
 
-It knows Graph's layout without the faults of encoding and of the header, which the tables of cases cover.
+It knows Graph's layout. Faults of the encoding and of the header are covered by the tables of cases.
 """
 
 from dataclasses import dataclass, field
@@ -25,8 +25,8 @@ class Cell:
 
 
 @dataclass
-class Told:
-    """What there is to say about a file: codes with their line and column."""
+class Outcome:
+    """The result: codes with their line and column."""
 
     rows: int = 0
     findings: list[Place] = field(default_factory=list)
@@ -34,7 +34,7 @@ class Told:
 
 
 def records(text: str) -> list[list[Cell]]:
-    """All records, the header first; a file's last line break ends its last record."""
+    """All records, the header first. A line break at the end of the file ends the last record."""
     found: list[list[Cell]] = []
     line = 1
     cells = [Cell(line)]
@@ -42,7 +42,7 @@ def records(text: str) -> list[list[Cell]]:
         cell = cells[-1]
         inside = cell.quoted and not cell.closed
         if inside and letter == '"':
-            # A doubled quote stands for one; the second of the two opens the cell again.
+            # A doubled quote means one quote: the second of the two opens the cell again.
             cell.closed = True
         elif inside:
             cell.text += letter
@@ -68,9 +68,9 @@ def records(text: str) -> list[list[Cell]]:
     return found
 
 
-def tell(text: str) -> Told:
+def validate(text: str) -> Outcome:
     """Check a file of Graph's layout with its columns in their usual order."""
-    told = Told()
+    outcome = Outcome()
     seen: set[tuple[bytes, bytes]] = set()
     duplicates: list[Place] = []
     blank: list[int] = []
@@ -79,27 +79,27 @@ def tell(text: str) -> Told:
         if len(cells) == 1 and not first.text and not first.quoted:
             blank.append(first.line)
             continue
-        told.findings += [("blankLine", line, None) for line in blank]
+        outcome.findings += [("blankLine", line, None) for line in blank]
         blank = []
-        told.rows += 1
+        outcome.rows += 1
         if len(cells) != len(COLUMNS):
             unclosed = [cell for cell in cells if cell.quoted and not cell.closed]
             code = "tooFewFields" if len(cells) < len(COLUMNS) else "tooManyFields"
-            told.findings.append(("unclosedQuote", unclosed[0].line, None) if unclosed else (code, first.line, None))
+            outcome.findings.append(("unclosedQuote", unclosed[0].line, None) if unclosed else (code, first.line, None))
             continue
         for name, cell in zip(COLUMNS, cells, strict=True):
             wrong = fault(name, cell)
             if wrong:
-                told.findings.append((wrong, cell.line, name))
+                outcome.findings.append((wrong, cell.line, name))
             elif cell.text.startswith(("=", "+", "-", "@", "\t", "\r")):
-                told.warnings.append(("formulaCell", cell.line, name))
+                outcome.warnings.append(("formulaCell", cell.line, name))
         key = (cells[0].text.encode().lower(), cells[2].text.encode().lower())
         if key in seen:
             duplicates.append(("duplicatePermission", first.line, None))
         seen.add(key)
-    if not told.findings:
-        told.warnings += duplicates
-    return told
+    if not outcome.findings:
+        outcome.warnings += duplicates
+    return outcome
 
 
 def fault(name: str, cell: Cell) -> str | None:  # noqa: PLR0911  # a rule each

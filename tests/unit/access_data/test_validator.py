@@ -1,4 +1,4 @@
-"""What the validator says of a file: each fault by its code, its physical line and its column."""
+"""The validator's report: each fault with its code, its physical line and its column."""
 
 import tracemalloc
 
@@ -57,12 +57,12 @@ ROW_FAULTS: dict[str, tuple[str | bytes, list[Place]]] = {
         ANA.replace("Main door", 'Main "door"'),
         [("strayQuote", "line {}, permissionName")],
     ),
-    "a GUID with more behind it": (OK.replace("7c11,", "7c11a,"), [("invalidPrincipalId", "line {}, principalId")]),
-    "a principal type with more behind it": (
+    "a GUID followed by a letter": (OK.replace("7c11,", "7c11a,"), [("invalidPrincipalId", "line {}, principalId")]),
+    "a principal type followed by a letter": (
         ANA.replace("user", "users"),
         [("unknownPrincipalType", "line {}, principalType")],
     ),
-    "text behind a closing quote": (ANA.replace("Main", '"Ma"in'), [("strayQuote", "line {}, permissionName")]),
+    "text after a closing quote": (ANA.replace("Main", '"Ma"in'), [("strayQuote", "line {}, permissionName")]),
     "a NUL byte": (ANA.replace("Main", "Ma\0in"), [("nulByte", "line {}, permissionName")]),
     "a lone carriage return": (ANA.replace("Main", "Ma\rin"), [("loneCarriageReturn", "line {}, permissionName")]),
     "invalid UTF-8": (ANA.encode().replace(b"Main", b"Ma\xffin"), [("invalidUtf8", "line {}, permissionName")]),
@@ -73,13 +73,13 @@ ROW_FAULTS: dict[str, tuple[str | bytes, list[Place]]] = {
 @pytest.mark.parametrize("before", [0, 1, 5, 40])
 @pytest.mark.parametrize("line_break", [b"\n", b"\r\n"], ids=["lf", "crlf"])
 @pytest.mark.parametrize("fault", ROW_FAULTS)
-def test_a_fault_is_named_by_its_line_and_column(fault: str, line_break: bytes, before: int) -> None:
+def test_a_fault_is_reported_with_its_line_and_column(fault: str, line_break: bytes, before: int) -> None:
     row, expected = ROW_FAULTS[fault]
     row = row.encode() if isinstance(row, str) else row
     content = line_break.join([G.encode(), *[OK.encode()] * before, row, ANA.encode(), b""])
     places = [(code, target.format(before + 2)) for code, target in expected]
 
-    # Borders of batches at every distance from the fault, and the bytes cut anew each time.
+    # Batches that end at various distances from the fault, and pieces of various sizes.
     for batch_bytes in (1, 7, 64, 200, BATCH_BYTES):
         report = check(content, batch_bytes=batch_bytes, piece=1 if batch_bytes < 64 and len(content) < 9999 else 97)
         assert findings(report) == places
@@ -87,7 +87,7 @@ def test_a_fault_is_named_by_its_line_and_column(fault: str, line_break: bytes, 
 
 
 @pytest.mark.parametrize("batch_bytes", [*range(1, 130), BATCH_BYTES])
-def test_quoted_line_breaks_move_the_lines_of_what_follows(batch_bytes: int) -> None:
+def test_quoted_line_breaks_count_for_the_lines_of_later_rows(batch_bytes: int) -> None:
     two_lines = ANA.replace("Opens it", '"Opens\nit, ""by day"""')
     content = "\n".join([G, two_lines, OK, two_lines, "x,user,1,n,,", f'"a\nb",user,1,n,{"," * 1}', ""])
 
@@ -100,7 +100,7 @@ def test_quoted_line_breaks_move_the_lines_of_what_follows(batch_bytes: int) -> 
 
 
 @pytest.mark.parametrize("batch_bytes", [1, 50, BATCH_BYTES])
-def test_a_quote_that_is_never_closed_is_named_where_it_opens(batch_bytes: int) -> None:
+def test_an_unclosed_quote_is_reported_where_it_opens(batch_bytes: int) -> None:
     content = "\n".join([G, OK, ANA.replace("Main", '"Main'), OK, OK])
 
     assert findings(check(content, batch_bytes=batch_bytes)) == [("unclosedQuote", "line 3")]
@@ -126,7 +126,7 @@ HEADER_FAULTS: dict[str, tuple[bytes, list[Place]]] = {
 
 @pytest.mark.parametrize("batch_bytes", [1, 3, 64, BATCH_BYTES])
 @pytest.mark.parametrize("fault", HEADER_FAULTS)
-def test_a_file_that_does_not_begin_as_it_should_is_told_why(fault: str, batch_bytes: int) -> None:
+def test_an_unusable_header_is_reported(fault: str, batch_bytes: int) -> None:
     content, expected = HEADER_FAULTS[fault]
 
     report = check(content, batch_bytes=batch_bytes)
@@ -135,7 +135,7 @@ def test_a_file_that_does_not_begin_as_it_should_is_told_why(fault: str, batch_b
     assert report.rows == 0
 
 
-GOOD: dict[str, tuple[str | bytes, str, int]] = {
+VALID: dict[str, tuple[str | bytes, str, int]] = {
     "a header only": (f"{G}\n", "graph", 0),
     "a header without a line break": (G, "graph", 0),
     "trailing blank lines": (f"{G}\r\n{ANA}\r\n\r\n\r\n", "graph", 1),
@@ -156,9 +156,9 @@ GOOD: dict[str, tuple[str | bytes, str, int]] = {
 
 
 @pytest.mark.parametrize("batch_bytes", [1, 33, BATCH_BYTES])
-@pytest.mark.parametrize("kind", GOOD)
-def test_a_good_file_is_counted_and_nothing_is_said(kind: str, batch_bytes: int) -> None:
-    content, layout, rows = GOOD[kind]
+@pytest.mark.parametrize("kind", VALID)
+def test_a_valid_file_has_no_findings_and_no_warnings(kind: str, batch_bytes: int) -> None:
+    content, layout, rows = VALID[kind]
 
     report = check(content, batch_bytes=batch_bytes)
 
@@ -167,7 +167,7 @@ def test_a_good_file_is_counted_and_nothing_is_said(kind: str, batch_bytes: int)
     assert (report.layout, report.rows) == (layout, rows)
 
 
-def test_two_owners_unquoted_are_told_as_what_microsofts_example_does() -> None:
+def test_two_unquoted_owners_are_explained_as_microsofts_example() -> None:
     report = check(f'{EARLY}\nana@contoso.com,r,,,,p,n,,,["a@b.c","d@e.f"]\n')
 
     assert findings(report) == [("tooManyFields", "line 2")]
@@ -175,13 +175,13 @@ def test_two_owners_unquoted_are_told_as_what_microsofts_example_does() -> None:
 
 
 @pytest.mark.parametrize("owners", ["a@b.c", '"{}"', '"[1]"', '"[""a"""'])
-def test_owners_that_are_no_json_array_of_strings_are_refused(owners: str) -> None:
+def test_owners_that_are_not_a_json_array_of_strings_are_refused(owners: str) -> None:
     assert findings(check(f"{EARLY}\nana@contoso.com,r,,,,p,n,,,{owners}\n")) == [
         ("invalidOwners", "line 2, ResourceOwners")
     ]
 
 
-def test_invalid_utf8_is_told_with_its_byte() -> None:
+def test_invalid_utf8_is_reported_with_its_byte() -> None:
     content = f"{G}\n{OK}\n".encode() + ANA.encode().replace(b"Main", b"Ma\xe9n")
 
     (finding,) = check(content).findings
@@ -190,7 +190,7 @@ def test_invalid_utf8_is_told_with_its_byte() -> None:
     assert finding.target == "line 3, permissionName"
 
 
-def test_a_value_is_shown_short_and_with_its_control_characters() -> None:
+def test_a_value_is_shortened_and_its_control_characters_are_visible() -> None:
     (finding,) = check(f'{G}\n"no\tbody{"x" * 100}",user,1,n,,\n').findings
 
     assert finding.value == "no\\tbody" + "x" * 53 + "..."
@@ -204,7 +204,7 @@ def test_faults_beyond_the_limit_are_counted() -> None:
     assert (len(report.findings), report.rows) == (1000, 5000)
 
 
-def test_a_file_of_nothing_but_faults_is_given_up_some_time() -> None:
+def test_a_file_of_nothing_but_faults_is_not_read_to_the_end() -> None:
     report = check(f"{G}\n" + "x\n" * 150_000)
 
     assert len(report.findings) == 1000
@@ -213,7 +213,7 @@ def test_a_file_of_nothing_but_faults_is_given_up_some_time() -> None:
 
 
 @pytest.mark.parametrize("value", ["=1+1", "+1", "-1", "@x", "\tx", '"=a,b"', '"\rx"'])
-def test_a_cell_that_a_spreadsheet_would_run_is_a_warning(value: str) -> None:
+def test_a_cell_that_a_spreadsheet_evaluates_is_a_warning(value: str) -> None:
     report = check(f"{G}\n{OK}\n{ANA.replace('Opens it', value)}\n")
 
     assert findings(report) == []
@@ -221,13 +221,13 @@ def test_a_cell_that_a_spreadsheet_would_run_is_a_warning(value: str) -> None:
 
 
 @pytest.mark.parametrize("batch_bytes", [1, 90, BATCH_BYTES])
-def test_the_same_permission_twice_is_a_warning_with_both_lines(batch_bytes: int) -> None:
+def test_a_repeated_row_is_a_warning_with_both_lines(batch_bytes: int) -> None:
     quoted = ANA.upper().replace("ANA@CONTOSO.COM", '"ANA@CONTOSO.COM"').replace("Opens", '"Opens, as ""told"""')
 
     report = check("\n".join([G, ANA, OK, quoted, ANA]), batch_bytes=batch_bytes)
 
     assert warnings(report) == [("duplicatePermission", "line 4"), ("duplicatePermission", "line 5")]
-    assert all("as in line 2" in warning.message for warning in report.warnings)
+    assert all("as line 2." in warning.message for warning in report.warnings)
 
 
 @pytest.mark.parametrize("line_break", ["\n", "\r\n"], ids=["LF", "CRLF"])
@@ -238,13 +238,13 @@ def test_the_same_permission_twice_is_a_warning_with_both_lines(batch_bytes: int
 @pytest.mark.parametrize(
     "permission", ["1", '"1"', '"a""b"', f"{'p' * 64}", f"{'P' * 65}", f'"{"p" * 62}"""', f'"{"p" * 65}""x"']
 )
-def test_both_readers_take_the_same_row_for_the_same(principal: str, permission: str, line_break: str) -> None:
-    """A quoted line break is for the careful reader, a row on one line for the quick one."""
+def test_both_readers_recognize_the_same_repeated_rows(principal: str, permission: str, line_break: str) -> None:
+    """The careful reader handles a row with a line break, the fast reader one on a single line."""
     header = "principalId,principalType,permissionName,permissionDescription,permissionType,permissionId"
-    quick = f"{principal},user,a,b,c,{permission}"
+    fast = f"{principal},user,a,b,c,{permission}"
     careful = f'{principal},user,a,"b\n",c,{permission}'
     other = f"{principal},user,a,b,c,another one"
-    rows = [header, quick, other, careful, quick.replace(permission, permission.upper()), ""]
+    rows = [header, fast, other, careful, fast.replace(permission, permission.upper()), ""]
 
     assert warnings(check(line_break.join(rows))) == [
         ("duplicatePermission", "line 4"),
@@ -252,7 +252,7 @@ def test_both_readers_take_the_same_row_for_the_same(principal: str, permission:
     ]
 
 
-def test_rows_beyond_a_million_are_not_compared_and_that_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_report_says_that_rows_beyond_a_million_are_not_compared(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("shared.access_data.duplicates.MAX_ROWS", 3)
 
     assert check("\n".join([G, ANA, OK, ANA])).duplicates_checked
@@ -262,7 +262,7 @@ def test_rows_beyond_a_million_are_not_compared_and_that_is_said(monkeypatch: py
 
 
 @pytest.mark.parametrize("endless", [b"x", b'"x', b"a," * 8, b"\xff"], ids=["a row", "a quote", "cells", "no text"])
-def test_a_row_without_end_is_told_in_bounded_memory_and_what_follows_is_checked(endless: bytes) -> None:
+def test_an_endless_row_uses_bounded_memory_and_later_rows_are_checked(endless: bytes) -> None:
     piece = endless * (65536 // len(endless))
     validator = Validator(principal_types={"user"})
     tracemalloc.start()

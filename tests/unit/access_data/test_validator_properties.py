@@ -1,18 +1,18 @@
-"""The validator against a slow one that is right at a glance, on random files, however they are cut."""
+"""Compares the validator with the reference validator on random files, split at random positions."""
 
 from hypothesis import given
 from hypothesis import strategies as st
 
 from shared.access_data.findings import Report
 from shared.access_data.validator import Validator
-from tests.unit.access_data.reference_validator import COLUMNS, Told, tell
+from tests.unit.access_data.reference_validator import COLUMNS, Outcome, validate
 
 HEADER = ",".join(COLUMNS) + "\n"
 GUID = "8f3c1a52-94de-4f0b-9c2f-0d6a5b1e7c11"
 
 PRINCIPALS = st.sampled_from([GUID, GUID.upper(), "ana@contoso.com", "ANA@contoso.com", "o'neil+x@a-b.example"])
 TEXTS = st.sampled_from(["door", "Door", "Lager Köln", "a b", "1", "p" * 64, "P" * 64, "p" * 65, "P" * 65])
-# Among them a cell over three lines, of which the second one is a row to look at.
+# Some cells have three lines, of which the second one looks like a row.
 ODD = st.sampled_from(
     [
         *(
@@ -43,7 +43,7 @@ ODD = st.sampled_from(
             f'"{GUID}"',
             '" "',
             "\xa0",
-            "nobody",
+            "no-domain",
             "users",
             GUID + "x",
             'a"b"',
@@ -72,11 +72,11 @@ FILES = st.tuples(ROWS, st.sampled_from(["\n", "\r\n"]), st.booleans()).map(
 )
 
 
-def told(report: Report) -> Told:
+def outcome(report: Report) -> Outcome:
     def places(findings: object) -> list[tuple[str, int, str | None]]:
         return [(each.code, each.line, each.column) for each in findings]  # type: ignore[attr-defined]
 
-    return Told(report.rows, places(report.findings), places(report.warnings))
+    return Outcome(report.rows, places(report.findings), places(report.warnings))
 
 
 def check(content: bytes, batch_bytes: int, piece: int) -> Report:
@@ -87,12 +87,12 @@ def check(content: bytes, batch_bytes: int, piece: int) -> Report:
 
 
 @given(FILES, st.integers(1, 300), st.integers(1, 300))
-def test_the_validator_says_what_the_slow_one_says(text: str, batch_bytes: int, piece: int) -> None:
-    assert told(check(text.encode(), batch_bytes, piece)) == tell(text)
+def test_the_validator_agrees_with_the_reference_validator(text: str, batch_bytes: int, piece: int) -> None:
+    assert outcome(check(text.encode(), batch_bytes, piece)) == validate(text)
 
 
 @given(st.binary(max_size=400), st.integers(1, 50), st.integers(1, 50), st.booleans())
-def test_any_bytes_get_the_same_report_however_they_are_cut(
+def test_any_bytes_get_the_same_report_wherever_they_are_split(
     content: bytes, batch_bytes: int, piece: int, header: bool
 ) -> None:
     whole = HEADER.encode() * header + content
