@@ -15,7 +15,7 @@ from audit import list_audit
 from files import count_files, get_file, get_file_value, list_files
 from grants import delete_grant, list_grants, put_grant
 from list_sessions import count_sessions, list_sessions
-from meta import get_openapi, unknown_path
+from meta import get_health, get_openapi, unknown_path
 from shared.core.settings import settings
 from shared.identity.authentication import check_configuration
 from shared.web.log import quiet_libraries
@@ -45,6 +45,7 @@ for operation in (
     delete_grant,
     list_audit,
     get_openapi,
+    get_health,
     unknown_path,
     expire_sessions,
 ):

@@ -1,1 +1,1 @@
-"""About the service itself: its OpenAPI document, and answers for paths that do not exist."""
+"""About the service itself: its OpenAPI document, its health, and answers for paths that do not exist."""

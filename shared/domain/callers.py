@@ -13,6 +13,8 @@ READ_WRITE_ALL = "EntitlementManagement.ReadWrite.All"
 class Need(Enum):
     """What an operation asks of its caller."""
 
+    NONE = auto()
+    """Nothing: open to everyone, whatever ``UPLOADS_AUTH`` is. For answers that hold no secret and cost nothing."""
     IDENTITY = auto()
     """To be known: all that an unknown path asks."""
     READ = auto()

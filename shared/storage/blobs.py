@@ -68,6 +68,14 @@ class BlobStore:
         with _there_already(StorageErrorCode.CONTAINER_ALREADY_EXISTS):
             await self._container.create_container()
 
+    async def ping(self) -> None:
+        """See that Blob Storage answers: one read of the container's properties.
+
+        Raises:
+            AzureError: it does not, or the container is missing.
+        """
+        await self._container.get_container_properties()
+
     def writer(self, key: SessionKey, file_id: str, opened: asyncio.Future[Any]) -> "BlobWriter":
         """A writer for a new blob, which sends nothing before ``opened`` is done."""
         blob = self._container.get_blob_client(_prefix(key) + file_id)

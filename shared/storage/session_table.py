@@ -68,6 +68,17 @@ class SessionTable:
         for table in (SESSIONS_TABLE, EXPIRY_TABLE):
             await self._service.create_table_if_not_exists(table)
 
+    async def ping(self) -> None:
+        """See that Table Storage answers: one point read of a row that is not there.
+
+        Raises:
+            AzureError: it does not, or the table is missing.
+        """
+        try:
+            await self._expiry.get_entity("health", "health")
+        except ResourceNotFoundError as error:
+            reraise_missing_table(error)
+
     # Reading
 
     async def session(self, key: SessionKey) -> Session | None:

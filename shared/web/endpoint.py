@@ -114,6 +114,9 @@ async def _admit(req: Request, need: Need) -> None:
     Raises:
         GraphError: 400, 401, 403, 404, 429, or 503 if nobody can tell now.
     """
+    if need is Need.NONE:
+        check_size(raw_path(req), req.scope["query_string"], req.headers.raw)
+        return
     caller = await authenticate(req.headers)
     req.state.actor = replace(actor(req), caller=caller)
     check_size(raw_path(req), req.scope["query_string"], req.headers.raw)

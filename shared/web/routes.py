@@ -37,6 +37,8 @@ CATALOG_GRANT = f"{GRANTS}/principals/{{principalId}}"
 RESOURCE_GRANT = f"{GRANTS}/resources/{{resourceId}}/principals/{{principalId}}"
 AUDIT = "audit"
 OPENAPI = "openapi"
+# Outside the versions: for load balancers and availability tests.
+HEALTH = "uploads/health"
 
 
 @dataclass(frozen=True, slots=True)

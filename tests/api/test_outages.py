@@ -15,7 +15,7 @@ from local.azurite import azurite
 from tests.support.access_files import access_file
 from tests.support.client import Resource, assert_error, http_client
 from tests.support.invariants import Storage
-from tests.support.service import running_service
+from tests.support.service import eventually, running_service
 
 # A request with a body waits for storage a few times, one after the other.
 PATIENCE_SECONDS = 30
@@ -147,3 +147,22 @@ def test_an_outage_is_503_in_good_time_and_leaves_nothing(
     assert session.uploaded("large.csv", large)["name"] == "large.csv"
     assert session.completed()["stats"]["filesUploaded"] == 3
     assert gates.storage.violations(resource) == []
+
+
+def test_health_says_when_storage_is_away_and_when_it_is_back(gates: Gates) -> None:
+    def healthy() -> bool:
+        answer = httpx.get(f"{gates.service}/uploads/health", timeout=PATIENCE_SECONDS)
+        if answer.status_code != 200:
+            assert_error(answer, 503, "serviceNotAvailable")
+            assert int(answer.headers["Retry-After"]) > 0
+        return answer.status_code == 200
+
+    assert healthy()
+    for gate in (gates.tables, gates.blobs):
+        for state in ("shut", "stuck"):
+            try:
+                gate.set(state)
+                assert eventually(lambda: not healthy(), seconds=PATIENCE_SECONDS)
+            finally:
+                gate.set("open")
+            assert eventually(healthy, seconds=PATIENCE_SECONDS)
