@@ -1,4 +1,4 @@
-"""The timer: expires what nobody finishes, and removes what is left behind."""
+"""The timer function: expires idle sessions and deletes what is no longer needed."""
 
 import azure.functions as func
 
@@ -11,5 +11,5 @@ blueprint = func.Blueprint()
 
 @blueprint.timer_trigger(arg_name="timer", schedule=settings().expiry_schedule)
 async def expire_sessions(timer: func.TimerRequest) -> None:
-    """Settle every session whose time has come. A tick that was lost is made good by the next one."""
+    """Process every session that is due. After a missed tick the next one catches up."""
     await Expiry(await storage(), settings()).tick()

@@ -1,6 +1,6 @@
-"""A storage account as an auditor sees it: read past the service, with the real SDKs, resource by resource.
+"""Reads a storage account directly with Azure's SDKs, resource by resource, and changes nothing.
 
-Tables and blobs stream in, in one order; only the index of expiry is held whole. Nothing is changed.
+Tables and blobs are streamed in the same order; only the expiry index is held in memory.
 """
 
 from collections import defaultdict
@@ -29,8 +29,8 @@ Row = Mapping[str, Any]
 class Contents:
     """What storage holds of one resource.
 
-    ``rows`` by kind and then by the rest of their keys; ``blobs`` by session, then by name within it, whether each is
-    committed; ``index`` is when the timer will look at which session.
+    ``rows``: by kind, then by the rest of their keys. ``blobs``: by session, then by name, whether each is committed.
+    ``index``: by session, when the timer is due to visit it.
     """
 
     catalog: str
@@ -41,17 +41,17 @@ class Contents:
 
     @property
     def folder(self) -> str:
-        """Where its blobs are."""
+        """The prefix of its blobs, without a trailing slash."""
         return f"{self.catalog}/{self.resource}"
 
     def of_session(self, kind: str, session: str) -> dict[str, Row]:
-        """A session's rows of one kind, by what their keys end in."""
+        """A session's rows of one kind, by the last part of their keys."""
         prefix = f"{session}:"
         return {key.removeprefix(prefix): row for key, row in self.rows[kind].items() if key.startswith(prefix)}
 
 
 class Account:
-    """A storage account as an auditor sees it."""
+    """A storage account, for reading."""
 
     def __init__(self, tables: TableServiceClient, blobs: BlobServiceClient) -> None:
         self._tables = tables
@@ -63,7 +63,7 @@ class Account:
 
     @classmethod
     def connect(cls, settings: Settings) -> "Account":
-        """The account that the settings name."""
+        """The account of the settings."""
         if settings.storage is not None:
             return cls(
                 TableServiceClient.from_connection_string(settings.storage),
@@ -83,7 +83,7 @@ class Account:
         self._blobs.close()
 
     def contents(self, catalog: str = "", resource: str = "") -> Iterator[Contents]:
-        """What is there, resource by resource; of one resource only, if it is named."""
+        """The contents of each resource, or of one resource if it is given."""
         prefix = f"{catalog}_{resource}" if resource else ""
         index = self._index()
         rows = groupby(self._rows(prefix), key=lambda row: row["PartitionKey"])
@@ -95,7 +95,7 @@ class Account:
                 yield _contents(partition, (), (), entries)
 
     def had_activity(self, hour: str, partition: str) -> bool:
-        """Whether a search by time looks for records of that hour there."""
+        """Whether a query by time finds records of that hour in that partition."""
         try:
             self.activity.get_entity(hour, partition)
         except ResourceNotFoundError:
@@ -103,7 +103,7 @@ class Account:
         return True
 
     def digest(self, blob: str) -> tuple[int, str]:
-        """A blob's size and SHA-256, read piece by piece."""
+        """A blob's size and SHA-256, read in chunks."""
         digest, size = sha256(), 0
         for piece in self.uploads.download_blob(blob).chunks():
             digest.update(piece)
@@ -163,7 +163,7 @@ def _contents(
 def _side_by_side(
     rows: Iterator[tuple[str, Iterator[Row]]], blobs: Iterator[tuple[str, Iterator[tuple[str, bool]]]]
 ) -> Iterator[tuple[str, Iterable[Row], Iterable[tuple[str, bool]]]]:
-    """Both by resource, in one order: each resource that has rows or blobs."""
+    """Merge both by resource, in order: each resource that has rows or blobs."""
     row_group, blob_group = next(rows, None), next(blobs, None)
     while row_group or blob_group:
         first = min(group[0] for group in (row_group, blob_group) if group)

@@ -1,7 +1,7 @@
-"""``python3 dev.py check``: reads a storage account past the service, and reports every broken invariant.
+"""``python3 dev.py check``: reads a storage account directly and reports every broken invariant.
 
-The invariants are written down in ``docs/invariants.md``; each has its number here. It changes nothing, and may run at
-any time: while requests are under way, look twice at what it says of their sessions.
+``docs/invariants.md`` lists the invariants with the numbers that are used here. The check changes nothing and may run
+at any time. While requests are in progress it may report their sessions wrongly: run it again.
 """
 
 import argparse
@@ -23,7 +23,7 @@ from shared.core.ids import id_time
 from shared.core.settings import Settings
 from shared.storage.blobs import MANIFEST
 
-# How the record of a state begins; an active session has none but that of its creation.
+# The first word of the audit record of each final state. An active session has only that of its creation.
 _DONE = {"complete": "complete", "expired": "expire", "deleted": "delete"}
 
 # How long an index row may be overdue: several ticks of the timer.
@@ -31,13 +31,13 @@ PATIENCE = timedelta(hours=1)
 
 
 def violations(contents: Contents, account: Account, *, quick: bool = False, swept: bool = False) -> Iterator[str]:
-    """Every broken invariant of one resource, in words.
+    """A message for every broken invariant of one resource.
 
     Args:
         contents: of the resource.
-        account: where its blobs can be read.
+        account: to read its blobs from.
         quick: do not read the files' bytes.
-        swept: the timer has done all that there was to do, so that nothing may be left over.
+        swept: the timer has processed everything, so that nothing may be left over.
     """
     sessions = contents.rows["session"]
     for kind, rows in contents.rows.items():
@@ -62,22 +62,22 @@ def _broken_files(contents: Contents, session: str, account: Account, *, quick: 
             expected = (number(row["Size"]), row["Sha256"])
             found = account.digest(f"{contents.folder}/{session}/{file}")
             if found != expected:
-                yield f"1: file {file} of session {session} is {found}, its row says {expected}"
+                yield f"1: file {file} of session {session}: the blob has {found}, the row has {expected}"
 
 
 def _broken_stats(contents: Contents, session: str) -> Iterator[str]:
     row = contents.rows["session"][session]
     files = contents.of_session("file", session).values()
-    told = (number(row["FilesUploaded"]), number(row["TotalBytes"]))
+    stated = (number(row["FilesUploaded"]), number(row["TotalBytes"]))
     counted = (len(files), sum(number(file["Size"]) for file in files))
-    if told != counted:
-        yield f"2: session {session} says {told}, its files are {counted}"
+    if stated != counted:
+        yield f"2: session {session}: the row has (files, bytes) {stated}, the files add up to {counted}"
     names = [file["Name"] for file in files]
     if len(set(names)) != len(names):
-        yield f"3: session {session} has a name twice: {len(names)} files, {len(set(names))} names"
+        yield f"3: session {session} has two files with the same name: {len(names)} files, {len(set(names))} names"
     refusals = len(contents.of_session("refusal", session))
     if number(row["OpenRefusals"]) != refusals:
-        yield f"4: session {session} says {row['OpenRefusals']} open refusals, its rows are {refusals}"
+        yield f"4: session {session} has {refusals} refusals, but its row says {row['OpenRefusals']}"
 
 
 def _broken_manifest(contents: Contents, session: str, account: Account) -> Iterator[str]:
@@ -90,12 +90,12 @@ def _broken_manifest(contents: Contents, session: str, account: Account) -> Iter
     files = contents.of_session("file", session)
     if not there:
         if files and session not in contents.index:
-            yield f"6: session {session} is complete, has no manifest, and no index row would wake the timer for it"
+            yield f"6: session {session} is complete and has no manifest, and no index row makes the timer write it"
         return
     listed = json.loads(account.read(f"{contents.folder}/{session}/{MANIFEST}"))["files"]
-    told = {file["id"]: (file["name"], file["size"], file["sha256"]) for file in listed}
-    if told != {key: (file["Name"], number(file["Size"]), file["Sha256"]) for key, file in files.items()}:
-        yield f"6: the manifest of session {session} is not what its rows say"
+    stated = {file["id"]: (file["name"], file["size"], file["sha256"]) for file in listed}
+    if stated != {key: (file["Name"], number(file["Size"]), file["Sha256"]) for key, file in files.items()}:
+        yield f"6: the manifest of session {session} differs from its file rows"
 
 
 def _broken_references(contents: Contents) -> Iterator[str]:
@@ -110,11 +110,11 @@ def _broken_references(contents: Contents) -> Iterator[str]:
             yield f"5: session {session} does not hold its reference {reference}: {holders.get(reference)} does"
     for reference, holder in holders.items():
         if living.get(holder) != reference:
-            yield f"5: reference {reference} is held by {holder}, which is no active or complete session of it"
+            yield f"5: reference {reference} is held by {holder}, which is not an active or complete session of it"
 
 
 def _leftovers(contents: Contents, *, swept: bool) -> Iterator[str]:
-    """What crashes may leave, but only as long as the timer will still come for it."""
+    """Leftovers of crashes, which are allowed only while the timer is due to visit their session."""
     sessions = contents.rows["session"]
     now = datetime.now(UTC)
     for session, blobs in contents.blobs.items():
@@ -122,18 +122,18 @@ def _leftovers(contents: Contents, *, swept: bool) -> Iterator[str]:
         manifest = {MANIFEST} if sessions.get(session, {}).get("Status") == "complete" else set()
         left = sorted(blobs.keys() - files.keys() - manifest)
         if left and (swept or session not in contents.index):
-            yield f"7: {len(left)} blob(s) without a row in session {session}, and nothing will remove them: {left[0]}"
+            yield f"7: session {session} has blobs without a row that nothing will delete ({len(left)}): {left[0]}"
     for session, row in sessions.items():
         settled = row["Status"] == "complete" or (
             row["Status"] == "expired" and not contents.of_session("file", session)
         )
         if session not in contents.index and not settled:
-            yield f"8: session {session} is {row['Status']}, and no index row would wake the timer for it"
+            yield f"8: session {session} is {row['Status']}, and no index row makes the timer visit it"
     for session, due in contents.index.items():
         if swept and session not in sessions:
-            yield f"9: an index row of {due:%Y-%m-%d %H:%M} for session {session}, which is not there"
+            yield f"9: an index row of {due:%Y-%m-%d %H:%M} for session {session}, which does not exist"
         elif due < now - PATIENCE:
-            yield f"9: the timer should have looked at session {session} at {due:%Y-%m-%d %H:%M}: does it run?"
+            yield f"9: the timer was due to visit session {session} at {due:%Y-%m-%d %H:%M}: check that it runs"
 
 
 def _missing_records(contents: Contents, account: Account) -> Iterator[str]:
@@ -145,28 +145,28 @@ def _missing_records(contents: Contents, account: Account) -> Iterator[str]:
         expected = {"createSession"} | {f"{_DONE[status]}Session" for status in _DONE if status == row["Status"]}
         for activity in sorted(expected):
             if done[activity] != 1:
-                yield f"10: session {session} is {row['Status']} and has {done[activity]} records of {activity}"
+                yield f"10: session {session} is {row['Status']} and has {done[activity]} audit records of {activity}"
         uploads = [(record["Outcome"], json.loads(record["Details"])) for record in of_session[session]]
-        accepted = {(told.get("fileId"), told.get("sha256")) for outcome, told in uploads if outcome == "success"}
-        refused = {told["name"] for outcome, told in uploads if outcome == "refused"}
+        accepted = {(record.get("fileId"), record.get("sha256")) for outcome, record in uploads if outcome == "success"}
+        refused = {record["name"] for outcome, record in uploads if outcome == "refused"}
         for file, file_row in contents.of_session("file", session).items():
             if (file, file_row["Sha256"]) not in accepted:
-                yield f"10: nothing was recorded of file {file} of session {session}"
+                yield f"10: file {file} of session {session} has no audit record"
         for refusal in contents.of_session("refusal", session).values():
             if refusal["Name"] not in refused:
-                yield f"10: nothing was recorded of a file that session {session} refused"
+                yield f"10: a refusal of session {session} has no audit record"
     for hour in sorted({f"{id_time(record):%Y%m%d%H}" for record in contents.rows["audit"]}):
         if not account.had_activity(hour, f"{contents.catalog}_{contents.resource}"):
-            yield f"10: a search by time does not find the records of {hour}"
+            yield f"10: a query by time does not find the audit records of hour {hour}"
 
 
 def number(value: Any) -> int:
-    """An Int64 column comes wrapped, an Int32 one plain."""
+    """The value of an Int64 property, which the SDK wraps, or of an Int32 one."""
     return int(getattr(value, "value", value))
 
 
 def check(account: Account, *, quick: bool) -> int:
-    """Check everything and print what is wrong; gives how many violations there are."""
+    """Check everything and print each violation. Returns their number."""
     found = sessions = files = blobs = 0
     for contents in account.contents():
         sessions += len(contents.rows["session"])
@@ -175,13 +175,15 @@ def check(account: Account, *, quick: bool) -> int:
         for violation in violations(contents, account, quick=quick):
             found += 1
             print(f"{contents.catalog}/{contents.resource}: {violation}", flush=True)
-    verdict = f"{found} violation(s); docs/invariants.md says what they mean" if found else "all well"
+    verdict = (
+        f"{found} {'violation' if found == 1 else 'violations'}; see docs/invariants.md" if found else "no violations"
+    )
     print(f"{sessions} sessions, {files} files, {blobs} blobs: {verdict}")
     return found
 
 
 def main() -> int:
-    """Check what the arguments and the environment name; gives the exit code."""
+    """Check the account that the arguments or the environment name. Returns the exit code."""
     parser = argparse.ArgumentParser(prog="dev.py check", description="Check what is stored against the invariants.")
     parser.add_argument("--data", type=Path, default=ROOT / ".data", help="folder of Azurite's data (default .data)")
     parser.add_argument("--quick", action="store_true", help="do not read the files' bytes")

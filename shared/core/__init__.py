@@ -1,1 +1,1 @@
-"""What everything else rests on: settings, errors, ids and times. It imports nothing else of the app."""
+"""Settings, errors, ids and times, which every other package uses. It imports no other package of the app."""

@@ -1,7 +1,7 @@
-"""Every error the API can answer, and the one shape that they all have.
+"""Every error that the API can return, and the JSON shape that they share.
 
-The codes are Microsoft Graph's documented ones ("Microsoft Graph error responses and resource types"); the more exact
-reason goes into ``innerError.code``. The catalogue below is the only place where a status and a code meet.
+The codes are Microsoft Graph's documented ones ("Microsoft Graph error responses and resource types"); the specific
+reason goes into ``innerError.code``. The catalogue below is the only place that maps a code to an HTTP status.
 """
 
 from collections.abc import Mapping, Sequence
@@ -12,7 +12,7 @@ from typing import Any
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """A kind of error: what HTTP says, what Graph says, and what exactly it was."""
+    """A kind of error: its HTTP status, Graph's code, and the specific code for ``innerError``."""
 
     status: int
     code: str
@@ -51,7 +51,7 @@ STORAGE_UNAVAILABLE = Problem(503, "serviceNotAvailable", "serviceNotAvailable")
 
 @dataclass(frozen=True, slots=True)
 class Detail:
-    """One entry of ``error.details``: a code, a sentence, and the place that it speaks of."""
+    """One entry of ``error.details``: a code, a message, and the place in the request that it refers to."""
 
     code: str
     message: str
@@ -59,7 +59,7 @@ class Detail:
 
 
 class GraphError(Exception):
-    """An answer that is an error: raised anywhere, turned into JSON by the endpoint wrapper alone."""
+    """An error response: raised anywhere, turned into JSON only by the endpoint wrapper."""
 
     def __init__(
         self,
@@ -80,10 +80,10 @@ class GraphError(Exception):
         self.extra = dict(extra or {})
 
     def body(self, *, request_id: str, client_request_id: str, at: datetime | None = None) -> dict[str, Any]:
-        """The answer's JSON, in the shape of Graph's ``odataError``.
+        """The response's JSON, in the shape of Graph's ``odataError``.
 
-        ``extra`` goes into ``innerError``, which is open: facts that a program can use, such as the id of the session
-        that stands in the way.
+        ``extra`` goes into ``innerError``, which is an open type: facts that a program can use, such as the id of the
+        session that holds a reference.
         """
         error: dict[str, Any] = {"code": self.problem.code, "message": self.message}
         if self.target is not None:
@@ -103,10 +103,10 @@ class GraphError(Exception):
 
 
 def invalid_option(option: str, reason: str) -> GraphError:
-    """The error for a query option: what is wrong with it, and what would be right."""
+    """The error for a query option: what is wrong with it, and what would be valid."""
     return GraphError(INVALID_QUERY_OPTION, f"{option}: {reason}.", target=option)
 
 
 def shortened(text: str) -> str:
-    """The caller's own words, short enough to be quoted in a sentence."""
+    """The caller's text, short enough to be quoted in a message."""
     return text if len(text) <= 60 else f"{text[:60]}..."

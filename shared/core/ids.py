@@ -1,4 +1,4 @@
-"""Ids and instants: both in milliseconds, so that the order of ids is the order of creation."""
+"""Ids and times, both with millisecond precision, so that sorting by id is sorting by creation."""
 
 import re
 import secrets
@@ -9,7 +9,7 @@ _GUID = re.compile(r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}", re.A
 
 
 def utc_now() -> datetime:
-    """The present, in UTC, cut to milliseconds."""
+    """The current time in UTC, truncated to milliseconds."""
     now = datetime.now(UTC)
     return now.replace(microsecond=now.microsecond // 1000 * 1000)
 
@@ -17,7 +17,7 @@ def utc_now() -> datetime:
 def new_id(at: datetime) -> str:
     """A new UUID version 7 (RFC 9562, section 5.7): 48 bits of Unix milliseconds, then 74 random bits.
 
-    Time-ordered, so that a list by creation is a range scan; random enough that nobody guesses one.
+    Time-ordered, so that a list by creation is a range scan; random enough that an id cannot be guessed.
     """
     milliseconds = round(at.timestamp() * 1000)
     value = (milliseconds << 80) | secrets.randbits(80)
@@ -27,16 +27,16 @@ def new_id(at: datetime) -> str:
 
 
 def id_time(identifier: str) -> datetime:
-    """When an id of ``new_id`` was made."""
+    """When ``new_id`` created this id."""
     return datetime.fromtimestamp((UUID(identifier).int >> 80) / 1000, UTC)
 
 
 ID_PREFIX_LENGTH = len("00000000-0000")
-"""What the milliseconds take of an id."""
+"""Length of the part of an id that holds the milliseconds."""
 
 
 def id_prefix(at: datetime) -> str:
-    """What all ids of an instant begin with: in order of text it stands before them, and behind all that are older."""
+    """The common prefix of all ids of one millisecond. It sorts before them and after all older ids."""
     milliseconds = f"{max(0, int(at.timestamp() * 1000)):012x}"
     return f"{milliseconds[:8]}-{milliseconds[8:]}"
 
@@ -47,5 +47,5 @@ def parse_guid(text: str) -> str | None:
 
 
 def format_instant(at: datetime) -> str:
-    """An instant as Graph writes it: ISO 8601, UTC, ``Z``; milliseconds always."""
+    """A time as Graph writes it: ISO 8601, UTC, ``Z``, always with milliseconds."""
     return at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.") + f"{at.microsecond // 1000:03d}Z"

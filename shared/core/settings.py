@@ -1,6 +1,6 @@
-"""Every setting of the service: its name, its default, its unit.
+"""Every setting of the service: its name, default, unit and description.
 
-Settings come from the environment, which is where Azure Functions puts app settings. They are read once a process.
+Settings come from the environment, where Azure Functions puts app settings. Each process reads them once.
 """
 
 import os
@@ -21,12 +21,12 @@ def _split_list(text: object) -> object:
 
 
 def _storage(suffix: str = "") -> AliasChoices:
-    """A storage connection as Functions names it: our own, or else the one that the app has anyway."""
+    """A storage connection as Functions names it: ``UPLOADS_STORAGE``, else the host's own."""
     return AliasChoices(f"UPLOADS_STORAGE{suffix}", f"AzureWebJobsStorage{suffix}")
 
 
 class AuthMode(StrEnum):
-    """How the service finds out who calls."""
+    """How the service authenticates callers."""
 
     ENTRA = "entra"
     PLATFORM = "platform"
@@ -34,7 +34,7 @@ class AuthMode(StrEnum):
 
 
 class Settings(BaseSettings):
-    """The settings of the app, each ``UPLOADS_<NAME>`` unless it says otherwise."""
+    """The settings of the app. Each is read from ``UPLOADS_<NAME>`` unless it has an alias."""
 
     model_config = SettingsConfigDict(env_prefix="UPLOADS_", frozen=True, extra="ignore")
 
@@ -46,36 +46,36 @@ class Settings(BaseSettings):
     blob_service_uri: HttpUrl | None = Field(
         default=None,
         validation_alias=_storage("__blobServiceUri"),
-        description="Instead of a connection string: the blob endpoint, reached with the platform's identity.",
+        description="Instead of a connection string: the blob endpoint, accessed with the app's managed identity.",
     )
     table_service_uri: HttpUrl | None = Field(
         default=None,
         validation_alias=_storage("__tableServiceUri"),
-        description="Instead of a connection string: the table endpoint, reached with the platform's identity.",
+        description="Instead of a connection string: the table endpoint, accessed with the app's managed identity.",
     )
     auth: AuthMode = Field(
         default=AuthMode.ENTRA,
-        description="Who says who calls: entra (tokens of Microsoft Entra), platform (App Service authentication in "
-        "front of the app), or none (everybody may do everything; refused in Azure).",
+        description="How callers are authenticated: entra (tokens of Microsoft Entra), platform (App Service "
+        "authentication in front of the app), or none (no authentication, full access; refused in Azure).",
     )
-    tenant_id: str = Field(default="", description="Id (GUID) of the tenant whose tokens are taken.")
+    tenant_id: str = Field(default="", description="Id (GUID) of the tenant whose tokens are accepted.")
     audience: Annotated[frozenset[str], NoDecode, BeforeValidator(_split_list)] = Field(
         default=frozenset(),
-        description="Whom a token must be for: this app's own client id and App ID URI, parted by commas.",
+        description="Accepted audiences of tokens, comma-separated: this app's client id and its App ID URI.",
     )
     authority: HttpUrl = Field(
         default=HttpUrl("https://login.microsoftonline.com"),
-        description="Who issues tokens of version 2.0 and publishes the keys; another one in sovereign clouds.",
+        description="Issuer of version 2.0 tokens, which also publishes the signing keys. Differs in sovereign clouds.",
     )
     authority_v1: HttpUrl = Field(
-        default=HttpUrl("https://sts.windows.net"), description="Who issues tokens of version 1.0."
+        default=HttpUrl("https://sts.windows.net"), description="Issuer of version 1.0 tokens."
     )
     function_keys: bool = Field(
-        default=False, description="Whether Azure asks every caller for a function key (x-functions-key) besides."
+        default=False, description="Whether Azure also requires a function key (x-functions-key) of every caller."
     )
     public_url: HttpUrl | None = Field(
         default=None,
-        description="Where callers reach the service: the base of every link in an answer. "
+        description="Base URL of every link in a response; set it behind a gateway or for a custom domain. "
         "Unset: https and WEBSITE_HOSTNAME, which Azure sets.",
     )
     idle_seconds: int = Field(
@@ -87,63 +87,87 @@ class Settings(BaseSettings):
     retention_seconds: int | None = Field(
         default=None,
         ge=0,
-        description="Seconds after which the files of a session that was completed from now on go. Unset: never.",
+        description="Seconds after which the files of a complete session are deleted; its record stays. It applies to "
+        "sessions completed while it is set. Unset: never.",
     )
     expiry_schedule: str = Field(
-        default="0 */5 * * * *", description="When the expiry timer fires: an NCRONTAB expression of six fields."
+        default="0 */5 * * * *", description="When the expiry timer runs: an NCRONTAB expression of six fields."
     )
-    max_sessions: int = Field(default=10_000, ge=1, description="Sessions that one resource may have, about.")
+    max_sessions: int = Field(
+        default=10_000, ge=1, description="Approximate maximum number of sessions of one resource."
+    )
     max_active_sessions: int = Field(
-        default=1000, ge=1, description="Active sessions that one caller may have made, about."
+        default=1000, ge=1, description="Approximate maximum number of active sessions created by one caller."
     )
-    max_files: int = Field(default=100, ge=1, le=1000, description="Files that one session may hold.")
-    max_file_bytes: int = Field(default=GIB, ge=1, description="Bytes that one file may have.")
-    max_findings: int = Field(default=1000, ge=1, description="Findings that one error answer lists.")
+    max_files: int = Field(default=100, ge=1, le=1000, description="Maximum number of files in one session.")
+    max_file_bytes: int = Field(default=GIB, ge=1, description="Maximum size of one file, in bytes.")
+    max_findings: int = Field(
+        default=1000, ge=1, description="Maximum number of findings that one error response lists."
+    )
     max_upload_seconds: int = Field(
         default=7200,
         ge=1,
-        description="Seconds that one upload may take; what an older one left behind is swept away.",
+        description="Maximum duration of one upload, in seconds. What an older upload left in storage is deleted.",
     )
     max_uploads_at_once: int = Field(
-        default=16, ge=1, description="Uploads of one caller at the same time, for each process of the app."
+        default=16,
+        ge=1,
+        description="Maximum number of simultaneous uploads by one caller, for each process of the app.",
     )
     stall_seconds: int = Field(
-        default=60, ge=1, description="Seconds for which nothing of a body may come in before the request is given up."
+        default=60, ge=1, description="Maximum idle time while receiving a body, in seconds; then 408."
     )
     max_url_bytes: int = Field(
-        default=8192, ge=1024, description="Bytes of a request's path and query; the Functions host takes no more."
+        default=8192,
+        ge=1024,
+        description="Maximum size of a request's path and query, in bytes. The Functions host has the same limit.",
     )
-    max_headers: int = Field(default=100, ge=20, description="Headers of a request, as of the Functions host.")
+    max_headers: int = Field(
+        default=100, ge=20, description="Maximum number of headers of a request. The Functions host has the same limit."
+    )
     max_header_bytes: int = Field(
-        default=32 * 1024, ge=4096, description="Bytes of all headers of a request, as of the Functions host."
+        default=32 * 1024,
+        ge=4096,
+        description="Maximum size of all headers of a request, in bytes. The Functions host has the same limit.",
     )
     max_json_bytes: int = Field(
-        default=64 * 1024, ge=1024, description="Bytes of a body of JSON; one that makes sense has a few hundred."
+        default=64 * 1024,
+        ge=1024,
+        description="Maximum size of a JSON body, in bytes. A typical one has a few hundred.",
     )
     max_form_bytes: int = Field(
-        default=64 * 1024, ge=1024, description="Bytes of a form beside its file: boundaries, part headers, padding."
+        default=64 * 1024,
+        ge=1024,
+        description="Maximum size of a form without its file, in bytes: boundaries, part headers, padding.",
     )
     max_filter_length: int = Field(
-        default=2000, ge=100, le=100_000, description="Characters of a $filter; the default takes 40 GUIDs."
+        default=2000,
+        ge=100,
+        le=100_000,
+        description="Maximum length of a $filter, in characters. The default has room for 40 GUIDs.",
     )
-    max_filter_depth: int = Field(default=20, ge=1, le=100, description="Brackets of a $filter that are open at once.")
+    max_filter_depth: int = Field(
+        default=20, ge=1, le=100, description="Maximum nesting depth of parentheses in a $filter."
+    )
     requests_per_minute: int = Field(
         default=1200,
         ge=1,
-        description="Requests a minute of one caller, and in one burst, for each process of the app.",
+        description="Maximum number of requests by one caller in a minute, or in one burst, for each process.",
     )
     block_bytes: int = Field(
-        default=4 * MIB, ge=64 * 1024, le=100 * MIB, description="Bytes of one staged block of a blob."
+        default=4 * MIB, ge=64 * 1024, le=100 * MIB, description="Size of one staged block of a blob, in bytes."
     )
-    blocks_in_flight: int = Field(default=4, ge=1, le=64, description="Blocks of one upload staged at the same time.")
+    blocks_in_flight: int = Field(
+        default=4, ge=1, le=64, description="Maximum number of blocks of one upload staged at the same time."
+    )
     principal_types: Annotated[frozenset[str], NoDecode, BeforeValidator(_split_list)] = Field(
         default=frozenset({"EntraIdUser", "user"}),
-        description="Values that principalType may have, parted by commas, in any case.",
+        description="Allowed values of principalType, comma-separated, case-insensitive.",
     )
 
     @property
     def idle(self) -> timedelta:
-        """How long a session stays active when nothing happens."""
+        """How long a session stays active without a change."""
         return timedelta(seconds=self.idle_seconds)
 
     @property
@@ -153,7 +177,7 @@ class Settings(BaseSettings):
 
     @property
     def retention(self) -> timedelta | None:
-        """How long a complete session's files are kept; ``None`` for ever."""
+        """How long a complete session's files are kept; ``None`` means forever."""
         return None if self.retention_seconds is None else timedelta(seconds=self.retention_seconds)
 
     @property
@@ -163,17 +187,17 @@ class Settings(BaseSettings):
 
     @property
     def authority_base(self) -> str:
-        """The authority of tokens of version 2.0, without a slash at its end."""
+        """The authority of version 2.0 tokens, without a trailing slash."""
         return str(self.authority).rstrip("/")
 
     @property
     def authority_v1_base(self) -> str:
-        """The authority of tokens of version 1.0, without a slash at its end."""
+        """The authority of version 1.0 tokens, without a trailing slash."""
         return str(self.authority_v1).rstrip("/")
 
     @property
     def base_url(self) -> str | None:
-        """The base of every link, without a slash at its end; ``None`` if neither a setting nor Azure says it."""
+        """The base of every link, without a trailing slash; ``None`` if neither a setting nor Azure provides it."""
         if self.public_url is not None:
             return str(self.public_url).rstrip("/")
         # WEBSITE_HOSTNAME is set by Azure, and by Core Tools as "localhost:7071", where there is no TLS.

@@ -1,7 +1,7 @@
-"""What the timer does: settles the sessions whose time has come, and writes when to look at each again.
+"""Expires and purges the sessions that are due, and writes when to visit each again.
 
-Whether a session is over is decided by its own row and the clock, on every read and write; the timer only makes it
-lasting, and removes what nobody needs any more. Its cost grows with what is due, not with what is stored.
+Every read and write decides by the session's row and the clock whether the session has expired. The timer only stores
+that, and deletes what is no longer needed. Its cost depends on how many sessions are due, not on how many are stored.
 """
 
 import asyncio
@@ -23,10 +23,10 @@ from shared.storage.blobs import MANIFEST
 from shared.storage.session_table import CREATE_TAKES_AT_MOST, ExpiryEntry
 from shared.storage.table_calls import ConcurrentChangeError
 
-# A tick ends well before the host would end it (host.json, functionTimeout); what is left is for the next one.
+# A tick ends long before the host's time limit (functionTimeout in host.json); the rest is left to the next tick.
 TICK_SECONDS = 200
 TICK_SESSIONS = 10_000
-SETTLED_AT_ONCE = 8
+CONCURRENT_SESSIONS = 8
 
 _log = logging.getLogger("uploads.expiry")
 
@@ -40,9 +40,9 @@ class Expiry:
         self._config = config
 
     async def tick(self) -> Counter[str]:
-        """Settle what is due, those that have waited longest first; gives how often each thing was done.
+        """Process the sessions that are due, oldest first. Returns how often each outcome occurred.
 
-        A session that cannot be settled now does not stand in the others' way: the next tick finds it again.
+        A session that cannot be processed does not stop the others: the next tick finds it again.
         """
         started = time.monotonic()
         now = utc_now()
@@ -53,24 +53,28 @@ class Expiry:
                 done[await self._settle(entry, now)] += 1
             except AzureError as error:
                 done["failed"] += 1
-                _log.warning("session %s waits for the next tick: %s", entry.key.session_id, type(error).__name__)
+                _log.warning(
+                    "session %s could not be processed; the next tick tries again: %s",
+                    entry.key.session_id,
+                    type(error).__name__,
+                )
 
         batch: list[ExpiryEntry] = []
         async for entry in self._table.due(now):
             batch.append(entry)
-            if len(batch) == SETTLED_AT_ONCE:
+            if len(batch) == CONCURRENT_SESSIONS:
                 await asyncio.gather(*map(settle, batch))
                 batch.clear()
             if time.monotonic() - started > TICK_SECONDS or done.total() + len(batch) >= TICK_SESSIONS:
                 break
         await asyncio.gather(*map(settle, batch))
-        _log.info("tick: %s", dict(done) or "nothing due")
+        _log.info("tick: %s", dict(done) or "no session is due")
         return done
 
     async def _settle(self, entry: ExpiryEntry, now: datetime) -> str:
-        """Do what is due for one session, and write when to look again. Each step can be repeated.
+        """Process one session, and write when to visit it again. Each step can be repeated.
 
-        Returns what was done: ``active``, ``expired``, ``purged``, ``sealed``, ``gone`` or ``waiting``.
+        Returns the outcome: ``active``, ``expired``, ``purged``, ``sealed``, ``gone`` or ``waiting``.
         """
         session = await self._table.session(entry.key)
         try:
@@ -80,7 +84,7 @@ class Expiry:
         except ConcurrentChangeError:
             return "waiting"
         if again != entry.due:
-            # The new row first: a crash between the two leaves one too many, which does no harm.
+            # The new row first: a crash between the two writes leaves an extra row, which does no harm.
             if again is not None:
                 await self._table.put_expiry(ExpiryEntry(again, entry.key))
             await self._table.delete_expiry(entry)
@@ -94,21 +98,21 @@ class Expiry:
             return await self._settle_expired(session, now)
         if status is Status.COMPLETE:
             return await self._settle_complete(session, now)
-        # Deleted, by a request that did not come to its end.
+        # Deleted by a request that was interrupted.
         await purge(self._table, self._blobs, session)
         return "gone", None
 
     async def _settle_missing(self, entry: ExpiryEntry, now: datetime) -> tuple[str, datetime | None]:
-        """No session: deleted, or never made. What uploads left under it goes."""
+        """The session was deleted or never created: delete what uploads left under it."""
         await self._blobs.delete(entry.key, await self._blobs.names(entry.key))
-        # The index row is written before its session: one that is this young may still be coming.
-        made = id_time(entry.key.session_id)
-        return ("waiting", entry.due) if now - made < CREATE_TAKES_AT_MOST else ("gone", None)
+        # The index row is written before its session, which may therefore still be created.
+        created = id_time(entry.key.session_id)
+        return ("waiting", entry.due) if now - created < CREATE_TAKES_AT_MOST else ("gone", None)
 
     async def _settle_complete(self, session: Session, now: datetime) -> tuple[str, datetime | None]:
-        """Complete: make sure of the manifest, and sweep what uploads left that lost against the completion.
+        """Complete: write a missing manifest, and delete blobs of uploads that ended after the completion.
 
-        Once the retention is over, the files go, and the manifest with them; the record stays.
+        When the retention is over, delete the files and the manifest. The session's row stays.
         """
         sweep_at = session.last_active + self._config.max_upload
         if now < sweep_at:
@@ -124,13 +128,13 @@ class Expiry:
         return "sealed", None if retention is None else session.last_active + retention
 
     async def _settle_expired(self, session: Session, now: datetime) -> tuple[str, datetime | None]:
-        """Expired: make it lasting, and free the reference; once its grace is over, remove the files."""
+        """Expired: store the status and free the reference; when the grace period is over, delete the files."""
         if session.status is Status.ACTIVE:
             session = await end(self._table, session, Status.EXPIRED, SERVICE)
         expired = idle_deadline(session, self._config.idle)
         if now < expired + self._config.grace:
             return "expired", expired + self._config.grace
         await remove_files(self._table, self._blobs, session)
-        # Once more when no upload that was under way can still be running.
+        # Visit again when no upload that was in progress can still be running.
         sweep_at = expired + self._config.max_upload
         return "purged", sweep_at if now < sweep_at else None

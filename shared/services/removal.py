@@ -1,4 +1,4 @@
-"""How a session ends: its last state is stored, and what it held goes. Each step can be repeated after a crash."""
+"""Ends sessions and deletes what they hold. Each step can be repeated after a crash."""
 
 import asyncio
 from dataclasses import replace
@@ -11,7 +11,7 @@ from shared.storage.table_calls import MAX_TRANSACTION
 
 
 async def end(table: SessionTable, session: Session, status: Status, actor: Actor) -> Session:
-    """Store a state that frees the reference, which only a session that is stored as active holds.
+    """Store that a session is expired or deleted, and free its reference if it is stored as active.
 
     Raises:
         ConcurrentChangeError: the session changed since it was read.
@@ -25,10 +25,10 @@ async def end(table: SessionTable, session: Session, status: Status, actor: Acto
 
 
 async def remove_files(table: SessionTable, blobs: BlobStore, session: Session) -> Session:
-    """Remove a session's files and refusals: rows before blobs, so that no row ever lacks its blob.
+    """Delete a session's files and refusals: rows before blobs, so that no row is ever without its blob.
 
     Raises:
-        ConcurrentChangeError: somebody else is at it.
+        ConcurrentChangeError: another request changes the session.
     """
     key = session.key
     files, refusals = await asyncio.gather(table.files(key), table.refusals(key))
@@ -41,9 +41,9 @@ async def remove_files(table: SessionTable, blobs: BlobStore, session: Session) 
 
 
 async def purge(table: SessionTable, blobs: BlobStore, session: Session) -> None:
-    """Remove all that there is of a deleted session, its own row last: while that is there, the rest is resumed.
+    """Delete everything of a deleted session, its own row last, so that an interrupted deletion is resumed.
 
     Raises:
-        ConcurrentChangeError: somebody else is at it.
+        ConcurrentChangeError: another request changes the session.
     """
     await table.delete_session(await remove_files(table, blobs, session))

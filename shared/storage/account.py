@@ -1,4 +1,4 @@
-"""The storage of this process: its clients are made once, at the first request and not at import."""
+"""The storage clients of this process, created at the first request."""
 
 import asyncio
 from dataclasses import dataclass, field
@@ -16,7 +16,7 @@ from shared.storage.table_calls import connect_tables
 
 @dataclass(slots=True)
 class Storage:
-    """Where sessions and their files are, how many there may be, who may reach them, and who did."""
+    """The tables and the container of one account: sessions, files, grants, audit log and quotas."""
 
     tables: TableServiceClient
     table: SessionTable
@@ -24,24 +24,24 @@ class Storage:
     grants: GrantTable
     audit: AuditLog
     quotas: Quotas
-    _making: asyncio.Lock = field(default_factory=asyncio.Lock)
-    _made: bool = False
+    _creating: asyncio.Lock = field(default_factory=asyncio.Lock)
+    _created: bool = False
 
     @classmethod
     def connect(cls, config: Settings) -> "Storage":
-        """Storage as the settings name it; nothing is sent yet."""
+        """The storage account of the settings. No request is sent yet."""
         tables = connect_tables(config)
         audit = AuditLog(tables, sessions=SESSIONS_TABLE, grants=GRANTS_TABLE)
         table = SessionTable(tables, audit)
         quotas = Quotas(tables, table, config)
         return cls(tables, table, BlobStore.connect(config), GrantTable(tables, audit), audit, quotas)
 
-    async def make(self) -> None:
-        """Make the tables and the container unless they are there, until that has worked once."""
-        if self._made:
+    async def create(self) -> None:
+        """Create the tables and the container if they are missing. Does nothing once that has succeeded."""
+        if self._created:
             return
-        async with self._making:
-            if not self._made:
+        async with self._creating:
+            if not self._created:
                 await asyncio.gather(
                     self.table.create_tables(),
                     self.blobs.create_container(),
@@ -49,7 +49,7 @@ class Storage:
                     self.audit.create_table(),
                     self.quotas.create_table(),
                 )
-                self._made = True
+                self._created = True
 
     async def close(self) -> None:
         """Close the connections."""
@@ -60,20 +60,20 @@ _storage: Storage | None = None
 
 
 async def storage() -> Storage:
-    """The storage that the settings name, ready for use.
+    """The storage account of the settings, with its tables and container created.
 
     Raises:
-        AzureError: it does not answer, or is not set; the next call tries again.
+        AzureError: storage does not respond or is not configured. The next call tries again.
     """
-    global _storage  # noqa: PLW0603  # one a process, as Azure recommends for its clients
+    global _storage  # noqa: PLW0603  # one per process, as Azure recommends for its clients
     if _storage is None:
         _storage = Storage.connect(settings())
-    await _storage.make()
+    await _storage.create()
     return _storage
 
 
 async def close_storage() -> None:
-    """Close the clients of this process, for a host that ends in good order; the next call makes new ones."""
+    """Close the clients of this process when the host shuts down. The next call of ``storage`` creates new ones."""
     global _storage  # see above
     closing, _storage = _storage, None
     if closing is not None:

@@ -1,8 +1,8 @@
-"""Table Storage: where audit records are, and how they are found again.
+"""Stores audit records in Table Storage and queries them.
 
-A record is a row of the partition in which its change is made, so that both are one transaction: of the resource, in
-table ``uploadsessions``; or of the catalog, in table ``grants``. Table ``activity`` tells for each hour which of these
-partitions have records of it, so that a span of time is found without reading everything.
+A record is stored in the partition of the change that it describes, so that both are written in one transaction: the
+partition of the resource in table ``uploadsessions``, or of the catalog in table ``grants``. Table ``activity`` lists
+for each hour the partitions that have records of it, so that a query by time does not read everything.
 """
 
 import json
@@ -22,23 +22,23 @@ from shared.storage.table_calls import Operation, reraise_missing_table
 
 ACTIVITY_TABLE = "activity"
 
-# What one page looks at before it leaves the rest to the next, however few records of it match.
+# A page reads at most this much and leaves the rest to the next page, even if few records match.
 MAX_RECORDS_READ = 5_000
 MAX_PLACES_READ = 200
 
-# Of hours and places that were written to ``activity`` by this process and need not be again.
+# Rows of ``activity`` that this process has written and need not write again.
 _MAX_REMEMBERED = 10_000
 
 _HOUR = "%Y%m%d%H"
 
-# Before the first record that can be, and behind all ids of one millisecond, or of all.
+# Earlier than every record; and a character that sorts after every id, or after every id with a given prefix.
 _EARLIEST = datetime(2026, 1, 1, tzinfo=UTC)
 _LAST = "~"
 
 
 @dataclass(frozen=True, slots=True)
 class Position:
-    """Where a page of records ended: in the hour and partition of ``activity``, behind the record."""
+    """Where a page of records ended: hour and partition of ``activity``, and the id of the last record."""
 
     hour: str
     place: str
@@ -47,7 +47,7 @@ class Position:
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """Records in order, and where to go on; ``None`` if that was all."""
+    """Records in order, and where the next page starts; ``None`` on the last page."""
 
     records: list[AuditRecord]
     end: Position | None
@@ -57,7 +57,7 @@ class AuditLog:
     """The audit records of an account."""
 
     def __init__(self, service: TableServiceClient, *, sessions: str, grants: str) -> None:
-        """Take the account's tables, and the names of those in which records stand beside what they are about."""
+        """Use the account's tables; ``sessions`` and ``grants`` are the names of the tables that hold records."""
         self._service = service
         self._sessions: TableClient = service.get_table_client(sessions)
         self._grants: TableClient = service.get_table_client(grants)
@@ -65,18 +65,18 @@ class AuditLog:
         self._remembered: set[tuple[str, str]] = set()
 
     async def create_table(self) -> None:
-        """Make the table of this module's own unless it is there."""
+        """Create the ``activity`` table if it is missing."""
         await self._service.create_table_if_not_exists(ACTIVITY_TABLE)
 
     # Writing
 
     async def entry(self, record: AuditRecord) -> Operation:
-        """What writes a record, for the transaction of its change; ``activity`` has its hour before that."""
+        """The operation that inserts a record, for the transaction of its change. Writes the ``activity`` row first."""
         await self.expect(record)
         return "create", _entity(record), {}
 
     async def expect(self, record: AuditRecord) -> None:
-        """See that ``activity`` has the hour of a record: one call for each hour, partition and process."""
+        """Make sure that ``activity`` lists the hour of a record: one call for each hour, partition and process."""
         noted = (f"{record.at:{_HOUR}}", _place(record.subject))
         if noted in self._remembered:
             return
@@ -86,7 +86,7 @@ class AuditLog:
         self._remembered.add(noted)
 
     async def has(self, record: AuditRecord) -> bool:
-        """Whether a record was written, by a transaction whose answer was lost."""
+        """Whether a record was written, for a transaction whose response was lost."""
         place = _place(record.subject)
         try:
             await self._table(place).get_entity(place, _row(record.id), select=["RowKey"])
@@ -100,9 +100,9 @@ class AuditLog:
     async def page(
         self, scope: Scope, keeps: Callable[[AuditRecord], bool], *, after: Position | None, size: int
     ) -> Page:
-        """Records of a scope: by hour, within that by catalog and resource, within that in order of time.
+        """Records of a scope, sorted by hour, then by catalog and resource, then by time.
 
-        Of one resource: first the grants of its catalog, then what is its own, each in order of time.
+        For one resource: first the records of its catalog's grants, then its own, each sorted by time.
         """
         found: list[AuditRecord] = []
         read = places = 0
@@ -121,7 +121,7 @@ class AuditLog:
         return Page(found, None)
 
     async def _spans(self, scope: Scope, after: Position | None) -> AsyncIterator["_Span"]:
-        """Where records of a scope may be, in order, from the one on in which ``after`` is."""
+        """Where records of a scope may be, in order, starting with the span that contains ``after``."""
         first = id_prefix(scope.since) if scope.since else ""
         end = id_prefix(scope.until) + _LAST if scope.until else _LAST
         if scope.session_id:
@@ -140,13 +140,13 @@ class AuditLog:
             yield span
 
     async def _hours(self, scope: Scope, after: Position | None) -> AsyncIterator[tuple[str, str]]:
-        """Hours and partitions that may have records of a scope; of one resource, its partitions without the hours."""
+        """Hours and partitions that may have records of a scope. For one resource: its partitions, without hours."""
         if scope.catalog_id and scope.resource_id:
             if scope.session_id is None:
                 yield "", scope.catalog_id
             yield "", f"{scope.catalog_id}_{scope.resource_id}"
             return
-        # Within what can be: the ends of time are no instants in every time zone.
+        # Clamped: the minimum and maximum of datetime cannot be converted to every time zone.
         latest = utc_now() + timedelta(hours=1)
         until = min(scope.until or latest, latest)
         since = min(max(scope.since or _EARLIEST, _EARLIEST), latest)
@@ -177,7 +177,7 @@ class AuditLog:
 
 @dataclass(frozen=True, slots=True)
 class _Span:
-    """Records of one partition: behind the id ``first``, before ``end``; perhaps of one session only."""
+    """Records of one partition with ids between ``first`` and ``end``, both exclusive; optionally of one session."""
 
     hour: str
     place: str
@@ -187,7 +187,7 @@ class _Span:
 
 
 def _place(subject: Subject) -> str:
-    """The partition in which the subject is changed; a grant is its catalog's."""
+    """The partition in which the subject is changed. Grants are in the partition of their catalog."""
     if subject.session_id is None:
         return subject.catalog_id
     return f"{subject.catalog_id}_{subject.resource_id}"

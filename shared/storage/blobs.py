@@ -1,7 +1,8 @@
-"""Blob Storage: staging, committing, reading and sweeping the files' bytes.
+"""Stages, commits, reads and deletes the files' bytes in Blob Storage.
 
-One blob a file, in container ``uploads``, under ``catalog/resource/session/``, named by the file's id and never by the
-caller's name. An id is used for one attempt only: what a failed attempt left behind would stand in a second one's way.
+Each file is one blob in container ``uploads``, under ``catalog/resource/session/``. The blob's name is the file's id,
+never the caller's file name. An id is used for one attempt only, so that leftovers of a failed attempt cannot disturb
+the next one.
 """
 
 import asyncio
@@ -20,19 +21,19 @@ from shared.storage.connections import connect
 CONTAINER = "uploads"
 MANIFEST = "manifest.json"
 
-# Of a block's pieces, which have up to 64 KiB: how many the transport gets at a time.
+# Number of a block's pieces, of up to 64 KiB each, that the transport is given at a time.
 _PIECES_A_SEND = 8
 
-# What is smaller is put together: two bytes as an object of their own take fifty, and some send two at a time.
+# Smaller pieces are joined: a bytes object has an overhead of 33 bytes, and some clients send two bytes at a time.
 _LEAST_PIECE_BYTES = 1024
 
-# How many blobs are removed at the same time.
+# Number of blobs deleted at the same time.
 _DELETES_IN_FLIGHT = 8
 
 _CALL_OPTIONS: dict[str, Any] = {
     "connection_timeout": 5,
     "read_timeout": 6,
-    # A download is held one piece at a time; the SDK's first piece would be 32 MiB.
+    # A download holds one chunk in memory at a time; the SDK's default for the first one is 32 MiB.
     "max_single_get_size": 4 * MIB,
     "max_chunk_get_size": 4 * MIB,
 }
@@ -53,7 +54,7 @@ class BlobStore:
 
     @classmethod
     def connect(cls, settings: Settings) -> "BlobStore":
-        """Blob Storage as the settings name it; nothing is sent yet."""
+        """The Blob Storage account of the settings. No request is sent yet."""
         service = connect(
             BlobServiceClient, settings.storage, settings.blob_service_uri, retry_policy=_retry(), **_CALL_OPTIONS
         )
@@ -64,8 +65,8 @@ class BlobStore:
         await self._service.close()
 
     async def create_container(self) -> None:
-        """Make the container unless it is there."""
-        with _there_already(StorageErrorCode.CONTAINER_ALREADY_EXISTS):
+        """Create the container if it is missing."""
+        with _ignore_existing(StorageErrorCode.CONTAINER_ALREADY_EXISTS):
             await self._container.create_container()
 
     async def ping(self) -> None:
@@ -77,12 +78,12 @@ class BlobStore:
         await self._container.get_container_properties()
 
     def writer(self, key: SessionKey, file_id: str, opened: asyncio.Future[Any]) -> "BlobWriter":
-        """A writer for a new blob, which sends nothing before ``opened`` is done."""
+        """A writer for a new blob. It sends nothing before ``opened`` is done."""
         blob = self._container.get_blob_client(_prefix(key) + file_id)
         return BlobWriter(blob, opened, block_bytes=self._block_bytes, blocks_in_flight=self._blocks_in_flight)
 
     async def read(self, key: SessionKey, file_id: str) -> AsyncIterator[bytes]:
-        """A file's bytes, piece by piece. It has begun when this returns, so that a fault is still an answer.
+        """A file's bytes in chunks. The download has started when this returns, so that a failure is still reported.
 
         Raises:
             ResourceNotFoundError: there is no such blob.
@@ -91,19 +92,19 @@ class BlobStore:
         return download.chunks()
 
     async def put_manifest(self, key: SessionKey, manifest: bytes) -> None:
-        """Write the manifest of a complete session; once written it stays as it is."""
+        """Write the manifest of a complete session. An existing manifest is not changed."""
         blob = self._container.get_blob_client(_prefix(key) + MANIFEST)
-        with _there_already(StorageErrorCode.BLOB_ALREADY_EXISTS):
+        with _ignore_existing(StorageErrorCode.BLOB_ALREADY_EXISTS):
             await blob.upload_blob(manifest, overwrite=False)
 
     async def names(self, key: SessionKey) -> list[str]:
-        """The names under a session, blobs of which only blocks exist included: file ids, and perhaps the manifest."""
+        """Names of a session's blobs, including those with uncommitted blocks only: file ids and the manifest."""
         prefix = _prefix(key)
         blobs = self._container.list_blobs(name_starts_with=prefix, include=["uncommittedblobs"])
         return [blob.name.removeprefix(prefix) async for blob in blobs]
 
     async def delete(self, key: SessionKey, names: list[str]) -> None:
-        """Remove blobs, and blocks that were staged and never committed; gone already is as good."""
+        """Delete blobs, including those with uncommitted blocks only. Missing ones are no error."""
         limit = asyncio.Semaphore(_DELETES_IN_FLIGHT)
 
         async def delete(name: str) -> None:
@@ -114,16 +115,16 @@ class BlobStore:
 
 
 class BlobWriter:
-    """One attempt to write one blob: a single Put Blob if it fits into one block's buffer, else staged blocks.
+    """One attempt to write one blob: a single Put Blob if it fits into one block, else staged blocks.
 
-    Blocks are staged while the next ones come in, a bounded number at a time, and nobody sees any of it before
+    Blocks are staged while the next ones are received, a bounded number at a time. Nothing is visible before
     ``commit``. Memory: ``blocks_in_flight + 1`` blocks.
     """
 
     def __init__(
         self, blob: BlobClient, opened: asyncio.Future[Any], *, block_bytes: int, blocks_in_flight: int
     ) -> None:
-        """Write to a new blob, but send nothing before ``opened`` is done; what that raises, ``write`` raises."""
+        """Write to a new blob. Nothing is sent before ``opened`` is done; an exception of it is raised by ``write``."""
         self._blob = blob
         self._opened = opened
         self._block_bytes = block_bytes
@@ -135,7 +136,7 @@ class BlobWriter:
         self._sent = False
 
     async def write(self, data: bytes) -> None:
-        """Take more bytes; waits while as many blocks as allowed are on their way.
+        """Add bytes. Waits while ``blocks_in_flight`` blocks are being staged.
 
         Raises:
             AzureError: a block could not be staged.
@@ -149,7 +150,7 @@ class BlobWriter:
             await self._stage()
 
     async def commit(self) -> None:
-        """Make the blob visible, whole.
+        """Make the whole blob visible.
 
         Raises:
             AzureError: it could not be written.
@@ -164,9 +165,9 @@ class BlobWriter:
         await self._blob.commit_block_list(self._blocks)
 
     async def discard(self) -> None:
-        """Leave nothing behind, whether or not it was committed; safe to call at any time."""
-        # A block on its way is waited for: one that was cancelled might still arrive after the rest was removed. Who
-        # has no time to wait cancels this; what arrives late then goes when the session ends.
+        """Delete everything that was written, committed or not. Can be called at any time."""
+        # Wait for blocks in flight: a cancelled one might still arrive after the rest was deleted. A caller that cannot
+        # wait cancels this call; late blocks are then deleted when the session ends.
         await asyncio.gather(*self._staging, return_exceptions=True)
         self._pieces.clear()
         if self._sent:
@@ -190,9 +191,9 @@ class BlobWriter:
 
 
 class _Body:
-    """The pieces of a block, handed to the transport a few at a time; from the beginning if the SDK repeats the call.
+    """The pieces of a block, given to the transport a few at a time, and again from the start if the SDK retries.
 
-    Given a block whole, the transport would copy all of it, and move what is left of it at each send.
+    Given a whole block, the transport would copy it, and move the rest of it at each send.
     """
 
     def __init__(self, pieces: Sequence[bytes]) -> None:
@@ -204,8 +205,8 @@ class _Body:
 
 
 @contextmanager
-def _there_already(code: StorageErrorCode) -> Iterator[None]:
-    """Go on if what is to be made is there. The SDK takes any 409 for that, one for a container being deleted too."""
+def _ignore_existing(code: StorageErrorCode) -> Iterator[None]:
+    """Ignore that it exists already. The SDK raises the same error for any 409, such as ContainerBeingDeleted."""
     try:
         yield
     except ResourceExistsError as error:
@@ -214,12 +215,12 @@ def _there_already(code: StorageErrorCode) -> Iterator[None]:
 
 
 async def _delete(blob: BlobClient) -> None:
-    """Remove a blob. One that has only uncommitted blocks is not found, but an empty Put Blob drops them."""
+    """Delete a blob. One with uncommitted blocks only is not found, but an empty Put Blob discards them."""
     try:
         await blob.delete_blob()
     except ResourceNotFoundError:
         await blob.upload_blob(b"", overwrite=True)
-        # Somebody else who is at it may have removed the empty one already; whoever puts one, removes one after it.
+        # Another process that does the same may have deleted the empty blob already.
         with suppress(ResourceNotFoundError):
             await blob.delete_blob()
 

@@ -1,4 +1,4 @@
-"""Storage connections as Azure Functions names them: by connection string, or by endpoint and the app's identity."""
+"""Creates storage clients from a connection string, or from an endpoint and the app's managed identity."""
 
 from typing import Any, TypeVar
 from urllib.request import getproxies_environment
@@ -8,11 +8,11 @@ from pydantic import HttpUrl
 
 
 class StorageNotConfiguredError(AzureError):
-    """Neither way to reach storage is set; the message, for the log, says which settings would do."""
+    """No storage account is configured. The message, for the log, names the settings."""
 
     def __init__(self) -> None:
         super().__init__(
-            "no storage is set: set UPLOADS_STORAGE (a connection string), "
+            "no storage account is configured: set UPLOADS_STORAGE (a connection string), "
             "or UPLOADS_STORAGE__blobServiceUri and UPLOADS_STORAGE__tableServiceUri"
         )
 
@@ -21,20 +21,20 @@ Service = TypeVar("Service")
 
 
 def connect(service: type[Service], connection_string: str | None, endpoint: HttpUrl | None, **options: Any) -> Service:
-    """A client of a storage service; nothing is sent yet.
+    """A client of a storage service. No request is sent yet.
 
     Raises:
-        StorageNotConfiguredError: there is neither a connection string nor an endpoint.
+        StorageNotConfiguredError: neither a connection string nor an endpoint is set.
     """
-    # Left to itself, the transport asks for a proxy and a netrc file before every call, in a thread: that costs a third
-    # of a small call.
+    # By default the transport looks for a proxy and a netrc file before every call, in a thread, which takes a third of
+    # the time of a small call.
     options["use_env_settings"] = bool(getproxies_environment())
     if connection_string is not None:
         client: Service = service.from_connection_string(connection_string, **options)  # type: ignore[attr-defined]
         return client
     if endpoint is None:
         raise StorageNotConfiguredError
-    # Imported here, since it takes a quarter of a second and is needed only where the platform's identity is used.
+    # Imported here, since the import takes 0.25 s and is needed only with a managed identity.
     from azure.identity.aio import DefaultAzureCredential  # noqa: PLC0415
 
     return service(str(endpoint), credential=DefaultAzureCredential(), **options)  # type: ignore[call-arg]

@@ -1,7 +1,4 @@
-"""Table ``grants``: who may read or own one catalog, or one resource, without a permission for the whole tenant.
-
-One partition a catalog: what a request needs to know, the grants of its catalog and of its resource, is one query.
-"""
+"""Stores grants: roles of a principal for one catalog or one resource, in table ``grants``, a partition per catalog."""
 
 from collections.abc import Collection, Mapping
 from typing import Any
@@ -28,7 +25,7 @@ class GrantTable:
         self._audit = log
 
     async def create_table(self) -> None:
-        """Make the table unless it is there."""
+        """Create the table if it is missing."""
         await self._service.create_table_if_not_exists(GRANTS_TABLE)
 
     async def role(self, resource: ResourceKey, principals: Collection[str]) -> Role | None:
@@ -53,7 +50,7 @@ class GrantTable:
         return Role.OWNER if Role.OWNER in roles else next(iter(roles), None)
 
     async def page(self, catalog_id: str, *, after: str | None, size: int) -> list[Grant]:
-        """A catalog's grants in the order of their tokens, beginning behind the token ``after``."""
+        """A catalog's grants sorted by their page tokens, starting after the token ``after``."""
         rows = self._grants.query_entities(
             # From "catalog:" to "resource:...": what comes before are audit records.
             "PartitionKey eq @catalog and RowKey gt @after",
@@ -68,7 +65,7 @@ class GrantTable:
         return grants
 
     async def put(self, grant: Grant, record: AuditRecord) -> None:
-        """Store a grant; it replaces the one that this principal has there."""
+        """Store a grant. It replaces the principal's grant for the same catalog or resource."""
         row = {"PartitionKey": grant.key.catalog_id, "RowKey": page_token(grant.key), "Role": grant.role.value}
         await self._write(("upsert", row, {"mode": UpdateMode.REPLACE}), record)
 
@@ -84,18 +81,18 @@ class GrantTable:
         return True
 
     async def _write(self, change: Operation, record: AuditRecord) -> None:
-        """Make a change and record it, both or none."""
+        """Make a change and add its audit record in one transaction."""
         entry = await self._audit.entry(record)
         try:
             await self._grants.submit_transaction([change, entry])
         except HttpResponseError:
-            # The SDK may have repeated a call that had succeeded, and whose answer was lost.
+            # The SDK may have retried a call that had succeeded and whose response was lost.
             if not await self._audit.has(record):
                 raise
 
 
 def page_token(key: GrantKey) -> str:
-    """Where a grant stands in its catalog's order: its row key. Every part is a GUID or a word of ours."""
+    """The position of a grant in its catalog: its row key. Every part is a GUID or a fixed word."""
     place = "catalog" if key.resource_id is None else f"resource:{key.resource_id}"
     return f"{place}:{key.principal_id}"
 

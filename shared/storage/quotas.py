@@ -1,8 +1,8 @@
-"""How many sessions a resource may have, and a caller at the same time.
+"""Limits the number of sessions of a resource, and of active sessions of a caller.
 
-Counting costs a query, so that what was counted is good for a tenth of what is left: both limits hold about, by a tenth
-for each process of the app. Table ``callers`` says which sessions a caller has made; whoever has made many is counted
-anew, session by session, and what is over by then is forgotten.
+Counting costs a query, so that one count allows a tenth of the sessions that are left: both limits may be exceeded by a
+tenth for each process of the app. Table ``callers`` lists the sessions that a caller created. When the list reaches
+the limit, each of its sessions is read, and those that are no longer active are removed from it.
 """
 
 import asyncio
@@ -21,7 +21,7 @@ from shared.storage.session_table import CREATE_TAKES_AT_MOST, SessionTable
 
 CALLERS_TABLE = "callers"
 
-# How long somebody who is at a limit is not counted again.
+# How long the result of a count is used for a resource or caller at its limit.
 FULL_SECONDS = 60
 
 _MAX_REMEMBERED = 10_000
@@ -29,16 +29,16 @@ _READ_AT_ONCE = 16
 
 
 class Allowance:
-    """How many more of something this process may make before it is counted again, for each of many."""
+    """How many more this process may create, for each name, before they are counted again."""
 
     def __init__(self, limit: int, clock: Callable[[], float] = time.monotonic) -> None:
         self._limit = limit
         self._clock = clock
-        # For each of many: how many more, and until when it is known to be full.
+        # For each name: how many more, and until when it counts as full.
         self._known: OrderedDict[str, tuple[int, float]] = OrderedDict()
 
     async def take(self, name: str, count: Callable[[], Awaitable[int]]) -> bool:
-        """Whether there may be one more; ``count`` says how many there are."""
+        """Whether one more may be created; ``count`` counts the existing ones."""
         left, full_until = self._known.pop(name, (0, 0.0))
         if left == 0 and self._clock() >= full_until:
             left = max(0, -((await count() - self._limit) // 10))
@@ -61,11 +61,11 @@ class Quotas:
         self._of_callers = Allowance(config.max_active_sessions)
 
     async def create_table(self) -> None:
-        """Make the table unless it is there."""
+        """Create the table if it is missing."""
         await self._service.create_table_if_not_exists(CALLERS_TABLE)
 
     async def check(self, resource: ResourceKey, caller_id: str | None) -> None:
-        """See that a session more is within the limits; nobody is counted where nobody is asked who they are.
+        """Check that one more session is within the limits. Without authentication only those of the resource apply.
 
         Raises:
             GraphError: 400 if the resource has too many sessions, 429 if the caller has too many that are active.
@@ -75,27 +75,27 @@ class Quotas:
         if not await self._of_resources.take(place, lambda: self._sessions.count(resource, at_most=limit)):
             raise GraphError(
                 TOO_MANY_SESSIONS,
-                f"This resource has {limit} upload sessions, which is the limit (UPLOADS_MAX_SESSIONS). Those that "
-                "have expired can be deleted.",
+                f"This resource has {limit} upload sessions, which is the limit (UPLOADS_MAX_SESSIONS). "
+                "Delete sessions that have expired.",
             )
         limit = self._config.max_active_sessions
         if caller_id and not await self._of_callers.take(caller_id, lambda: self._count_active(caller_id)):
             raise GraphError(
                 TOO_MANY_REQUESTS,
                 f"You have {limit} active upload sessions, which is the limit (UPLOADS_MAX_ACTIVE_SESSIONS). "
-                "Complete or delete some.",
+                "Complete or delete some of them.",
                 headers={"Retry-After": str(FULL_SECONDS)},
             )
 
     async def note(self, caller_id: str | None, key: SessionKey) -> None:
-        """Say that a caller makes a session."""
+        """Add a session to the caller's list."""
         if caller_id:
             row = {"CatalogId": key.resource.catalog_id, "ResourceId": key.resource.resource_id}
             row |= {"PartitionKey": caller_id, "RowKey": key.session_id}
             await self._callers.upsert_entity(row, mode=UpdateMode.REPLACE)
 
     async def forget(self, caller_id: str | None, session_id: str) -> None:
-        """Say that the session was not made, or is over."""
+        """Remove a session that was not created, or is no longer active, from the caller's list."""
         if caller_id:
             await self._callers.delete_entity(caller_id, session_id)
 
@@ -111,7 +111,7 @@ class Quotas:
                 session = await self._sessions.session(key)
             now = utc_now()
             active = session is not None and status_at(session, now, self._config.idle) is Status.ACTIVE
-            # One that is not there may be about to be made.
+            # A missing session may be about to be created.
             if not active and (session is not None or now - id_time(key.session_id) > CREATE_TAKES_AT_MOST):
                 await self.forget(caller_id, key.session_id)
             return active

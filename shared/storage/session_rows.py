@@ -1,4 +1,4 @@
-"""The rows of sessions, references, files and refusals: their keys and properties."""
+"""Converts sessions, references, files and refusals to table rows and back."""
 
 from collections.abc import Mapping
 from datetime import UTC, datetime
@@ -12,11 +12,11 @@ from shared.core.ids import id_time
 from shared.domain.lifecycle import Refusal, ResourceKey, Review, Session, SessionKey, Status, StoredFile
 from shared.storage.table_calls import Operation
 
-# Keys. Every part is a GUID, a hex digest or a word of ours, so that no caller's text gets into a key.
+# Keys. Every part is a GUID, a hex digest or a fixed word, so that no caller's text gets into a key.
 
 
 def partition(resource: ResourceKey) -> str:
-    """PartitionKey of everything about one resource."""
+    """PartitionKey of all rows of one resource."""
     return f"{resource.catalog_id}_{resource.resource_id}"
 
 
@@ -26,7 +26,7 @@ def session_row(key: SessionKey) -> str:
 
 
 def reference_row(reference_id: str) -> str:
-    """RowKey of the row that says which session holds a reference."""
+    """RowKey of the row that names the session that holds a reference."""
     return f"reference:{reference_id}"
 
 
@@ -64,7 +64,7 @@ def session_entity(session: Session) -> dict[str, Any]:
 
 
 def session_of(resource: ResourceKey, row: Mapping[str, Any]) -> Session:
-    """The session of a row."""
+    """The session that a row holds."""
     session_id = row["RowKey"].removeprefix("session:")
     return Session(
         key=SessionKey(resource, session_id),
@@ -109,7 +109,7 @@ def file_entity(key: SessionKey, file: StoredFile) -> dict[str, Any]:
 
 
 def file_of(row: Mapping[str, Any]) -> StoredFile:
-    """The file of a row."""
+    """The file that a row holds."""
     return StoredFile(
         id=row["RowKey"].rsplit(":", 1)[1],
         name=row["Name"],
@@ -133,12 +133,12 @@ def refusal_entity(key: SessionKey, refusal: Refusal) -> dict[str, Any]:
 
 
 def refusal_of(row: Mapping[str, Any]) -> Refusal:
-    """The refusal of a row."""
+    """The refusal that a row holds."""
     return Refusal(row["Name"], instant(row["Refused"]), row["Findings"])
 
 
 def instant(value: datetime) -> datetime:
-    """A plain UTC datetime of the SDK's subclass of it."""
+    """A plain UTC datetime from the SDK's subclass."""
     return datetime.combine(value.date(), value.time(), UTC)
 
 
@@ -146,12 +146,12 @@ def instant(value: datetime) -> datetime:
 
 
 def insert_reference(session: Session) -> Operation:
-    """Take the session's reference; a conflict if another one holds it."""
+    """Insert the row of the session's reference. Conflicts if another session holds it."""
     return "create", reference_entity(session), {}
 
 
 def update_session(session: Session) -> Operation:
-    """Store a session, if it is as it was read."""
+    """Replace a session's row if it has not changed since it was read."""
     return (
         "update",
         session_entity(session),
@@ -160,5 +160,5 @@ def update_session(session: Session) -> Operation:
 
 
 def delete_row(key: SessionKey, row: str) -> Operation:
-    """Remove a row beside the session's own."""
+    """Delete one of the session's other rows."""
     return "delete", {"PartitionKey": partition(key.resource), "RowKey": row}, {}

@@ -1,7 +1,7 @@
-"""Table Storage: the rows, their keys, and the transactions that change them together.
+"""Reads and changes sessions, files, refusals and references in Table Storage.
 
-Table ``uploadsessions`` holds all rows of one resource in one partition, so that what must change together changes in
-one entity group transaction. Table ``expiry`` is an index by time over the sessions that still need the timer.
+Table ``uploadsessions`` holds all rows of one resource in one partition, so that rows that must change together are
+changed in one entity group transaction. Table ``expiry`` is an index by time of the sessions that the timer must visit.
 """
 
 from collections.abc import AsyncIterator, Mapping, Sequence
@@ -39,16 +39,17 @@ from shared.storage.table_calls import Operation, conflicts, reraise_missing_tab
 SESSIONS_TABLE = "uploadsessions"
 EXPIRY_TABLE = "expiry"
 
-# Writes to the index are spread over as many partitions an hour: one partition takes about 2,000 entities a second.
+# Writes to the index are spread over this many partitions an hour: one partition handles up to 2,000 entities a second
+# ("Scalability and performance targets for Table storage").
 EXPIRY_SHARDS = 4
 
-# Between the index row of a new session and the session itself lies one call, which is given up long before this.
+# The time between writing a new session's index row and its own row, which is one call. The call times out earlier.
 CREATE_TAKES_AT_MOST = timedelta(minutes=5)
 
 
 @dataclass(frozen=True, slots=True)
 class ExpiryEntry:
-    """One row of the expiry index: look at this session at that time."""
+    """One row of the expiry index: the timer must visit this session at that time."""
 
     due: datetime
     key: SessionKey
@@ -64,7 +65,7 @@ class SessionTable:
         self._audit = log
 
     async def create_tables(self) -> None:
-        """Make both tables unless they are there."""
+        """Create both tables if they are missing."""
         for table in (SESSIONS_TABLE, EXPIRY_TABLE):
             await self._service.create_table_if_not_exists(table)
 
@@ -82,7 +83,7 @@ class SessionTable:
     # Reading
 
     async def session(self, key: SessionKey) -> Session | None:
-        """One session by a point read; ``None`` if there is no such row."""
+        """One session by a point read; ``None`` if it does not exist."""
         try:
             return session_of(key.resource, await self._sessions.get_entity(partition(key.resource), session_row(key)))
         except ResourceNotFoundError as error:
@@ -92,14 +93,14 @@ class SessionTable:
     async def sessions(
         self, resource: ResourceKey, *, after: str | None = None, page_size: int = 1000
     ) -> AsyncIterator[Session]:
-        """A resource's sessions in order of creation, beginning behind the id ``after``; tombstones included."""
+        """A resource's sessions in order of creation, starting after the id ``after``, including deleted ones."""
         rows = self._query(partition(resource), f"session:{after or ''}", "session;", page_size)
         async for row in rows:
             if row["RowKey"] != f"session:{after}":
                 yield session_of(resource, row)
 
     async def count(self, resource: ResourceKey, *, at_most: int) -> int:
-        """How many sessions a resource has, tombstones included, counted up to a limit: a call a 1,000 of them."""
+        """Number of a resource's sessions, including deleted ones, counted up to a limit: one call for each 1,000."""
         rows = self._sessions.query_entities(
             "PartitionKey eq @partition and RowKey ge 'session:' and RowKey lt 'session;'",
             parameters={"partition": partition(resource)},
@@ -119,7 +120,7 @@ class SessionTable:
         return [file_of(row) async for row in rows]
 
     async def files_between(self, resource: ResourceKey, first: str, last: str) -> dict[str, list[StoredFile]]:
-        """The files of all sessions from one session id to another, by session id: one range scan for a whole page."""
+        """The files of all sessions between two session ids, inclusive, by session id: one range query for a page."""
         found: dict[str, list[StoredFile]] = {}
         async for row in self._query(partition(resource), f"file:{first}:", f"file:{last};"):
             found.setdefault(row["RowKey"].split(":")[1], []).append(file_of(row))
@@ -134,13 +135,13 @@ class SessionTable:
             return None
 
     async def refusals(self, key: SessionKey) -> list[Refusal]:
-        """The refused files that nobody has replaced yet."""
+        """The refused files that have not been replaced."""
         prefix = f"refusal:{key.session_id}"
         rows = self._query(partition(key.resource), f"{prefix}:", f"{prefix};")
         return [refusal_of(row) async for row in rows]
 
     async def reference_holder(self, resource: ResourceKey, reference_id: str) -> str | None:
-        """The id of the session that a reference row names."""
+        """The id of the session that holds a reference; ``None`` if there is none."""
         try:
             row = await self._sessions.get_entity(partition(resource), reference_row(reference_id))
         except ResourceNotFoundError as error:
@@ -148,10 +149,10 @@ class SessionTable:
             return None
         return str(row["SessionId"])
 
-    # Changing. Every change of a session is conditional on the ETag with which it was read, and leaves a record.
+    # Changing. Every change of a session is conditional on the ETag that was read, and adds an audit record.
 
     async def insert_session(self, session: Session, record: AuditRecord) -> Session:
-        """Insert a session and its reference, both or none.
+        """Insert a session and its reference in one transaction.
 
         Raises:
             ConcurrentChangeError: another session holds the reference.
@@ -161,7 +162,7 @@ class SessionTable:
     async def take_over_reference(
         self, session: Session, former: Session, record: AuditRecord, former_record: AuditRecord
     ) -> Session:
-        """Insert a session, and give it the reference of one that is over; that one is stored as it now is."""
+        """Insert a session with the reference of an ended one, and store that one's new state, in one transaction."""
         create: Operation = ("create", session_entity(session), {})
         reference = ("upsert", reference_entity(session), {"mode": UpdateMode.REPLACE})
         return await self._write(session, create, update_session(former), reference, record, former_record)
@@ -170,36 +171,36 @@ class SessionTable:
         """Store a session's new state.
 
         Raises:
-            ConcurrentChangeError: it changed, or went, since it was read.
+            ConcurrentChangeError: it was changed or deleted since it was read.
         """
         return await self._write(session, update_session(session), record)
 
     async def add_file(
         self, session: Session, file: StoredFile, record: AuditRecord, *, clears_refusal: bool
     ) -> Session:
-        """Add a file's row and store the session's new stats, both or none."""
+        """Add a file's row and store the session's new stats in one transaction."""
         changes: list[Operation] = [("create", file_entity(session.key, file), {})]
         if clears_refusal:
             changes.append(delete_row(session.key, refusal_row(session.key, file.name)))
         return await self._write(session, update_session(session), *changes, record)
 
     async def add_refusal(self, session: Session, refusal: Refusal, record: AuditRecord) -> Session:
-        """Remember a refused file and store the session's new state, both or none."""
+        """Store a refusal and the session's new state in one transaction."""
         remember = ("upsert", refusal_entity(session.key, refusal), {"mode": UpdateMode.REPLACE})
         return await self._write(session, update_session(session), remember, record)
 
     async def clear_refusal(self, session: Session, name: str, record: AuditRecord) -> Session:
-        """Forget a refused file and store the session's new state, both or none."""
+        """Remove a refusal and store the session's new state in one transaction."""
         forget = delete_row(session.key, refusal_row(session.key, name))
         return await self._write(session, update_session(session), forget, record)
 
     async def release_reference(self, session: Session, record: AuditRecord) -> Session:
-        """Store a session's last state and free its reference, both or none."""
+        """Store a session's final state and delete its reference in one transaction."""
         free = delete_row(session.key, reference_row(session.review.instance_id))
         return await self._write(session, update_session(session), free, record)
 
     async def remove_rows(self, session: Session, gone: Sequence[StoredFile | Refusal]) -> Session:
-        """Remove files and refusals, at most ``MAX_TRANSACTION - 1``, and store the new stats, all or none."""
+        """Remove at most ``MAX_TRANSACTION - 1`` files and refusals and store the new stats in one transaction."""
         key = session.key
         rows = [
             delete_row(key, file_row(key, entry.id) if isinstance(entry, StoredFile) else refusal_row(key, entry.name))
@@ -208,13 +209,13 @@ class SessionTable:
         return await self._write(session, update_session(session), *rows)
 
     async def delete_session(self, session: Session) -> None:
-        """Remove a session's own row, the last of its rows; gone already is as good."""
+        """Delete a session's own row, the last of its rows. A missing row is no error."""
         await self._sessions.delete_entity(partition(session.key.resource), session_row(session.key))
 
     # The expiry index
 
     async def put_expiry(self, entry: ExpiryEntry) -> None:
-        """Write an index row; writing it again changes nothing."""
+        """Write an index row. Repeating it changes nothing."""
         partition, row = _expiry_key(entry)
         await self._expiry.upsert_entity(
             {
@@ -228,11 +229,11 @@ class SessionTable:
         )
 
     async def delete_expiry(self, entry: ExpiryEntry) -> None:
-        """Remove an index row; gone already is as good."""
+        """Delete an index row. A missing row is no error."""
         await self._expiry.delete_entity(*_expiry_key(entry))
 
     async def due(self, now: datetime) -> AsyncIterator[ExpiryEntry]:
-        """The index rows whose time has come, hour by hour, oldest hour first."""
+        """The index rows that are due, sorted by hour, oldest hour first."""
         rows = self._expiry.query_entities(
             "PartitionKey lt @partition and RowKey lt @row",
             parameters={"partition": f"{now:%Y%m%d%H};", "row": f"{_sortable(now)};"},
@@ -244,7 +245,7 @@ class SessionTable:
     def _query(
         self, partition: str, first: str, end: str, page_size: int | None = None
     ) -> AsyncIterator[Mapping[str, Any]]:
-        """The rows of a partition from the key ``first`` up to, not including, ``end``."""
+        """The rows of a partition with keys from ``first`` (inclusive) to ``end`` (exclusive)."""
         return self._sessions.query_entities(
             "PartitionKey eq @partition and RowKey ge @first and RowKey lt @end",
             parameters={"partition": partition, "first": first, "end": end},
@@ -252,7 +253,7 @@ class SessionTable:
         )
 
     async def _write(self, session: Session, *changes: Operation | AuditRecord) -> Session:
-        """Make changes in one transaction, of which the first writes ``session``; gives it back with its new ETag."""
+        """Make changes in one transaction. The first one writes ``session``; returns it with its new ETag."""
         operations = [await self._audit.entry(each) if isinstance(each, AuditRecord) else each for each in changes]
         with conflicts():
             answers = await self._sessions.submit_transaction(operations)

@@ -1,4 +1,4 @@
-"""What every table shares: how calls are made, transactions, and what storage says of a lost race."""
+"""Connects to Table Storage, and defines its timeouts, transactions and conflicts."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -11,15 +11,15 @@ from azure.data.tables.aio import TableServiceClient
 from shared.core.settings import Settings
 from shared.storage.connections import connect
 
-# Entities of one entity group transaction ("Performing entity group transactions", Azure Storage).
+# Maximum number of entities in an entity group transaction ("Performing entity group transactions", Azure Storage).
 MAX_TRANSACTION = 100
 
-# A table call is small: one that takes longer than this has been lost, and a retry is better than waiting.
+# A table call is small: if it takes longer than this it is lost, and a retry is better than waiting.
 _CALL_OPTIONS: dict[str, Any] = {
     "connection_timeout": 5,
     "read_timeout": 5,
     "retry_total": 2,
-    # Once more for a connection that storage had closed meanwhile; storage that hangs is not waited for three times.
+    # One retry for a connection that storage has closed. If storage hangs, more would only make the client wait.
     "retry_read": 1,
     "retry_backoff_factor": 0.3,
     "retry_backoff_max": 3,
@@ -30,17 +30,17 @@ Operation = tuple[str, dict[str, Any], dict[str, Any]]
 
 
 class ConcurrentChangeError(Exception):
-    """A conditional write lost its race: read again, and decide again."""
+    """Another request changed the same rows first: read again and decide again."""
 
 
 def connect_tables(settings: Settings) -> TableServiceClient:
-    """Table Storage as the settings name it; nothing is sent yet."""
+    """The Table Storage account of the settings. No request is sent yet."""
     return connect(TableServiceClient, settings.storage, settings.table_service_uri, **_CALL_OPTIONS)
 
 
 @contextmanager
 def conflicts() -> Iterator[None]:
-    """Turn what storage says of a lost race (412, 409, or 404 for a row that went) into ``ConcurrentChangeError``."""
+    """Turn 412, 409, and 404 for a deleted row into ``ConcurrentChangeError``."""
     try:
         yield
     except HttpResponseError as error:
@@ -51,6 +51,6 @@ def conflicts() -> Iterator[None]:
 
 
 def reraise_missing_table(error: HttpResponseError) -> None:
-    """A missing row is an answer; a missing table is a fault."""
+    """Raise the error again if the table is missing. A missing row is a normal result."""
     if getattr(error, "error_code", None) == TableErrorCode.TABLE_NOT_FOUND:
         raise error

@@ -1,4 +1,4 @@
-"""Sessions that nobody finishes expire: by the clock at once, and lastingly by the timer."""
+"""Idle sessions expire: by the clock at once, and in storage by the timer."""
 
 import time
 from collections.abc import Iterator
@@ -24,14 +24,14 @@ LONGEST_UPLOAD = timedelta(seconds=1)
 
 @pytest.fixture(scope="module")
 def hasty_storage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Storage]:
-    """A storage account for sessions that are short-lived, so that no timer meets those of other tests."""
+    """A storage account for short-lived sessions, so that no timer visits those of other tests."""
     with azurite(tmp_path_factory.mktemp("azurite")) as account, closing(Storage(account.connection_string)) as opened:
         yield opened
 
 
 @pytest.fixture(scope="module")
 def hasty_service(hasty_storage: Storage) -> Iterator[str]:
-    """A service whose sessions expire after two seconds, and lose their files after two more."""
+    """A service whose sessions expire after two seconds and whose files are deleted after two more."""
     with running_service(
         hasty_storage.connection_string,
         idle_seconds=int(IDLE.total_seconds()),
@@ -50,12 +50,12 @@ def hasty_http(hasty_service: str) -> Iterator[httpx.Client]:
 
 @pytest.fixture
 def resource(hasty_http: httpx.Client) -> Resource:
-    """A resource that nobody has used yet, in the hasty service."""
+    """A new resource in the hasty service."""
     return Resource(hasty_http)
 
 
 def _wait_until(at: datetime) -> None:
-    """Let the clock, the same for this process and the service, pass that instant."""
+    """Wait until that time is past."""
     assert eventually(lambda: datetime.now(UTC) > at)
 
 
@@ -91,7 +91,7 @@ def test_a_session_past_its_time_reads_as_expired_without_any_timer(session: Ses
     assert session.resource.ids({"$filter": "status eq 'expired'"}) == [session.id]
     assert session.resource.ids({"$filter": "status eq 'active'"}) == []
     assert session.resource.count({"$filter": "status eq 'expired'"}).text == "1"
-    assert _row(hasty_storage, session)["Status"] == "active", "no timer has come by"
+    assert _row(hasty_storage, session)["Status"] == "active", "no timer has run"
 
 
 def test_an_expired_session_refuses_every_change(session: Session, hasty_storage: Storage) -> None:
@@ -181,7 +181,7 @@ def test_an_expired_session_can_be_deleted(session: Session) -> None:
 # By the timer
 
 
-def test_the_timer_makes_expiry_lasting(session: Session, hasty_service: str, hasty_storage: Storage) -> None:
+def test_the_timer_stores_expiry(session: Session, hasty_service: str, hasty_storage: Storage) -> None:
     session.uploaded("access.csv")
     expired = _expired(session)
 
@@ -212,7 +212,7 @@ def test_the_timer_removes_the_files_when_their_grace_is_over_and_keeps_the_reco
     assert hasty_storage.violations(session.resource) == []
 
 
-def test_the_timer_catches_up_when_it_comes_late(session: Session, hasty_service: str, hasty_storage: Storage) -> None:
+def test_the_timer_catches_up_when_it_is_late(session: Session, hasty_service: str, hasty_storage: Storage) -> None:
     session.uploaded("access.csv")
     assert session.upload("bad.csv", faulty_access_file(3)).status_code == 400
     _wait_until(instant(_expired(session)["expirationDateTime"]) + GRACE)
@@ -226,7 +226,7 @@ def test_the_timer_catches_up_when_it_comes_late(session: Session, hasty_service
     assert hasty_storage.violations(session.resource) == []
 
 
-def test_the_timer_leaves_a_session_alone_that_was_active_since_and_comes_back_for_it(
+def test_the_timer_skips_a_session_that_was_active_since_and_visits_it_again(
     session: Session, hasty_service: str, hasty_storage: Storage
 ) -> None:
     first = instant(session.read()["expirationDateTime"])
@@ -259,7 +259,9 @@ def test_a_session_that_is_not_due_is_left_alone(session: Session, hasty_service
     assert hasty_storage.violations(session.resource) == []
 
 
-def test_timers_that_run_at_once_do_no_harm(resource: Resource, hasty_service: str, hasty_storage: Storage) -> None:
+def test_timers_that_run_at_the_same_time_do_no_harm(
+    resource: Resource, hasty_service: str, hasty_storage: Storage
+) -> None:
     sessions = [resource.new_session() for _ in range(10)]
     for session in sessions:
         session.uploaded("access.csv")
@@ -284,14 +286,14 @@ def test_the_timer_sweeps_what_crashed_uploads_left_behind(
     folder = f"{resource.catalog_id}/{resource.resource_id}/{session.id}"
     leftover = f"{folder}/{new_id(datetime.now(UTC))}"
     hasty_storage.put_blob(leftover, access_file())
-    assert session.file_names() == ["access.csv"], "nobody sees what no row names"
+    assert session.file_names() == ["access.csv"], "a blob without a row is not visible"
 
     def swept() -> bool:
         fire_timer(hasty_service)
         return not hasty_storage.orphans(resource)
 
     assert eventually(swept)
-    assert session.read()["status"] == "expired", "a sweep comes when the session is due"
+    assert session.read()["status"] == "expired", "a sweep runs when the session is due"
     assert hasty_storage.blob_names(resource) in ([f"{folder}/{kept['id']}"], [])
 
 
@@ -312,7 +314,7 @@ def test_the_timer_sweeps_after_a_complete_session_too_but_not_its_files(
     assert sorted(hasty_storage.blob_names(resource)) == sorted([f"{folder}/{kept['id']}", f"{folder}/manifest.json"])
 
 
-def test_a_complete_sessions_files_go_when_the_retention_says_so(
+def test_a_complete_sessions_files_are_deleted_after_the_retention(
     tmp_path_factory: pytest.TempPathFactory,
 ) -> None:
     with (

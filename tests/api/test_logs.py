@@ -19,8 +19,8 @@ REQUEST = re.compile(
 KNOWN = (
     REQUEST,
     re.compile(rf"uploads storage failed: (?:\w+|\d+ \w+) request={GUID}"),
-    re.compile(r"uploads\.expiry tick: (?:nothing due|\{(?:'[a-z]+': \d+(?:, )?)+\})"),
-    re.compile(rf"uploads\.expiry session {GUID} waits for the next tick: \w+"),
+    re.compile(r"uploads\.expiry tick: (?:no session is due|\{(?:'[a-z]+': \d+(?:, )?)+\})"),
+    re.compile(rf"uploads\.expiry session {GUID} could not be processed; the next tick tries again: \w+"),
     re.compile(
         r"uploads\.auth the signing keys could not be fetched from \S+/discovery/v2\.0/keys \(\w+\); "
         r"\d+ known ones stay in use"

@@ -1,4 +1,4 @@
-"""Storage that is away, or takes requests and never answers: 503 in good time, nothing half done, back by itself."""
+"""Storage that is down or never responds: 503 within bounded time, no partial changes, automatic recovery."""
 
 import asyncio
 import time
@@ -17,12 +17,12 @@ from tests.support.client import Resource, assert_error, http_client
 from tests.support.invariants import Storage
 from tests.support.service import eventually, running_service
 
-# A request with a body waits for storage a few times, one after the other.
+# A request with a body makes several storage calls, one after the other.
 PATIENCE_SECONDS = 30
 
 
 class Gate:
-    """A door before storage: ``open``, ``shut`` (connections are refused) or ``stuck`` (nothing ever comes back)."""
+    """A proxy in front of storage: ``open``, ``shut`` (connections are refused) or ``stuck`` (no response comes)."""
 
     def __init__(self, port: int) -> None:
         self.state = "open"
@@ -60,7 +60,7 @@ class Gate:
         writer.close()
 
     def set(self, state: str) -> None:
-        """Open it, shut it, or let everything get stuck; who shuts it breaks what is open."""
+        """Set the state. Shutting it also breaks open connections."""
         self.state = state
         self._loop.call_soon_threadsafe(self._moving.clear if state == "stuck" else self._moving.set)
         if state == "shut":
@@ -77,7 +77,7 @@ class Gate:
 
 
 class Gates:
-    """Storage behind two gates, and a service on it that knows no other way."""
+    """Storage behind two gates, and a service that uses them."""
 
     def __init__(self, service: str, storage: Storage, tables: Gate, blobs: Gate) -> None:
         self.service = service
@@ -117,7 +117,7 @@ def _is_503(answer: httpx.Response, began: float) -> None:
 
 @pytest.mark.parametrize("state", ["shut", "stuck"])
 @pytest.mark.parametrize("which", ["tables", "blobs"])
-def test_an_outage_is_503_in_good_time_and_leaves_nothing(
+def test_an_outage_is_503_in_bounded_time_and_changes_nothing(
     resource: Resource, gates: Gates, which: str, state: str
 ) -> None:
     session = resource.new_session()
@@ -142,7 +142,7 @@ def test_an_outage_is_503_in_good_time_and_leaves_nothing(
 
     told = session.read({"$expand": "files"})
     assert told["status"] == "active"
-    assert {name: told[name] for name in kept} == kept, "nothing is half done"
+    assert {name: told[name] for name in kept} == kept, "there are no partial changes"
     assert session.uploaded("small.csv", small)["name"] == "small.csv"
     assert session.uploaded("large.csv", large)["name"] == "large.csv"
     assert session.completed()["stats"]["filesUploaded"] == 3

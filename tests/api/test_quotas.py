@@ -1,4 +1,4 @@
-"""How many sessions a resource may have, and a caller at the same time."""
+"""Limits on the number of sessions of a resource and of active sessions of a caller."""
 
 from collections.abc import Iterator
 from uuid import uuid4
@@ -14,7 +14,7 @@ from tests.support.service import running_service
 
 @pytest.fixture(scope="module")
 def strict(storage: Storage, authority: Authority) -> Iterator[str]:
-    """A service that allows four sessions a resource, and five active ones a caller."""
+    """A service that allows four sessions for each resource and five active ones for each caller."""
     limits = {"max_sessions": 4, "max_active_sessions": 5}
     with running_service(storage.connection_string, **limits, **authority.settings) as url:
         yield url
@@ -27,12 +27,12 @@ def oid() -> str:
 
 @pytest.fixture
 def theirs(strict: str, authority: Authority, oid: str) -> Iterator[httpx.Client]:
-    """A client of a caller whom the service has not seen yet."""
+    """A client of a new caller."""
     with http_client(strict, authority.token(oid=oid)) as http:
         yield http
 
 
-def test_a_resource_has_only_so_many_sessions(theirs: httpx.Client, storage: Storage) -> None:
+def test_the_number_of_sessions_of_a_resource_is_limited(theirs: httpx.Client, storage: Storage) -> None:
     resource = Resource(theirs)
     made = [resource.new_session() for _ in range(4)]
 
@@ -45,7 +45,9 @@ def test_a_resource_has_only_so_many_sessions(theirs: httpx.Client, storage: Sto
     Resource(theirs).new_session()
 
 
-def test_a_caller_has_only_so_many_active_sessions(theirs: httpx.Client, strict: str, authority: Authority) -> None:
+def test_the_number_of_active_sessions_of_a_caller_is_limited(
+    theirs: httpx.Client, strict: str, authority: Authority
+) -> None:
     made = [Resource(theirs).new_session() for _ in range(5)]
     refused = Resource(theirs)
 
@@ -60,7 +62,7 @@ def test_a_caller_has_only_so_many_active_sessions(theirs: httpx.Client, strict:
         Resource(another).new_session()
 
 
-def test_sessions_that_are_over_count_no_more(theirs: httpx.Client, storage: Storage, oid: str) -> None:
+def test_sessions_that_have_ended_do_not_count(theirs: httpx.Client, storage: Storage, oid: str) -> None:
     for _ in range(3):
         done, gone = Resource(theirs).new_session(), Resource(theirs).new_session()
         done.uploaded("access.csv")
@@ -71,10 +73,10 @@ def test_sessions_that_are_over_count_no_more(theirs: httpx.Client, storage: Sto
         Resource(theirs).new_session()
     assert Resource(theirs).create().status_code == 429
     kept = list(storage.callers.query_entities("PartitionKey eq @caller", parameters={"caller": oid}))
-    assert len(kept) <= 8, "five that are active, and three of which nobody knows yet whether they will be made"
+    assert len(kept) <= 8, "five that are active, and three that may still be about to be created"
 
 
-def test_a_session_that_was_not_made_does_not_count(theirs: httpx.Client) -> None:
+def test_a_session_that_was_not_created_does_not_count(theirs: httpx.Client) -> None:
     resource = Resource(theirs)
     resource.new_session(instance := str(uuid4()))
     for _ in range(6):
@@ -84,7 +86,7 @@ def test_a_session_that_was_not_made_does_not_count(theirs: httpx.Client) -> Non
         Resource(theirs).new_session()
 
 
-def test_where_nobody_is_asked_nobody_is_counted(storage: Storage) -> None:
+def test_without_authentication_callers_are_not_counted(storage: Storage) -> None:
     with running_service(storage.connection_string, max_active_sessions=1) as url, http_client(url) as http:
         for _ in range(3):
             Resource(http).new_session()

@@ -1,4 +1,4 @@
-"""``dev.py check``: nothing to say of a healthy account, and each invariant's number when that one is broken."""
+"""``dev.py check``: no violations in a healthy account, and the number of each broken invariant."""
 
 import subprocess
 import sys
@@ -48,24 +48,24 @@ def _index_nothing(storage: Storage, session: Session, _file: dict[str, str]) ->
 
 BROKEN: dict[str, tuple[str, Break]] = {
     "a file's blob is gone": ("1", lambda s, x, file: s.uploads.delete_blob(_blob(x, file["id"]))),
-    "a file's bytes are others": (
+    "a file's bytes were changed": (
         "1",
         lambda s, x, file: _overwrite(s, _blob(x, file["id"]), b"#" + s.content(_blob(x, file["id"]))[1:]),
     ),
     "a session's row is gone": ("1", lambda s, x, _: s.sessions.delete_entity(_keys(x, f"session:{x.id}"))),
     "a file is not counted": ("2", lambda s, x, _: _change(x, s, f"session:{x.id}", FilesUploaded=0)),
-    "a name is there twice": ("3", lambda s, x, file: _double(s, x, file["id"])),
+    "a name is used twice": ("3", lambda s, x, file: _double(s, x, file["id"])),
     "a refusal is not counted": ("4", lambda s, x, _: _change(x, s, f"session:{x.id}", OpenRefusals=1)),
     "a reference is gone": ("5", lambda s, x, _: _drop_reference(s, x)),
     "a reference has another holder": ("5", lambda s, x, _: _change_holder(s, x)),
-    "a manifest before its time": ("6", lambda s, x, _: s.put_blob(_blob(x, "manifest.json"), b"{}")),
-    "a blob that nobody will remove": ("7", _leave_a_blob),
-    "a session that no timer will find": ("8", lambda s, x, _: _drop_index(s, x)),
+    "a manifest of an active session": ("6", lambda s, x, _: s.put_blob(_blob(x, "manifest.json"), b"{}")),
+    "a blob that nothing will delete": ("7", _leave_a_blob),
+    "a session that the timer will not find": ("8", lambda s, x, _: _drop_index(s, x)),
     "a timer that does not run": ("9", _index_nothing),
-    "an upload that nobody recorded": ("10", lambda s, x, _: _forget(s, x, "uploadFile")),
-    "a session that nobody made": ("10", lambda s, x, _: _forget(s, x, "createSession")),
-    "an end that nobody recorded": ("10", lambda s, x, _: _change(x, s, f"session:{x.id}", Status="expired")),
-    "a record that no search by time finds": ("10", lambda s, x, _: _forget_activity(s, x)),
+    "an upload without an audit record": ("10", lambda s, x, _: _forget(s, x, "uploadFile")),
+    "a session without a record of its creation": ("10", lambda s, x, _: _forget(s, x, "createSession")),
+    "an end without an audit record": ("10", lambda s, x, _: _change(x, s, f"session:{x.id}", Status="expired")),
+    "a record that no query by time finds": ("10", lambda s, x, _: _forget_activity(s, x)),
 }
 
 
@@ -104,7 +104,7 @@ def _change_holder(storage: Storage, session: Session) -> None:
 
 
 @pytest.mark.parametrize("what", BROKEN)
-def test_each_broken_invariant_is_told(what: str, session: Session, storage: Storage) -> None:
+def test_each_broken_invariant_is_reported(what: str, session: Session, storage: Storage) -> None:
     number, break_it = BROKEN[what]
     file = session.uploaded("access.csv")
     assert storage.violations(session.resource) == []
@@ -115,7 +115,7 @@ def test_each_broken_invariant_is_told(what: str, session: Session, storage: Sto
     assert number in {violation.split(":")[0] for violation in told}, told
 
 
-def test_a_manifest_that_is_not_what_the_rows_say_is_told(session: Session, storage: Storage) -> None:
+def test_a_manifest_that_differs_from_the_rows_is_reported(session: Session, storage: Storage) -> None:
     session.uploaded("access.csv")
     session.completed()
     assert storage.violations(session.resource) == []
@@ -155,12 +155,12 @@ def test_the_command_reads_a_whole_account(tmp_path_factory: pytest.TempPathFact
             )
             return done.returncode, done.stdout
 
-        assert check() == (0, "3 sessions, 3 files, 3 blobs: all well\n")
+        assert check() == (0, "3 sessions, 3 files, 3 blobs: no violations\n")
         storage = Storage(account.connection_string)
         broken = _blob(sessions[1], files[1]["id"])
         _overwrite(storage, broken, storage.content(broken).replace(b"door", b"DOOR"))
         storage.close()
-        assert check("--quick") == (0, "3 sessions, 3 files, 3 blobs: all well\n")
+        assert check("--quick") == (0, "3 sessions, 3 files, 3 blobs: no violations\n")
         code, told = check()
         assert (code, len(told.splitlines())) == (1, 2)
         assert f"1: file {files[1]['id']}" in told

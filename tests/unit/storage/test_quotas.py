@@ -1,4 +1,4 @@
-"""An allowance: counted seldom, and never far beyond its limit."""
+"""An allowance counts rarely and never exceeds its limit by much."""
 
 import pytest
 
@@ -6,7 +6,7 @@ from shared.storage.quotas import FULL_SECONDS, Allowance
 
 
 class Things:
-    """What is counted, and how often it was."""
+    """Things that are counted, and how often they were."""
 
     def __init__(self, there: int = 0) -> None:
         self.there = there
@@ -23,7 +23,7 @@ class Things:
 
 
 @pytest.mark.parametrize("limit", [1, 2, 10, 11, 1000])
-async def test_it_ends_at_the_limit_exactly_if_nobody_else_makes_any(limit: int) -> None:
+async def test_a_single_process_stops_exactly_at_the_limit(limit: int) -> None:
     things, allowance = Things(), Allowance(limit)
     while await things.make(allowance):
         assert things.there <= limit
@@ -31,7 +31,7 @@ async def test_it_ends_at_the_limit_exactly_if_nobody_else_makes_any(limit: int)
     assert things.counts <= 60
 
 
-async def test_it_is_counted_anew_after_a_tenth_of_what_is_left() -> None:
+async def test_it_counts_again_after_a_tenth_of_what_is_left() -> None:
     things, allowance = Things(), Allowance(1000)
     for _ in range(100):
         assert await things.make(allowance)
@@ -40,7 +40,7 @@ async def test_it_is_counted_anew_after_a_tenth_of_what_is_left() -> None:
     assert things.counts == 2
 
 
-async def test_what_is_full_is_not_counted_again_for_a_while() -> None:
+async def test_a_full_name_is_not_counted_again_for_a_while() -> None:
     now = 0.0
     things, allowance = Things(3), Allowance(3, lambda: now)
     for _ in range(5):
@@ -54,7 +54,7 @@ async def test_what_is_full_is_not_counted_again_for_a_while() -> None:
     assert await things.make(allowance)
 
 
-async def test_each_name_has_its_own() -> None:
+async def test_each_name_has_its_own_count() -> None:
     allowance = Allowance(1)
     assert await Things().make(allowance, "a")
     assert await Things().make(allowance, "b")
