@@ -19,7 +19,7 @@ blueprint = func.Blueprint()
 
 @operation(blueprint, "POST", SESSIONS, Contract(SessionEntity, 201, body=CREATE_BODY))
 async def create_session(req: Request) -> Response:
-    """Create an upload session: 201 with its ``Location``; 409 if the review instance has one already."""
+    """Create an upload session: 201 with its ``Location``; 409 if the review instance already has one."""
     resource = resource_key(req)
     parse_options(req)
     review = parse_create(await read_json(req), dialect(req))

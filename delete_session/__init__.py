@@ -1,4 +1,4 @@
-"""DELETE uploadSessions/{id}: give up an upload session, and its files with it."""
+"""DELETE uploadSessions/{id}: delete an upload session and its files."""
 
 import azure.functions as func
 from fastapi import Request, Response
@@ -15,7 +15,7 @@ blueprint = func.Blueprint()
 
 @operation(blueprint, "DELETE", SESSION, Contract(status=204, media_type=None, conditional=True))
 async def delete_session(req: Request) -> Response:
-    """Delete a session that is not complete: 204; its reference is free again, and its files are gone."""
+    """Delete a session that is not complete, with its files: 204; its reference can be used again."""
     key = session_key(req)
     parse_options(req)
     await (await sessions(actor(req))).delete(key, IfMatch.parse(req.headers.get("if-match")))

@@ -1,4 +1,4 @@
-"""GET uploadSessions/{id}/files/$count: how many files an upload session has, as plain text."""
+"""GET uploadSessions/{id}/files/$count: the number of files of an upload session, as plain text."""
 
 import azure.functions as func
 from fastapi import Request, Response
@@ -16,7 +16,7 @@ blueprint = func.Blueprint()
 
 @operation(blueprint, "GET", FILE_COUNT, Contract(media_type="text/plain", options=("$filter",), capabilities=FILE))
 async def count_files(req: Request) -> Response:
-    """Count a session's files: bare digits, since that is what Graph's clients parse."""
+    """Count a session's files; the body is the digits only, as Graph's clients expect."""
     key = session_key(req)
     query = parse_options(req)
     snapshot = await (await sessions(actor(req))).snapshot(key)

@@ -1,4 +1,4 @@
-"""GET uploadSessions/{id}/files/{fileId}: what is known of one file."""
+"""GET uploadSessions/{id}/files/{fileId}: one file of an upload session."""
 
 import azure.functions as func
 from fastapi import Request, Response
@@ -20,7 +20,7 @@ blueprint = func.Blueprint()
 
 @operation(blueprint, "GET", FILE, Contract(FileEntity, options=("$select",), capabilities=FILE_ENTITY))
 async def get_file(req: Request) -> Response:
-    """Read one file's name, size and date."""
+    """Read one file's name, size and upload time."""
     key = session_key(req)
     file_id = path_guid(req, "fileId")
     query = parse_options(req)

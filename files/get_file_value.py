@@ -1,4 +1,4 @@
-"""GET uploadSessions/{id}/files/{fileId}/$value: a file's bytes, as they were uploaded."""
+"""GET uploadSessions/{id}/files/{fileId}/$value: the content of a file."""
 
 from urllib.parse import quote
 
@@ -17,7 +17,7 @@ blueprint = func.Blueprint()
 
 @operation(blueprint, "GET", FILE_VALUE, Contract(media_type="application/octet-stream"))
 async def get_file_value(req: Request) -> Response:
-    """Read a file's bytes, streamed from storage."""
+    """Download a file's bytes exactly as they were uploaded."""
     key = session_key(req)
     file_id = path_guid(req, "fileId")
     parse_options(req)
@@ -25,7 +25,7 @@ async def get_file_value(req: Request) -> Response:
     file = await store.file(key, file_id)
     headers = {
         "Content-Length": str(file.size),
-        # RFC 8187 for the name, since it may hold any letters; and never shown inline, since it is a caller's content.
+        # The name is encoded by RFC 8187, since it may have any characters. The content is a caller's: never inline.
         "Content-Disposition": f"attachment; filename*=UTF-8''{quote(file.name, safe='')}",
         "X-Content-Type-Options": "nosniff",
     }

@@ -21,7 +21,7 @@ OPTIONS = ("$filter", "$orderby", "$top", "$skip", "$count", "$select")
 
 @operation(blueprint, "GET", FILES, Contract(FileCollection, options=OPTIONS, capabilities=FILE))
 async def list_files(req: Request) -> Response:
-    """List a session's files: 200 with a page, and ``@odata.nextLink`` if there is more."""
+    """List a session's files: 200 with a page, and ``@odata.nextLink`` if there are more."""
     key = session_key(req)
     query = parse_options(req)
     snapshot = await (await sessions(actor(req))).snapshot(key)

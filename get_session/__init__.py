@@ -1,4 +1,4 @@
-"""GET uploadSessions/{id}: one upload session, with its files if asked for."""
+"""GET uploadSessions/{id}: one upload session, with its files if requested."""
 
 import azure.functions as func
 from fastapi import Request, Response
@@ -16,7 +16,7 @@ blueprint = func.Blueprint()
 
 @operation(blueprint, "GET", SESSION, Contract(SessionEntity, options=("$select", "$expand")))
 async def get_session(req: Request) -> Response:
-    """Read an upload session: one point read, and the files' range only for ``$expand=files``."""
+    """Read an upload session; its files only with ``$expand=files``."""
     key = session_key(req)
     query = parse_options(req)
     store = await sessions(actor(req))

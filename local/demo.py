@@ -82,7 +82,7 @@ def tell(story: Story, *, idle_seconds: float | None) -> None:
     done = {"isUploadDone": True}
     story.send("PATCH", session, 409, json=done)
 
-    story.say("The mended file, under the same name; and sent twice, as a client does that did not hear the answer.")
+    story.say("The fixed file, under the same name; sent twice, as by a client that lost the answer.")
     story.upload(session, "crm-access.csv", name="crm-access-faulty.csv")
     story.upload(session, "crm-access.csv", name="crm-access-faulty.csv")
 

@@ -22,7 +22,7 @@ CONTRACT = Contract(SessionEntity, body=UPDATE_BODY, conditional=True, preferenc
 
 @operation(blueprint, "PATCH", SESSION, CONTRACT)
 async def update_session(req: Request) -> Response:
-    """Mark a session's upload as done: the only update that Graph allows."""
+    """Mark a session's upload as done, which is the only update that Graph supports."""
     key = session_key(req)
     parse_options(req)
     parse_update(await read_json(req))

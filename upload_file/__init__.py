@@ -1,4 +1,4 @@
-"""POST uploadSessions/{id}/uploadFile: one CSV file, checked and stored as it streams in."""
+"""POST uploadSessions/{id}/uploadFile: one CSV file, validated and stored as a stream."""
 
 import azure.functions as func
 from fastapi import Request, Response
@@ -23,7 +23,7 @@ CONTRACT = Contract(UploadedSession, body=FORM_BODY, conditional=True)
 @operation(blueprint, "POST", UPLOAD_FILE, CONTRACT)
 @operation(blueprint, "POST", UPLOAD_FILE_QUALIFIED, CONTRACT, suffix="_qualified")
 async def upload_file(req: Request) -> Response:
-    """Add a file to a session: 200 with the session; 400 with every finding and its line if the file is not valid."""
+    """Add a file to a session: 200 with the session; 400 with every finding if the file is not valid."""
     async with streamed_body(req) as body:
         key = session_key(req)
         parse_options(req)

@@ -1,7 +1,4 @@
-"""POST uploadSessions/{id}/validateFile: what uploadFile would say of a file; nothing is stored or remembered.
-
-Not Graph's: a dry run, for whoever wants to know before it counts.
-"""
+"""POST uploadSessions/{id}/validateFile: a dry run of uploadFile, which stores nothing. Not part of Graph's API."""
 
 import azure.functions as func
 from fastapi import Request, Response
@@ -22,7 +19,7 @@ blueprint = func.Blueprint()
 
 @operation(blueprint, "POST", VALIDATE_FILE, Contract(CheckedFile, body=FORM_BODY))
 async def validate_file(req: Request) -> Response:
-    """Check a file: 200 with its rows and warnings; 400 with every finding, as uploadFile would answer."""
+    """Validate a file: 200 with its rows and warnings; 400 with every finding, as in uploadFile."""
     async with streamed_body(req) as body:
         key = session_key(req)
         parse_options(req)

@@ -107,6 +107,11 @@ def invalid_option(option: str, reason: str) -> GraphError:
     return GraphError(INVALID_QUERY_OPTION, f"{option}: {reason}.", target=option)
 
 
+def counted(number: int, noun: str) -> str:
+    """A count with its noun in the right number: ``1 finding``, ``2,000 findings``."""
+    return f"{number:,} {noun}" + ("" if number == 1 else "s")
+
+
 def shortened(text: str) -> str:
     """The caller's text, short enough to be quoted in a message."""
     return text if len(text) <= 60 else f"{text[:60]}..."

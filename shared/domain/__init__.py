@@ -1,1 +1,1 @@
-"""The rules, as plain Python without I/O: what a session, a caller, an audit record is, and what may happen to it."""
+"""Sessions, callers and audit records, and the rules that apply to them: plain Python without I/O."""

@@ -1,7 +1,7 @@
 """Audit records: who changed what, when, by which request. Plain Python without I/O.
 
-A record is written in the same transaction as its change, so that there is none without the other; nothing changes or
-removes one. It holds ids, counts and digests, and the names of files, never what is in them.
+A record is written in the same transaction as its change, so that neither exists without the other. Records are never
+changed or removed. They hold ids, counts, digests and the names of files, never the content of files.
 """
 
 from collections.abc import Mapping
@@ -15,7 +15,7 @@ from shared.domain.lifecycle import SessionKey
 
 
 class Activity(StrEnum):
-    """What was done."""
+    """The kind of change."""
 
     CREATE_SESSION = "createSession"
     UPLOAD_FILE = "uploadFile"
@@ -27,7 +27,7 @@ class Activity(StrEnum):
 
 
 class Outcome(StrEnum):
-    """How it went: a refused file is a change, too, since the session remembers it."""
+    """The result. A refused file is also a change, because the session remembers it."""
 
     SUCCESS = "success"
     REFUSED = "refused"
@@ -35,14 +35,14 @@ class Outcome(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Actor:
-    """Who changes something, and by which request. Without a caller it is the service itself: its timer, its rules."""
+    """The caller and the request that make a change. Without a caller it is the service itself, such as its timer."""
 
     caller: Caller | None = None
     request_id: str | None = None
 
     @property
     def object_id(self) -> str | None:
-        """The caller's id; ``None`` for the service itself, and where nobody is asked who they are."""
+        """The caller's id; ``None`` for the service itself, and where no authentication is required."""
         return self.caller.object_id or None if self.caller else None
 
 
@@ -51,7 +51,10 @@ SERVICE = Actor()
 
 @dataclass(frozen=True, slots=True)
 class Subject:
-    """What was changed, by lower-case GUIDs: a session of a resource; or a grant, perhaps of a whole catalog."""
+    """The object that was changed: a session of a resource, or a grant for a resource or a whole catalog.
+
+    Ids are lower-case GUIDs.
+    """
 
     catalog_id: str
     resource_id: str | None = None
@@ -67,7 +70,7 @@ def subject_of(key: SessionKey | GrantKey) -> Subject:
 
 @dataclass(frozen=True, slots=True)
 class AuditRecord:
-    """One record. Its id is time-ordered; ``details`` are what the activity has to say."""
+    """One record. Its id is time-ordered; ``details`` depend on the activity."""
 
     id: str
     activity: Activity
@@ -81,7 +84,7 @@ class AuditRecord:
 
     @property
     def at(self) -> datetime:
-        """When it was done."""
+        """The time of the change."""
         return id_time(self.id)
 
 
@@ -92,7 +95,7 @@ def new_record(
     outcome: Outcome = Outcome.SUCCESS,
     **details: str | int | None,
 ) -> AuditRecord:
-    """A record of something that is about to be done."""
+    """A record of a change that is about to be made."""
     caller = actor.caller
     return AuditRecord(
         id=new_id(utc_now()),

@@ -1,4 +1,4 @@
-"""Who calls, and what they may do: the same whether a token says so or the platform's own login."""
+"""Callers and their permissions, whether they come from a token or from the platform's login."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -11,18 +11,18 @@ READ_WRITE_ALL = "EntitlementManagement.ReadWrite.All"
 
 
 class Need(Enum):
-    """What an operation asks of its caller."""
+    """The permission that an operation requires of its caller."""
 
     NONE = auto()
     """Nothing: open to everyone, whatever ``UPLOADS_AUTH`` is. For answers that hold no secret and cost nothing."""
     IDENTITY = auto()
-    """To be known: all that an unknown path asks."""
+    """Authentication only, as for an unknown path."""
     READ = auto()
     WRITE = auto()
     GRANTS = auto()
-    """To say who else may: for those only who may write in the whole tenant."""
+    """Managing grants: requires permission to write in the whole tenant."""
     AUDIT = auto()
-    """To see who did what: for those only who may read in the whole tenant."""
+    """Reading the audit: requires permission to read in the whole tenant."""
 
 
 _SUFFICIENT: dict[Need, frozenset[str]] = {
@@ -34,14 +34,14 @@ _SUFFICIENT: dict[Need, frozenset[str]] = {
 
 
 class ClaimsError(Exception):
-    """Claims that name no caller of this service; the message is for the caller, and quotes nothing."""
+    """Claims that do not identify a caller of this service. The message is for the caller and quotes no claim."""
 
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """An identity by its ids: names and addresses change hands, ids do not.
+    """An identity, described by ids only, because names and addresses can be reassigned.
 
-    ``permissions`` are those for the whole tenant; ``groups`` may have been granted something, as ``object_id`` may.
+    ``permissions`` apply to the whole tenant. Grants can be for ``object_id`` or for one of ``groups``.
     """
 
     tenant_id: str
@@ -51,21 +51,21 @@ class Caller:
     groups: frozenset[str] = frozenset()
 
     def may(self, need: Need) -> bool:
-        """Whether the permissions for the whole tenant are enough."""
+        """Whether the permissions for the whole tenant are sufficient."""
         return need is Need.IDENTITY or not self.permissions.isdisjoint(_SUFFICIENT[need])
 
     @property
     def principals(self) -> frozenset[str]:
-        """The object ids under which something may have been granted to this caller."""
+        """The object ids whose grants apply to this caller."""
         return self.groups | {self.object_id}
 
 
-NOBODY_ASKED = Caller("", "", "", frozenset({READ_WRITE_ALL}))
-"""The caller of a service that asks nobody who they are."""
+ANONYMOUS = Caller("", "", "", frozenset({READ_WRITE_ALL}))
+"""The caller of a service that requires no authentication."""
 
 
 class Role(StrEnum):
-    """What a grant gives: to read, or to read and change."""
+    """The permission that a grant gives: to read, or to read and write."""
 
     READER = "reader"
     OWNER = "owner"
@@ -73,7 +73,7 @@ class Role(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class GrantKey:
-    """What is granted to whom, by lower-case GUIDs. Without a resource it is the whole catalog.
+    """The scope and the principal of a grant, as lower-case GUIDs. Without a resource the scope is the whole catalog.
 
     The principal is the object id of a user, a group or a service principal.
     """
@@ -92,24 +92,24 @@ class Grant:
 
 
 def caller_of(claims: Mapping[str, object], tenant_id: str) -> Caller:
-    """The caller that checked claims name.
+    """The caller that validated claims identify.
 
-    A delegated token (``scp``) may do what its scopes say, and its user's roles add nothing; any other is the app's
-    own, and may do what its roles say.
+    A delegated token (``scp``) has the permissions of its scopes; the user's roles add nothing. Any other token is an
+    app-only token and has the permissions of its roles.
 
     Raises:
-        ClaimsError: the claims are of another tenant, or not those of an access token.
+        ClaimsError: the claims are from another tenant, or not those of an access token.
     """
     if str(claims.get("tid", "")).lower() != tenant_id:
-        raise ClaimsError("The token is of another tenant.")
+        raise ClaimsError("The token is from another tenant.")
     object_id = parse_guid(str(claims.get("oid", "")))
     if object_id is None:
-        raise ClaimsError("The token names no object id (oid).")
-    # An id token has the same issuer, audience and keys, and may have roles; but it is no permission to call anybody,
-    # and says of no client that it may ("appid" in version 1.0, "azp" in 2.0).
+        raise ClaimsError("The token has no object id (claim oid).")
+    # An id token has the same issuer, audience and keys, and may have roles, but it does not authorize a call. It has
+    # no claim for the client ("appid" in version 1.0, "azp" in version 2.0).
     app_id = parse_guid(str(claims.get("azp") or claims.get("appid") or ""))
     if app_id is None:
-        raise ClaimsError("The token is not an access token: it names no client (azp or appid).")
+        raise ClaimsError("The token is not an access token: it has no client id (claim azp or appid).")
     scopes = claims.get("scp")
     permissions = _texts(claims.get("roles")) if scopes is None else str(scopes).split()
     groups = frozenset(group.lower() for group in _texts(claims.get("groups")))

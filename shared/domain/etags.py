@@ -1,6 +1,6 @@
-"""Conditional requests: a session's ETag, and the ``If-Match`` that comes with a change (RFC 9110, section 13.1.1).
+"""Conditional requests: a session's ETag and the header ``If-Match`` (RFC 9110, section 13.1.1).
 
-The ETag is the one of the session's row in Table Storage, which every change of the session or its files renews.
+The ETag is that of the session's row in Table Storage. Every change of the session or its files changes it.
 """
 
 import re
@@ -14,13 +14,13 @@ _ENTITY_TAGS = re.compile(rf"\s*{_ENTITY_TAG}(?:\s*,\s*{_ENTITY_TAG})*\s*")
 
 @dataclass(frozen=True, slots=True)
 class IfMatch:
-    """The ETags that a change is allowed for; ``None`` for any."""
+    """The ETags for which a change is allowed; ``None`` allows any."""
 
     tags: frozenset[str] | None = None
 
     @classmethod
     def parse(cls, header: str | None) -> "IfMatch":
-        """Read the header ``If-Match``; a missing one matches everything.
+        """Parse the header ``If-Match``; a missing header matches everything.
 
         Raises:
             GraphError: 400 ``malformedEntityTag``.
@@ -30,14 +30,14 @@ class IfMatch:
         if not _ENTITY_TAGS.fullmatch(header):
             raise GraphError(
                 MALFORMED_ETAG,
-                'The header If-Match must be an ETag as an answer gave it, such as W/"...", several of them parted by '
-                "commas, or *.",
+                'The header If-Match must be an ETag from an earlier answer, such as W/"...", or a comma-separated '
+                "list of ETags, or *.",
                 target="If-Match",
             )
         return cls(frozenset(re.findall(_ENTITY_TAG, header)))
 
     def check(self, etag: str) -> None:
-        """Raise unless ``etag`` is allowed. Weak ETags compare as they stand, as OData has it.
+        """Raise unless ``etag`` is allowed. Weak ETags are compared as text, as in OData.
 
         Raises:
             GraphError: 412.
@@ -45,7 +45,7 @@ class IfMatch:
         if self.tags is not None and etag not in self.tags:
             raise GraphError(
                 ETAG_MISMATCH,
-                "The upload session was changed since you read it. Read it again, and repeat the request with its new "
-                "ETag if it still applies.",
+                "The upload session has changed since you read it. Read it again. If the request still applies, repeat "
+                "it with the new ETag.",
                 target="If-Match",
             )

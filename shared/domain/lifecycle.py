@@ -1,7 +1,7 @@
-"""The life of an upload session: what it is, which states it has, and what may move it.
+"""Upload sessions: their data, their states, and the rules for changing them.
 
-Plain Python without I/O: every rule is a function from a session and the clock to a session, or to the error that says
-why not. ``shared.services.sessions`` makes a rule's outcome lasting.
+Plain Python without I/O: every rule is a function from a session and the current time to the changed session, or raises
+the error that says why not. ``shared.services.sessions`` stores the result.
 """
 
 from collections.abc import Sequence
@@ -17,11 +17,12 @@ from shared.core.errors import (
     TOO_MANY_FILES,
     Detail,
     GraphError,
+    counted,
 )
 
 
 class Status(StrEnum):
-    """A session's state as it is stored; all but ``DELETED`` are Graph's words, and ``DELETED`` is never shown."""
+    """A session's stored state. ``DELETED`` is never shown to callers; the others are Graph's values."""
 
     ACTIVE = "active"
     COMPLETE = "complete"
@@ -31,7 +32,7 @@ class Status(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class ResourceKey:
-    """The resource that sessions belong to, by lower-case GUIDs."""
+    """The resource that sessions belong to. Ids are lower-case GUIDs."""
 
     catalog_id: str
     resource_id: str
@@ -39,7 +40,7 @@ class ResourceKey:
 
 @dataclass(frozen=True, slots=True)
 class SessionKey:
-    """Where one session is: its resource and its own id."""
+    """The key of a session: its resource and its own id."""
 
     resource: ResourceKey
     session_id: str
@@ -47,7 +48,7 @@ class SessionKey:
 
 @dataclass(frozen=True, slots=True)
 class Review:
-    """What a session collects data for, as the caller said it at create.
+    """The review instance that a session collects data for, as given at create.
 
     ``source``, ``type`` and ``data_type`` (the ``@odata.type`` of ``data``) exist in the founding dialect only.
     """
@@ -61,7 +62,7 @@ class Review:
 
 @dataclass(frozen=True, slots=True)
 class Session:
-    """An upload session's record. ``status`` is what was stored last: ask ``status_at`` for what holds now."""
+    """An upload session. ``status`` is the stored state; ``status_at`` gives the current one."""
 
     key: SessionKey
     review: Review
@@ -76,7 +77,7 @@ class Session:
 
 @dataclass(frozen=True, slots=True)
 class StoredFile:
-    """A file that was accepted. ``size`` in bytes, ``sha256`` in hex, ``rows`` without the header."""
+    """An accepted file. ``size`` in bytes, ``sha256`` in hex, ``rows`` without the header."""
 
     id: str
     name: str
@@ -89,7 +90,7 @@ class StoredFile:
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """A file that was refused and not yet replaced."""
+    """A file that was refused and has not been replaced."""
 
     name: str
     refused: datetime
@@ -97,12 +98,12 @@ class Refusal:
 
 
 def new_session(key: SessionKey, review: Review, now: datetime) -> Session:
-    """A session as it begins: active and empty."""
+    """A new session: active and empty."""
     return Session(key=key, review=review, created=now, last_active=now)
 
 
 def idle_deadline(session: Session, idle: timedelta) -> datetime:
-    """When a session that is not completed expires, or has expired, if nothing more happens to it."""
+    """When a session that is not complete expires or has expired, if it is not changed again."""
     return session.last_active + idle
 
 
@@ -112,19 +113,19 @@ def expires_at(session: Session, idle: timedelta) -> datetime | None:
 
 
 def status_at(session: Session, now: datetime, idle: timedelta) -> Status:
-    """The state that holds now: an active session past its time is expired, whether or not a timer has come by."""
+    """The state at a given time: an active session past its deadline is expired, whether or not the timer has run."""
     if session.status is Status.ACTIVE and now >= idle_deadline(session, idle):
         return Status.EXPIRED
     return session.status
 
 
 def holds_reference(session: Session, now: datetime, idle: timedelta) -> bool:
-    """Whether the session keeps its reference from others: while it is active or complete."""
+    """Whether the session holds its reference: while it is active or complete."""
     return status_at(session, now, idle) in (Status.ACTIVE, Status.COMPLETE)
 
 
 def check_open(session: Session, now: datetime, idle: timedelta) -> None:
-    """Raise unless the session takes changes.
+    """Raise unless the session can be changed.
 
     Raises:
         GraphError: 404 when it was deleted, 409 when it is complete or expired.
@@ -135,8 +136,8 @@ def check_open(session: Session, now: datetime, idle: timedelta) -> None:
     if status is Status.COMPLETE:
         raise GraphError(
             SESSION_OVER,
-            "This upload session is complete: nothing can be added to it. "
-            "To send more data, start a review instance of its own.",
+            "This upload session is complete and cannot be changed. "
+            "To send more data, create an upload session for another review instance.",
         )
     if status is Status.EXPIRED:
         raise GraphError(
@@ -146,8 +147,8 @@ def check_open(session: Session, now: datetime, idle: timedelta) -> None:
         )
 
 
-def check_room(session: Session, limit: int) -> None:
-    """Raise if the session has as many files as it may.
+def check_file_count(session: Session, limit: int) -> None:
+    """Raise if the session has as many files as allowed.
 
     Raises:
         GraphError: 400 ``maxItemCountExceeded``.
@@ -155,19 +156,19 @@ def check_room(session: Session, limit: int) -> None:
     if session.files_uploaded >= limit:
         raise GraphError(
             TOO_MANY_FILES,
-            f"This upload session has {session.files_uploaded} files, and {limit} is the limit (UPLOADS_MAX_FILES). "
+            f"This upload session has {session.files_uploaded} files. The limit is {limit} (UPLOADS_MAX_FILES). "
             "Put more rows into fewer files.",
             target="file",
         )
 
 
-def find_twin(files: Sequence[StoredFile], candidate: StoredFile) -> StoredFile | None:
-    """The file that the session already has under the candidate's name, if its bytes are the same.
+def find_identical(files: Sequence[StoredFile], candidate: StoredFile) -> StoredFile | None:
+    """The session's file with the candidate's name and the same bytes, if there is one.
 
-    A client whose answer was lost sends the file again: it must not count twice.
+    A client that lost the answer sends the file again; it must not count twice.
 
     Raises:
-        GraphError: 409 ``nameAlreadyExists`` if that name stands for other bytes.
+        GraphError: 409 ``nameAlreadyExists`` if the session has other bytes under that name.
     """
     for file in files:
         if file.name == candidate.name:
@@ -195,45 +196,47 @@ def with_file(session: Session, file: StoredFile, *, clears_refusal: bool, now: 
 
 
 def without_refusal(session: Session, now: datetime) -> Session:
-    """The session after a refused name was sent again with bytes that it already has."""
+    """The session after a refusal was cleared."""
     return replace(session, open_refusals=session.open_refusals - 1, last_active=now)
 
 
 def with_refusal(session: Session, *, known: bool, now: datetime) -> Session:
-    """The session after a file was refused; ``known`` if one of that name had been refused before."""
+    """The session after a file was refused; ``known`` if a refusal of the same name is already open."""
     return replace(session, open_refusals=session.open_refusals + (not known), last_active=now)
 
 
-def without(session: Session, gone: Sequence[StoredFile | Refusal]) -> Session:
-    """The session after files or refusals of it were removed: stats are always the sum over what is there."""
-    sizes = [entry.size for entry in gone if isinstance(entry, StoredFile)]
+def without_entries(session: Session, removed: Sequence[StoredFile | Refusal]) -> Session:
+    """The session after files or refusals were removed: its stats are the sum over those that remain."""
+    sizes = [entry.size for entry in removed if isinstance(entry, StoredFile)]
     return replace(
         session,
         files_uploaded=session.files_uploaded - len(sizes),
         total_bytes=session.total_bytes - sum(sizes),
-        open_refusals=session.open_refusals - (len(gone) - len(sizes)),
+        open_refusals=session.open_refusals - (len(removed) - len(sizes)),
     )
 
 
 def completed(session: Session, refusals: Sequence[Refusal], *, allow_incomplete: bool, now: datetime) -> Session:
-    """The session once it is marked done: the completion guard.
+    """The completed session, if the completion guard allows it.
 
-    Automations mark a session as done even when an upload failed, and half the data is then certified for good.
+    Automations mark a session as done even when an upload failed. Without the guard, incomplete data would be certified
+    permanently.
 
     Raises:
         GraphError: 409 ``uploadSessionIncomplete`` unless ``allow_incomplete``, when there is no file yet, or a file
-            was refused and never replaced (each is a detail).
+            was refused and not replaced (each is a detail).
     """
     if not allow_incomplete:
         if refusals:
             raise GraphError(
                 SESSION_INCOMPLETE,
-                f"{len(refusals)} refused file(s) were never replaced. Upload each again, mended, under the same name; "
-                "or send the header 'Prefer: allow-incomplete' to complete without them.",
+                f"This upload session has {counted(len(refusals), 'refused file')} without a replacement. Fix each "
+                "file and upload it again under the same name, or send the header 'Prefer: allow-incomplete' to "
+                "complete the session without them.",
                 details=[
                     Detail(
                         "fileRefused",
-                        f"'{refusal.name}' was refused with {refusal.findings} finding(s) and not replaced.",
+                        f"'{refusal.name}' was refused with {counted(refusal.findings, 'finding')} and not replaced.",
                         refusal.name,
                     )
                     for refusal in refusals
@@ -242,26 +245,26 @@ def completed(session: Session, refusals: Sequence[Refusal], *, allow_incomplete
         if not session.files_uploaded:
             raise GraphError(
                 SESSION_INCOMPLETE,
-                "This upload session has no file yet. Upload one; or send the header 'Prefer: allow-incomplete' to "
-                "complete it empty.",
+                "This upload session has no file yet. Upload a file, or send the header 'Prefer: allow-incomplete' to "
+                "complete the session without any.",
             )
     return replace(session, status=Status.COMPLETE, last_active=now)
 
 
 def check_deletable(session: Session) -> None:
-    """Raise if the session is sealed.
+    """Raise if the session cannot be deleted.
 
     Raises:
         GraphError: 409 when it is complete.
     """
     if session.status is Status.COMPLETE:
-        raise GraphError(SESSION_OVER, "This upload session is complete and therefore sealed: it cannot be deleted.")
+        raise GraphError(SESSION_OVER, "This upload session is complete. A complete session cannot be deleted.")
 
 
 def session_not_found(key: SessionKey) -> GraphError:
-    """The error for a session that is not there: unknown, of another resource, or deleted."""
+    """The error for a session that does not exist: unknown, of another resource, or deleted."""
     return GraphError(
         SESSION_NOT_FOUND,
-        f"There is no upload session '{key.session_id}' for this resource. List the resource's upload sessions to see "
-        "which there are.",
+        f"This resource has no upload session '{key.session_id}'. List the resource's upload sessions to see which "
+        "exist.",
     )

@@ -9,7 +9,7 @@ from starlette.datastructures import Headers
 from shared.core.errors import KEYS_UNAVAILABLE, UNAUTHENTICATED, GraphError
 from shared.core.ids import parse_guid
 from shared.core.settings import AuthMode, Settings, settings
-from shared.domain.callers import NOBODY_ASKED, Caller, ClaimsError
+from shared.domain.callers import ANONYMOUS, Caller, ClaimsError
 from shared.identity.platform_login import HEADER as PLATFORM_HEADER
 from shared.identity.platform_login import platform_caller
 
@@ -106,7 +106,7 @@ class OpenGate:
 
     async def caller(self, headers: Headers) -> Caller:
         """Everybody is the same, and may do everything."""
-        return NOBODY_ASKED
+        return ANONYMOUS
 
 
 class EntraGate:

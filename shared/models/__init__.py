@@ -1,1 +1,1 @@
-"""What goes over the wire: bodies of requests, bodies of responses, and how the domain becomes JSON."""
+"""The wire format: request bodies, response bodies, and the JSON of the domain's objects."""

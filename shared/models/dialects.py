@@ -1,10 +1,10 @@
-"""The two versions of Graph that the service speaks."""
+"""The two versions of Graph's API that the service implements."""
 
 from enum import StrEnum
 
 
 class Dialect(StrEnum):
-    """Which of Graph's versions a path speaks; the value is the path's first segment."""
+    """A version of Graph; the value is the first segment of its paths."""
 
     V1 = "v1.0"
     BETA = "beta"

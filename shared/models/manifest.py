@@ -1,4 +1,4 @@
-"""The manifest of a complete session: one consistent list of its files, for whoever reads them from Blob Storage."""
+"""The manifest of a complete session: the list of its files, for consumers that read them from Blob Storage."""
 
 import json
 from collections.abc import Sequence
@@ -9,7 +9,7 @@ from shared.models.serializers import file_json
 
 
 def manifest(session: Session, files: Sequence[StoredFile]) -> bytes:
-    """The manifest of a complete session: what a consumer reads to get one consistent set of files, in JSON."""
+    """The manifest of a complete session, as JSON: a consumer reads it to get one consistent set of files."""
     key = session.key
     content = {
         "session": {

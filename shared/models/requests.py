@@ -1,7 +1,7 @@
-"""The wire models, in both dialects: what callers send, and what they get.
+"""The request bodies in both dialects, and their validation.
 
-Names are Graph's (``customDataProvidedResourceUploadSession`` and its kin, beta of October 2025 and v1.0 of 2026); no
-storage in here.
+Names are Graph's: ``customDataProvidedResourceUploadSession`` and related types, in the beta of October 2025 and in the
+v1.0 of 2026.
 """
 
 from collections.abc import Callable
@@ -30,12 +30,12 @@ from shared.domain.lifecycle import Review
 from shared.models.dialects import Dialect
 
 SCHEMAS = "#/components/schemas/{model}"
-"""Where schemas refer to each other, in an OpenAPI document."""
+"""The reference to a schema within an OpenAPI document."""
 
 
 @dataclass(frozen=True, slots=True)
 class RequestBody:
-    """The body of a request: its media type, and its JSON schema in a dialect."""
+    """A request body: its media type, and its JSON schema by dialect."""
 
     media_type: str
     schema: Callable[[Dialect], dict[str, Any]]
@@ -49,7 +49,7 @@ def _guid(text: str) -> str:
 
 
 def _hash_prefixed(value: object) -> object:
-    """OData 4.01 allows a type's name with and without the leading number sign."""
+    """OData 4.01 allows a type name with and without the leading number sign."""
     return f"#{value}" if isinstance(value, str) and value.startswith("microsoft.graph.") else value
 
 
@@ -61,7 +61,7 @@ def _json_body(adapter: Callable[[Dialect], TypeAdapter[Any]]) -> RequestBody:
 
 
 class _Body(BaseModel):
-    """A request's JSON object: unknown properties are faults, annotations of OData are not."""
+    """A JSON object of a request: unknown properties are errors, OData annotations are ignored."""
 
     model_config = ConfigDict(extra="forbid", strict=True)
 
@@ -94,7 +94,7 @@ class CreateSession(_Body):
     data: ReviewData
 
     def review(self) -> Review:
-        """What the session collects data for."""
+        """The review instance that the session collects data for."""
         return Review(self.data.reviewDefinitionId, self.data.reviewInstanceId)
 
 
@@ -123,7 +123,7 @@ class CreateFoundingSession(_Body):
     data: FoundingReviewData
 
     def review(self) -> Review:
-        """What the session collects data for."""
+        """The review instance that the session collects data for."""
         return Review(
             definition_id=self.data.accessReviewId,
             instance_id=self.data.accessReviewInstanceId,
@@ -134,7 +134,7 @@ class CreateFoundingSession(_Body):
 
 
 def _body_dialect(body: Any) -> str:
-    """Beta takes either body: only the founding one has ``source`` and ``type``."""
+    """Beta accepts both bodies: only the founding one has ``source`` and ``type``."""
     founding = isinstance(body, dict) and ("source" in body or "type" in body)
     return "founding" if founding else "current"
 
@@ -154,10 +154,10 @@ CREATE_BODY = _json_body(lambda dialect: _CREATE[dialect])
 
 
 def parse_create(body: bytes, dialect: Dialect) -> Review:
-    """The review that a create is for.
+    """Parse the body of a create.
 
     Raises:
-        GraphError: 400, with a detail for each fault.
+        GraphError: 400, with a detail for each error.
     """
     try:
         return _CREATE[dialect].validate_json(body).review()
@@ -166,7 +166,7 @@ def parse_create(body: bytes, dialect: Dialect) -> Review:
 
 
 class UpdateSession(_Body):
-    """The body of the only update that there is, as the OpenAPI document shows it; ``parse_update`` says more."""
+    """The body of the only supported update, for the OpenAPI document; ``parse_update`` gives more exact errors."""
 
     isUploadDone: Literal[True]
 
@@ -175,7 +175,7 @@ UPDATE_BODY = _json_body(lambda _: TypeAdapter(UpdateSession))
 
 
 def parse_update(body: bytes) -> None:
-    """Check that a PATCH says ``{"isUploadDone": true}``, the only update that there is.
+    """Check that a PATCH body is ``{"isUploadDone": true}``, the only supported update.
 
     Raises:
         GraphError: 400; ``propertyNotUpdateable`` for any other property, or for ``false``.
@@ -185,17 +185,19 @@ def parse_update(body: bytes) -> None:
     except ValidationError as error:
         raise _invalid_body(error) from None
     properties = {name: value for name, value in update.items() if "@odata." not in name}
-    others = sorted(properties.keys() - {"isUploadDone"})[:_MAX_FAULTS_TOLD]
+    others = sorted(properties.keys() - {"isUploadDone"})[:_MAX_ERRORS_LISTED]
     if others:
         raise GraphError(
             NOT_UPDATEABLE,
-            f"{', '.join(repr(name[:100]) for name in others)} cannot be updated: only 'isUploadDone' can, to true.",
+            f"{', '.join(repr(name[:100]) for name in others)} cannot be updated. Only 'isUploadDone' can be, to true.",
             target=others[0][:100],
         )
     done = properties.get("isUploadDone")
     if done is False:
         raise GraphError(
-            NOT_UPDATEABLE, "'isUploadDone' can only be updated to true: there is no way back.", target="isUploadDone"
+            NOT_UPDATEABLE,
+            "'isUploadDone' can only be updated to true. A complete session cannot be reopened.",
+            target="isUploadDone",
         )
     if done is not True:
         raise GraphError(
@@ -204,7 +206,7 @@ def parse_update(body: bytes) -> None:
 
 
 class PutGrant(_Body):
-    """The body of a grant: everything else about it is in its path."""
+    """The body of a grant; the path has the rest."""
 
     role: Annotated[Role, Strict(False)]
 
@@ -213,10 +215,10 @@ GRANT_BODY = _json_body(lambda _: TypeAdapter(PutGrant))
 
 
 def parse_grant(body: bytes) -> Role:
-    """The role that a grant gives.
+    """Parse the body of a grant.
 
     Raises:
-        GraphError: 400, with a detail for each fault.
+        GraphError: 400, with a detail for each error.
     """
     try:
         return PutGrant.model_validate_json(body).role
@@ -226,25 +228,26 @@ def parse_grant(body: bytes) -> Role:
 
 _JSON_OBJECT = TypeAdapter(dict[str, Any])
 
-# Faults of a body that are told: more than there are properties. An answer would be ten times as long as the body.
-_MAX_FAULTS_TOLD = 20
+# Errors of a body that are listed: more than there are properties. Without a limit an answer could be ten times as long
+# as the body.
+_MAX_ERRORS_LISTED = 20
 
 
 def _invalid_body(error: ValidationError) -> GraphError:
-    """What is wrong with a body, fault by fault, without repeating any of it."""
+    """The error for an invalid body, with a detail for each error. It does not repeat values of the body."""
     details = []
-    for fault in error.errors(include_url=False, include_context=False, include_input=False)[:_MAX_FAULTS_TOLD]:
-        path = ".".join(str(part) for part in fault["loc"] if part not in ("founding", "current"))
-        code = "unknownProperty" if fault["type"] == "extra_forbidden" else "invalidValue"
+    for found in error.errors(include_url=False, include_context=False, include_input=False)[:_MAX_ERRORS_LISTED]:
+        path = ".".join(str(part) for part in found["loc"] if part not in ("founding", "current"))
+        code = "unknownProperty" if found["type"] == "extra_forbidden" else "invalidValue"
         message = {
-            "extra_forbidden": "This property is not known here.",
+            "extra_forbidden": "This property is not supported.",
             "missing": "This property is required.",
-        }.get(fault["type"], fault["msg"].removeprefix("Value error, "))
+        }.get(found["type"], found["msg"].removeprefix("Value error, "))
         details.append(Detail(code, message, path[:200] or "body"))
     first = details[0]
     return GraphError(
         INVALID_REQUEST,
-        f"The body is not as it should be: {first.target}: {first.message}",
+        f"The body is not valid. {first.target}: {first.message}",
         target=first.target,
         details=details,
     )

@@ -1,7 +1,6 @@
-"""The shapes of answers, as types: what builds an answer is held to them by the type checker, and the OpenAPI document
-is made of them. Names are Graph's.
+"""The response bodies, as types: the code is checked against them, and the OpenAPI document is generated from them.
 
-A property that ``$select`` may leave out is not required.
+Names are Graph's. A property that ``$select`` may omit is not required.
 """
 
 from typing import Annotated, NotRequired
@@ -68,8 +67,8 @@ Session = TypedDict(
 """``customDataProvidedResourceUploadSession``."""
 
 
-class Warning(TypedDict):  # noqa: A001  # what it is on the wire
-    """Something in a file that is worth a look, and refuses nothing. The target is a line and a column."""
+class Warning(TypedDict):  # noqa: A001  # its name on the wire
+    """A remark on a file that does not refuse it. The target is a line and a column."""
 
     code: str
     message: str
@@ -87,11 +86,11 @@ Warnings = TypedDict(
 
 
 class SessionEntity(Entity, Session):
-    """A session as an answer of its own."""
+    """A response with one session."""
 
 
 class UploadedSession(Entity, Session, Warnings):
-    """A session after a file was uploaded into it, and what is worth a look in that file."""
+    """A session after a file was uploaded into it, with the warnings for that file."""
 
 
 class SessionCollection(CountedCollection):
@@ -101,7 +100,7 @@ class SessionCollection(CountedCollection):
 
 
 class FileEntity(Entity, File):
-    """A file as an answer of its own."""
+    """A response with one file."""
 
 
 class FileCollection(CountedCollection):
@@ -111,7 +110,7 @@ class FileCollection(CountedCollection):
 
 
 class CheckedFile(Warnings):
-    """What a dry run has to say of a good file."""
+    """The result of a dry run of a valid file."""
 
     name: str
     size: Count
@@ -121,7 +120,7 @@ class CheckedFile(Warnings):
 
 
 class Grant(TypedDict):
-    """Who may reach a catalog, or one resource of it."""
+    """A principal's role for a catalog, or for one resource of it."""
 
     catalogId: Guid
     resourceId: Guid | None
@@ -130,7 +129,7 @@ class Grant(TypedDict):
 
 
 class GrantEntity(Entity, Grant):
-    """A grant as an answer of its own."""
+    """A response with one grant."""
 
 
 class GrantCollection(Collection):
@@ -140,7 +139,7 @@ class GrantCollection(Collection):
 
 
 class AuditRecord(TypedDict):
-    """Who changed what; ids are null where there is none, as of the service's own timer."""
+    """One change and who made it; ids are null where there is none, as for the service's timer."""
 
     id: Guid
     activityDateTime: Instant
@@ -163,7 +162,7 @@ class AuditCollection(Collection):
 
 
 class Detail(TypedDict):
-    """One of several faults, and its place: a line and a column of a file, or a property of a body."""
+    """One of several errors, and its place: a line and a column of a file, or a property of a body."""
 
     code: str
     message: str
@@ -182,11 +181,11 @@ InnerError = TypedDict(
         "uploadSessionId": NotRequired[Guid],
     },
 )
-"""The exact reason, and for some of them what a program can use: how many findings, or what stands in the way."""
+"""The exact reason, and for some errors facts for programs, such as the number of findings."""
 
 
 class Error(TypedDict):
-    """What every error says: a code of Graph's, and a sentence on what to do."""
+    """An error: one of Graph's codes, and a message that says what to do."""
 
     code: str
     message: str

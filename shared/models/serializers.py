@@ -1,4 +1,4 @@
-"""How sessions, files, grants and audit records are shown: their JSON, in both dialects, and the manifest."""
+"""The JSON of sessions, files, grants and audit records, in both dialects."""
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
@@ -18,9 +18,9 @@ FOUNDING_DATA_TYPE = f"{GRAPH}accessReviewResourceDataUploadSessionContextData"
 def session_json(
     session: Session, *, dialect: Dialect, now: datetime, idle: timedelta, files: Sequence[StoredFile] | None = None
 ) -> responses.Session:
-    """A session as a path of this dialect shows it; with ``files`` where the answer has them.
+    """A session's JSON in a dialect, with ``files`` if they are given.
 
-    A v1.0 path always answers in the v1.0 shape; a beta path in the founding one if the session has ``source``.
+    v1.0 paths always have the v1.0 shape; beta paths have the founding shape if the session has ``source``.
     """
     review = session.review
     founding = dialect is Dialect.BETA and review.source is not None
@@ -59,7 +59,7 @@ def session_json(
 
 
 def file_json(file: StoredFile) -> responses.File:
-    """A file as an answer shows it."""
+    """A file's JSON."""
     return {
         "id": file.id,
         "name": file.name,
@@ -69,7 +69,7 @@ def file_json(file: StoredFile) -> responses.File:
 
 
 def grant_json(grant: Grant) -> responses.Grant:
-    """A grant as an answer shows it; ``resourceId`` is null for a whole catalog."""
+    """A grant's JSON; ``resourceId`` is null for a whole catalog."""
     return {
         "catalogId": grant.key.catalog_id,
         "resourceId": grant.key.resource_id,
@@ -79,7 +79,7 @@ def grant_json(grant: Grant) -> responses.Grant:
 
 
 def audit_json(record: AuditRecord) -> responses.AuditRecord:
-    """An audit record as an answer shows it; ids are null where there is none, as of the service's own timer."""
+    """An audit record's JSON; ids are null where there is none, as for the service's timer."""
     return {
         "id": record.id,
         "activityDateTime": format_instant(record.at),

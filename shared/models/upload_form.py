@@ -1,4 +1,4 @@
-"""The body of an upload: ``multipart/form-data`` (RFC 7578) with one part named ``file``, taken as it streams in."""
+"""The body of an upload: ``multipart/form-data`` (RFC 7578) with one part named ``file``, parsed as a stream."""
 
 import re
 
@@ -13,7 +13,7 @@ MAX_NAME_LENGTH = 255
 # RFC 2046, section 5.1.1.
 MAX_BOUNDARY_LENGTH = 70
 
-# A part of a file has two or three headers, of which one has the name.
+# A file part has two or three headers, one of which has the name.
 MAX_PART_HEADERS = 8
 MAX_PART_HEADER_BYTES = 4096
 
@@ -30,15 +30,15 @@ FORM_BODY = RequestBody(
 
 _FORBIDDEN_IN_NAMES = re.compile(r"[/\\\x00-\x1f\x7f-\x9f\u2028\u2029]")
 
-# One that is not closed ends with the header.
+# An unclosed quote ends with the header.
 _QUOTED = re.compile(rb'"(?:[^"\\]|\\.)*+"?')
 
 
 class FormFile:
-    """The one file of a form, sans I/O: feed it the body piece by piece, and get the file's bytes in each."""
+    """A parser without I/O for a form with one file: feed it the body in chunks, and get the file's bytes of each."""
 
     def __init__(self, content_type: str | None, *, max_form_bytes: int = 64 * 1024) -> None:
-        """Begin a body of this ``Content-Type``, which may have so many bytes beside the file's.
+        """Start a body with this ``Content-Type``, which may have ``max_form_bytes`` in addition to the file.
 
         Raises:
             GraphError: 415 unless it is ``multipart/form-data`` with a boundary.
@@ -76,16 +76,15 @@ class FormFile:
         )
 
     def feed(self, data: bytes) -> list[bytes]:
-        """The file's bytes within the next piece of the body.
+        """The file's bytes in the next chunk of the body.
 
         Raises:
-            GraphError: 400, when the form is not as it should be.
+            GraphError: 400, when the form is not valid.
         """
         self._pieces = []
         form = data
         if not self._begun:
-            # Some clients put line breaks before the form. The parser would pass over whatever else stands there, too,
-            # if it comes in the same piece.
+            # Some clients send line breaks before the form. The parser would also skip anything else in the same chunk.
             form = data.lstrip(b"\r\n")
             self._begun = bool(form)
         try:
@@ -94,26 +93,26 @@ class FormFile:
             raise GraphError(
                 INVALID_REQUEST, "The body is not well-formed multipart/form-data.", target="body"
             ) from None
-        # What comes before the part and behind it is passed over by the parser, without end.
+        # The parser skips what comes before and after the part, without a limit.
         self._left -= len(data) - sum(map(len, self._pieces))
         if self._left < 0:
             raise GraphError(
                 BODY_TOO_LARGE,
-                "The form has too many bytes beside its file. The limit is UPLOADS_MAX_FORM_BYTES.",
+                "The form has too many bytes in addition to its file. The limit is UPLOADS_MAX_FORM_BYTES.",
                 target="body",
             )
         return self._pieces
 
     def close(self) -> str:
-        """End the body; gives the file's name.
+        """End the body; returns the file's name.
 
         Raises:
-            GraphError: 400, when the body was cut off, or had no file.
+            GraphError: 400, when the body was cut off, or has no file.
         """
         if not self._ended:
             raise GraphError(
                 INVALID_REQUEST,
-                "The body ends before its closing boundary: it was cut off on its way. Send it again.",
+                "The body ends before its closing boundary: it was cut off. Send it again.",
                 target="body",
             )
         if self.name is None:
@@ -123,7 +122,7 @@ class FormFile:
     def _on_part_begin(self) -> None:
         if self.name is not None:
             raise GraphError(
-                INVALID_REQUEST, "The form has more than one part. Send one file a request.", target="file"
+                INVALID_REQUEST, "The form has more than one part. Send one file in each request.", target="file"
             )
         self._disposition = None
 
@@ -145,12 +144,12 @@ class FormFile:
         disposition = self._disposition or b""
         if any(_is_doubled(parameter, disposition) for parameter in (rb"name", rb"filename")):
             raise _two_names()
-        # A filename* is passed over: it must not be used here (RFC 7578, 4.2), but .NET sends it beside the other.
+        # filename* is ignored: it must not be used here (RFC 7578, 4.2), but .NET sends it in addition to filename.
         _, options = parse_options_header(disposition)
         if options.get(b"name") != b"file":
             raise GraphError(
                 INVALID_REQUEST,
-                "The form has a part that is not named 'file'. It must have just that one, with "
+                "The form has a part that is not named 'file'. It must have exactly one part, with "
                 '\'Content-Disposition: form-data; name="file"; filename="..."\'.',
                 target="file",
             )
@@ -164,7 +163,7 @@ class FormFile:
 
 
 def _is_doubled(parameter: bytes, header: bytes) -> bool:
-    """Whether a parameter stands twice: whoever else looks at the form on its way may take the other one."""
+    """Whether a parameter occurs twice: a proxy or scanner that reads the form may use the other one."""
     return len(re.findall(rb"[;,\s]%b\s*=" % parameter, _QUOTED.sub(b"", header), re.IGNORECASE)) > 1
 
 
@@ -175,7 +174,7 @@ def _two_names() -> GraphError:
 
 
 def _checked_name(raw: bytes | None, disposition: bytes) -> str:
-    """A file's name as the caller gave it. It is shown and compared, and never becomes part of a path.
+    """A file's name as the caller gave it. It is shown and compared, and is never part of a path.
 
     Raises:
         GraphError: 400.
@@ -187,7 +186,7 @@ def _checked_name(raw: bytes | None, disposition: bytes) -> str:
         name = raw.decode()
     except UnicodeDecodeError:
         raise GraphError(INVALID_REQUEST, "The filename is not UTF-8 (RFC 7578, 5.1).", target="filename") from None
-    # The parser cuts off a Windows path, as Internet Explorer sent it; we say so instead.
+    # The parser silently removes a Windows path, as Internet Explorer sent it; this is an error instead.
     cut = rb'="\\' in disposition or re.search(rb'filename="?.:\\', disposition)
     if cut or len(name) > MAX_NAME_LENGTH or _FORBIDDEN_IN_NAMES.search(name) or not name.strip(" ."):
         raise GraphError(INVALID_REQUEST, f"The filename cannot be used. {rule}", target="filename")

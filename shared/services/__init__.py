@@ -1,1 +1,1 @@
-"""What the app does: each operation on sessions and files, from the rule to what is stored."""
+"""The operations on sessions and files: each applies the rules of ``shared.domain`` and stores the result."""

@@ -4,7 +4,7 @@ import asyncio
 from dataclasses import replace
 
 from shared.domain.audit import Activity, Actor, new_record
-from shared.domain.lifecycle import Refusal, Session, Status, StoredFile, without
+from shared.domain.lifecycle import Refusal, Session, Status, StoredFile, without_entries
 from shared.storage.blobs import BlobStore
 from shared.storage.session_table import SessionTable
 from shared.storage.table_calls import MAX_TRANSACTION
@@ -35,7 +35,7 @@ async def remove_files(table: SessionTable, blobs: BlobStore, session: Session) 
     rows: list[StoredFile | Refusal] = [*files, *refusals]
     for start in range(0, len(rows), MAX_TRANSACTION - 1):
         batch = rows[start : start + MAX_TRANSACTION - 1]
-        session = await table.remove_rows(without(session, batch), batch)
+        session = await table.remove_rows(without_entries(session, batch), batch)
     await blobs.delete(key, await blobs.names(key))
     return session
 

@@ -1,29 +1,29 @@
-"""How often a race that was lost is run again: every change reads, decides, and writes if nothing has changed since."""
+"""Retries of a change that lost a race: every change reads, decides, and writes if nothing has changed since."""
 
 import asyncio
 import random
 
 from shared.core.errors import STORAGE_UNAVAILABLE, GraphError
 
-# Twenty clients that upload into one session at once make nineteen of them lose a round, eighteen the next, and so on.
+# When twenty clients upload into one session at once, nineteen lose the first round, eighteen the next, and so on.
 _MAX_ATTEMPTS = 60
 _MAX_PAUSE_SECONDS = 0.05
 
 
 def attempts() -> range:
-    """One for each try; whoever comes to their end says ``too_busy``."""
+    """The attempts at one change. After the last one the caller raises ``too_busy``."""
     return range(_MAX_ATTEMPTS)
 
 
 async def pause() -> None:
-    """Let others go first: without chance in it, racers would meet again and again."""
-    await asyncio.sleep(random.uniform(0, _MAX_PAUSE_SECONDS))  # noqa: S311  # no secret
+    """Wait a random time before the next attempt, so that the same requests do not collide again."""
+    await asyncio.sleep(random.uniform(0, _MAX_PAUSE_SECONDS))  # noqa: S311  # not a secret
 
 
 def too_busy() -> GraphError:
-    """The error for a session that others never stop changing."""
+    """The error for a change that lost every race."""
     return GraphError(
         STORAGE_UNAVAILABLE,
-        "Too many requests change this upload session at the same time. Try again shortly.",
+        "Too many requests are changing this upload session at the same time. Try again shortly.",
         headers={"Retry-After": "1"},
     )

@@ -1,6 +1,6 @@
-"""How files get into sessions: an upload begins, and is accepted or refused, each in one transaction.
+"""The files of sessions: an upload begins, and is accepted or refused, each in one transaction.
 
-What ``shared.services.uploads`` has read and checked is made lasting here.
+``shared.services.uploads`` reads and validates the file; this module stores the result.
 """
 
 import asyncio
@@ -16,9 +16,9 @@ from shared.domain.lifecycle import (
     Session,
     SessionKey,
     StoredFile,
+    check_file_count,
     check_open,
-    check_room,
-    find_twin,
+    find_identical,
     with_file,
     with_refusal,
     without_refusal,
@@ -30,11 +30,11 @@ from shared.storage.blobs import BlobWriter
 from shared.storage.table_calls import ConcurrentChangeError
 
 
-class Turn:
-    """The turn that uploads into one session take within this process, each handing on what it left.
+class UploadQueue:
+    """Serializes the uploads into one session within this process; each passes its result to the next.
 
-    Nothing depends on it: other processes know nothing of it, and every write is conditional. But who waits for a turn
-    does not lose a race, which would cost two reads and a write.
+    Correctness does not depend on it: every write is conditional, and other processes have queues of their own. It
+    saves the two reads and the write that losing a race costs.
     """
 
     def __init__(self) -> None:
@@ -42,16 +42,16 @@ class Turn:
         self.latest: Snapshot | None = None
 
 
-_turns: WeakValueDictionary[SessionKey, Turn] = WeakValueDictionary()
+_queues: WeakValueDictionary[SessionKey, UploadQueue] = WeakValueDictionary()
 
 
-def turn_of(key: SessionKey) -> Turn:
-    """The turn of a session, which lives as long as somebody has it or waits for it."""
-    return _turns.setdefault(key, Turn())
+def queue_of(key: SessionKey) -> UploadQueue:
+    """The queue of a session, which exists as long as an upload is in it."""
+    return _queues.setdefault(key, UploadQueue())
 
 
 class SessionFiles:
-    """The uploads of somebody."""
+    """The files of a storage account's sessions, changed on behalf of an actor."""
 
     def __init__(self, store: Storage, config: Settings, actor: Actor) -> None:
         self._sessions = Sessions(store, config, actor)
@@ -62,10 +62,10 @@ class SessionFiles:
         self._actor = actor
 
     async def begin_upload(self, key: SessionKey, if_match: IfMatch) -> Snapshot:
-        """The session that an upload goes into, if it takes one now.
+        """The session that a file is uploaded into, if it is active now.
 
         Raises:
-            GraphError: 404; 409 when it is not active; 400 when it is full; 412.
+            GraphError: 404; 409 when it is not active; 412.
         """
         snapshot = await self._sessions.snapshot(key)
         if_match.check(snapshot.session.etag)
@@ -73,18 +73,18 @@ class SessionFiles:
         return snapshot
 
     def writer(self, key: SessionKey, file_id: str, opened: asyncio.Future[Snapshot]) -> BlobWriter:
-        """Where the bytes of a new file go while they come in, once it is clear that the session takes it."""
+        """A writer for the bytes of a new file, which sends nothing before ``opened`` is done."""
         return self._blobs.writer(key, file_id, opened)
 
     async def accept(self, began: Snapshot, file: StoredFile, writer: BlobWriter, if_match: IfMatch) -> Snapshot:
         """Add a valid file: its blob first, then its row and the session's stats in one transaction.
 
-        The same name with the same bytes changes nothing: it is a client that did not hear the first answer.
+        The same name with the same bytes changes nothing: the client has lost the first answer.
 
         Raises:
-            GraphError: 404, 409, 400 or 412 when the session or its files changed so that it no longer fits.
-            AzureError: storage failed. Whether the row was written is unknown then, so that the blob stays; if no row
-                names it, it goes when the session ends.
+            GraphError: 404, 409, 400 or 412 when the session does not accept the file.
+            AzureError: storage failed. Whether the row was written is unknown, so the blob stays; if no row refers to
+                it, it is removed when the session ends.
         """
         try:
             return await self._accept(began, file, writer, if_match)
@@ -97,28 +97,28 @@ class SessionFiles:
         committed = all(stored.name != file.name for stored in began.files)
         if committed:
             await writer.commit()
-        turn = turn_of(key)
-        async with turn.lock:
-            snapshot, fresh = turn.latest or began, False
+        queue = queue_of(key)
+        async with queue.lock:
+            snapshot, fresh = queue.latest or began, False
             for _ in attempts():
                 session, files = snapshot.session, snapshot.files
                 if any(stored.id == file.id for stored in files):
                     return snapshot
                 try:
-                    twin = self._check_fits(snapshot, file, if_match)
+                    identical = self._check_fits(snapshot, file, if_match)
                 except GraphError:
-                    # Much may have changed while the body came in: a refusal must be about how things are now.
+                    # The session may have changed while the body was received: errors must be about its current state.
                     if fresh:
                         raise
                     snapshot, fresh = await self._sessions.snapshot(key), True
                     continue
                 refused_before = await self._was_refused(session, file.name)
                 try:
-                    if twin is not None:
+                    if identical is not None:
                         await writer.discard()
                         if refused_before:
                             changed = without_refusal(session, utc_now())
-                            record = self._record(key, twin.name, twin.size, twin.sha256, fileId=twin.id)
+                            record = self._record(key, file.name, file.size, file.sha256, fileId=identical.id)
                             session = await self._table.clear_refusal(changed, file.name, record)
                         return Snapshot(session, files)
                     if not committed:
@@ -127,35 +127,36 @@ class SessionFiles:
                     changed = with_file(session, file, clears_refusal=refused_before, now=utc_now())
                     record = self._record(key, file.name, file.size, file.sha256, fileId=file.id, rows=file.rows)
                     session = await self._table.add_file(changed, file, record, clears_refusal=refused_before)
-                    turn.latest = Snapshot(session, [*files, file])
-                    return turn.latest
+                    queue.latest = Snapshot(session, [*files, file])
+                    return queue.latest
                 except ConcurrentChangeError:
                     await pause()
                     snapshot, fresh = await self._sessions.snapshot(key), True
         raise too_busy()
 
     def _check_fits(self, snapshot: Snapshot, file: StoredFile, if_match: IfMatch) -> StoredFile | None:
-        """Raise unless the session takes this file; gives the file if it has it already."""
+        """Raise unless the session accepts this file; returns its identical file if it has one."""
         if_match.check(snapshot.session.etag)
         check_open(snapshot.session, utc_now(), self._config.idle)
-        twin = find_twin(snapshot.files, file)
-        if twin is None:
-            check_room(snapshot.session, self._config.max_files)
-        return twin
+        identical = find_identical(snapshot.files, file)
+        if identical is None:
+            check_file_count(snapshot.session, self._config.max_files)
+        return identical
 
     async def refuse(
         self, began: Snapshot, refusal: Refusal, if_match: IfMatch, *, size: int, sha256: str | None
     ) -> None:
-        """Remember that a file was refused, until a good one of its name replaces it.
+        """Remember that a file was refused, until an accepted file of the same name replaces it.
 
         Args:
             began: the session when the upload began.
             refusal: what is remembered.
             if_match: the caller's condition.
-            size: of the file, in bytes, for the record, as ``sha256`` is (hex; ``None`` if not all of it was read).
+            size: of the file, in bytes, for the audit record.
+            sha256: of the file, in hex, for the audit record; ``None`` if the file was not read to its end.
 
         Raises:
-            GraphError: 404, 409 or 412 when the session no longer takes changes.
+            GraphError: 404, 409 or 412 when the session cannot be changed.
         """
         key = began.session.key
         record = self._record(key, refusal.name, size, sha256, outcome=Outcome.REFUSED, findings=refusal.findings)
@@ -196,7 +197,7 @@ class SessionFiles:
 
 
 async def session_files(actor: Actor) -> SessionFiles:
-    """The uploads of somebody into the account that the settings name.
+    """The files of the configured storage account's sessions, on behalf of an actor.
 
     Raises:
         AzureError: storage does not answer; the next call tries again.

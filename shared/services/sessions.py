@@ -1,7 +1,7 @@
-"""What can be done with upload sessions: each rule of ``shared.domain.lifecycle``, made lasting in storage.
+"""The operations on upload sessions: each applies the rules of ``shared.domain.lifecycle`` and stores the result.
 
-Every change is one conditional write. Whoever loses a race reads again and gets the answer that fits the new state; a
-write whose answer was lost is recognised as one's own. So each operation can be repeated at any point.
+Every change is one conditional write. An operation that loses a race reads again and decides on the new state. A write
+whose answer was lost is recognized by its audit record. Each operation can therefore be repeated at any point.
 """
 
 import asyncio
@@ -38,14 +38,14 @@ from shared.storage.table_calls import ConcurrentChangeError
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """A session and its files as they were at one moment."""
+    """A session and its files at one moment."""
 
     session: Session
     files: Sequence[StoredFile]
 
 
 class Sessions:
-    """The upload sessions of an account, as somebody reads and changes them."""
+    """The upload sessions of a storage account, read and changed on behalf of an actor."""
 
     def __init__(self, store: Storage, config: Settings, actor: Actor) -> None:
         self._table = store.table
@@ -58,7 +58,7 @@ class Sessions:
     # Reading
 
     async def get(self, key: SessionKey) -> Session:
-        """One session: one point read.
+        """One session, by a point read.
 
         Raises:
             GraphError: 404.
@@ -69,20 +69,20 @@ class Sessions:
         return session
 
     async def snapshot(self, key: SessionKey) -> Snapshot:
-        """A session and its files, read at the same time.
+        """A session and its files, consistent with each other.
 
         Raises:
             GraphError: 404.
         """
         for _ in attempts():
             session, files = await asyncio.gather(self.get(key), self._table.files(key))
-            # A file's row and the session's count change together: if they agree, nothing came in between.
+            # A file's row and the session's count change together: if they agree, both reads saw the same state.
             if len(files) == session.files_uploaded:
                 return Snapshot(session, files)
         raise too_busy()
 
     async def of_resource(self, resource: ResourceKey, *, after: str | None, page_size: int) -> AsyncIterator[Session]:
-        """A resource's sessions in order of creation, beginning behind the id ``after``: one range scan."""
+        """A resource's sessions in order of creation, starting after the id ``after``: one range scan."""
         async for session in self._table.sessions(resource, after=after, page_size=page_size):
             if session.status is not Status.DELETED:
                 yield session
@@ -104,12 +104,12 @@ class Sessions:
         if file is None:
             raise GraphError(
                 FILE_NOT_FOUND,
-                f"This upload session has no file '{file_id}'. Read the session's 'files' to see which there are.",
+                f"This upload session has no file '{file_id}'. List the session's files to see which exist.",
             )
         return file
 
     async def read(self, key: SessionKey, file: StoredFile) -> AsyncIterator[bytes]:
-        """A file's bytes as they were uploaded, piece by piece."""
+        """A file's bytes as they were uploaded, in chunks."""
         return await self._blobs.read(key, file.id)
 
     # Changing
@@ -126,8 +126,7 @@ class Sessions:
         now = utc_now()
         session = new_session(SessionKey(resource, new_id(now)), review, now)
         entry = ExpiryEntry(idle_deadline(session, self._config.idle), session.key)
-        # First the index, then what it points to: the other way round, a crash would leave a session that no timer
-        # ever finds.
+        # The index row comes first: in the other order, a crash would leave a session that the timer never finds.
         record = self._record(Activity.CREATE_SESSION, session.key, reviewInstanceId=review.instance_id)
         await asyncio.gather(
             self._table.put_expiry(entry), self._audit.expect(record), self._quotas.note(caller_id, session.key)
@@ -137,7 +136,7 @@ class Sessions:
                 return await self._table.insert_session(session, record)
             except ConcurrentChangeError:
                 holder = await self._holder(resource, review.instance_id)
-            # A session that is stored as over has given its reference back, perhaps to the next one already.
+            # A session that is stored as expired or deleted has released its reference, perhaps to another one already.
             if holder is None or holder.status in (Status.EXPIRED, Status.DELETED):
                 await pause()
             elif holder.key == session.key:
@@ -149,7 +148,7 @@ class Sessions:
                 raise GraphError(
                     REFERENCE_TAKEN,
                     f"This resource already has an upload session for this review instance: '{holder.key.session_id}', "
-                    f"which is {holder.status.value}. Use that one.",
+                    f"which is {holder.status.value}. Use that session.",
                     target="referenceId",
                     extra={"uploadSessionId": holder.key.session_id},
                 )
@@ -164,7 +163,7 @@ class Sessions:
         raise too_busy()
 
     async def complete(self, key: SessionKey, if_match: IfMatch, *, allow_incomplete: bool) -> Snapshot:
-        """Mark a session as done, and write its manifest. On a complete session it changes nothing.
+        """Complete a session and write its manifest. A session that is already complete does not change.
 
         Raises:
             GraphError: 404; 409 when it has expired or is incomplete; 412.
@@ -185,14 +184,14 @@ class Sessions:
                 except ConcurrentChangeError:
                     await pause()
                     continue
-            # Nothing changes in a complete session, so that its manifest is the same whoever writes it: a client that
-            # repeats its request, or the timer, makes good a crash right here.
+            # A complete session does not change, so its manifest is the same at any time. After a crash at this point
+            # a repeated request or the timer writes it.
             await self._blobs.put_manifest(key, manifest(session, snapshot.files))
             return Snapshot(session, snapshot.files)
         raise too_busy()
 
     async def delete(self, key: SessionKey, if_match: IfMatch) -> None:
-        """Delete a session: from one transaction on it is gone for everybody; then its files go.
+        """Delete a session: first one transaction hides it and releases its reference, then its files are removed.
 
         Raises:
             GraphError: 404; 409 when it is complete; 412.
@@ -208,7 +207,7 @@ class Sessions:
                 if session.status is not Status.DELETED:
                     if_match.check(session.etag)
                     check_deletable(session)
-                    await self._put_delete_on_the_timers_list(key)
+                    await self._schedule_removal(key)
                     session = await end(self._table, session, Status.DELETED, self._actor)
                 gone = True
                 await purge(self._table, self._blobs, session)
@@ -218,10 +217,10 @@ class Sessions:
                 return
         raise too_busy()
 
-    async def _put_delete_on_the_timers_list(self, key: SessionKey) -> None:
-        """If this process dies in the middle of a deletion, the next tick goes on.
+    async def _schedule_removal(self, key: SessionKey) -> None:
+        """Have the timer continue the deletion if this process dies, and sweep again after the longest upload.
 
-        And once no upload that was under way can still be running, what such a one may have left goes too.
+        An upload that is running now may still leave blobs behind; the second index row is for these.
         """
         now = utc_now()
         await asyncio.gather(
@@ -238,7 +237,7 @@ class Sessions:
 
 
 async def sessions(actor: Actor) -> Sessions:
-    """The upload sessions of the account that the settings name, as somebody reads and changes them.
+    """The upload sessions of the configured storage account, on behalf of an actor.
 
     Raises:
         AzureError: storage does not answer; the next call tries again.

@@ -1,7 +1,7 @@
-"""The pipeline of an upload: one pass over the bytes, from the body of the request to checked and staged blocks.
+"""The upload pipeline: one pass over the bytes, from the request body to validated and staged blocks.
 
-Nothing is ever held whole: each piece of the body goes through the form's parser to the digest, the validator and the
-block that is being filled, and is forgotten.
+A file is never held in memory whole: each chunk of the body goes through the form parser to the digest, the validator
+and the block that is being filled.
 """
 
 import asyncio
@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from azure.core.exceptions import AzureError
 
 from shared.access_data.findings import Report
-from shared.core.errors import FILE_TOO_LARGE, INVALID_FILE, INVALID_REQUEST, Detail, GraphError
+from shared.core.errors import FILE_TOO_LARGE, INVALID_FILE, INVALID_REQUEST, Detail, GraphError, counted
 from shared.core.ids import new_id, utc_now
 from shared.core.settings import Settings, settings
 from shared.domain.etags import IfMatch
@@ -23,18 +23,18 @@ from shared.services.session_files import SessionFiles
 from shared.services.sessions import Snapshot
 from shared.storage.blobs import BlobWriter
 
-# What is looked at of a body before others may go on: less than a millisecond's work.
+# The part of a body that is processed before other requests get a turn: less than a millisecond's work.
 _PIECE_BYTES = 64 * 1024
 
-# How long a client waits for its answer because what was staged is removed first.
-_DROP_SECONDS = 2
+# How long the answer may be delayed by the removal of staged blocks.
+_DISCARD_SECONDS = 2
 
 
 @dataclass(frozen=True, slots=True)
 class ReceivedFile:
-    """What came in: a file's name, its bytes' size and SHA-256 (hex), and what the validator found.
+    """A file as it was received: its name, size in bytes, SHA-256 (hex), and the validator's report.
 
-    ``too_large`` if it had more bytes than allowed; the rest of it was not looked at then, nor digested.
+    ``too_large`` if it has more bytes than allowed; the rest was then neither validated nor included in the digest.
     """
 
     name: str
@@ -45,21 +45,21 @@ class ReceivedFile:
 
     @property
     def refused(self) -> bool:
-        """Whether the file itself is at fault."""
+        """Whether the file is refused: it is too large or not valid."""
         return self.too_large or self.report.finding_count > 0
 
 
 async def upload(
     files: SessionFiles, key: SessionKey, body: AsyncIterator[bytes], content_type: str | None, if_match: IfMatch
 ) -> tuple[Snapshot, ReceivedFile]:
-    """Take one file into a session.
+    """Receive one file, and add it to a session or refuse it.
 
     Raises:
-        GraphError: 400 for a bad form or an invalid file, 404, 409, 412, 413, 415. A file that is itself at fault is
-            remembered as refused; nothing else of it stays.
+        GraphError: 400 for a bad form or an invalid file, 404, 409, 412, 413, 415. A file that is invalid or too large
+            is remembered as refused; its content is not stored.
     """
     config = settings()
-    # The session is read while the body comes in; nothing is staged before it is clear that it takes the file.
+    # The session is read while the body is received; nothing is staged before it is clear that the session is active.
     beginning = asyncio.ensure_future(files.begin_upload(key, if_match))
     file_id = new_id(utc_now())
     writer = files.writer(key, file_id, beginning)
@@ -67,12 +67,12 @@ async def upload(
         received = await receive(body, content_type, config, writer)
     except BaseException:
         await asyncio.wait([beginning])
-        # That there is no such session, or that it is over, comes before anything that is wrong with the body.
+        # An error of the session takes precedence over an error of the body.
         beginning.result()
         raise
     began = await beginning
     if received.refused:
-        await _drop(writer)
+        await _discard(writer)
         refusal = Refusal(received.name, utc_now(), max(1, received.report.finding_count))
         sha256 = None if received.too_large else received.sha256
         await files.refuse(began, refusal, if_match, size=received.size, sha256=sha256)
@@ -92,7 +92,7 @@ async def upload(
 async def validate(
     files: SessionFiles, key: SessionKey, body: AsyncIterator[bytes], content_type: str | None
 ) -> ReceivedFile:
-    """Check one file as an upload into the session would, and neither store nor remember anything.
+    """Validate one file as an upload into the session would, without storing or remembering anything.
 
     Raises:
         GraphError: as ``upload``.
@@ -108,16 +108,16 @@ async def validate(
 async def receive(
     body: AsyncIterator[bytes], content_type: str | None, config: Settings, writer: BlobWriter | None
 ) -> ReceivedFile:
-    """Read a form to its end; its file is checked, digested and, with a ``writer``, staged on the way.
+    """Read a form to its end; its file is validated, digested and, with a ``writer``, staged on the way.
 
-    From the first fault on nothing more is staged, and what was staged is dropped. The writer is not committed.
+    After the first finding nothing more is staged, and what was staged is discarded. The writer is not committed.
 
     Raises:
-        GraphError: 400 or 415, when the form is not as it should be.
-        ClientDisconnect: the client went away.
+        GraphError: 400 or 415, when the form is not valid.
+        ClientDisconnect: the client closed the connection.
         AzureError: a block could not be staged.
     """
-    # Imported here, since NumPy, which is behind it, takes 40 ms, and only those who upload need it.
+    # Imported here because it imports NumPy, which takes 40 ms, and only uploads need it.
     from shared.access_data.validator import Validator  # noqa: PLC0415
 
     form = FormFile(content_type, max_form_bytes=config.max_form_bytes)
@@ -142,23 +142,23 @@ async def receive(
         for _ in validator.finishing():
             await asyncio.sleep(0)
     except TimeoutError:
-        await _drop(writer)
+        await _discard(writer)
         raise GraphError(
             INVALID_REQUEST,
             f"The upload took longer than {config.max_upload_seconds} seconds, which is the limit "
             "(UPLOADS_MAX_UPLOAD_SECONDS).",
         ) from None
     except BaseException:
-        await _drop(writer)
+        await _discard(writer)
         raise
     return ReceivedFile(name, size, digest.hexdigest(), validator.report(), size > config.max_file_bytes)
 
 
 async def _slices(body: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
-    """The body in small pieces, with a chance for everybody else behind each.
+    """The body in small pieces; other requests get a turn after each.
 
-    The server hands on a quarter of a megabyte at a time, and does not wait in between if the client is fast: a small
-    request, which takes several turns of the event loop, would wait for an upload's work at each of them.
+    The server passes on a quarter of a megabyte at a time, without waiting in between if the client is fast. A small
+    request takes several turns of the event loop and would wait for an upload's work at each of them.
     """
     async for piece in body:
         for start in range(0, len(piece), _PIECE_BYTES):
@@ -166,16 +166,16 @@ async def _slices(body: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
             await asyncio.sleep(0)
 
 
-async def _drop(writer: BlobWriter | None) -> None:
-    """Leave nothing staged. If storage cannot even do that, or not soon, the blocks go when the session ends."""
+async def _discard(writer: BlobWriter | None) -> None:
+    """Remove what was staged. If that fails or takes too long, it is removed when the session ends."""
     if writer is not None:
         with contextlib.suppress(AzureError, TimeoutError):
-            async with asyncio.timeout(_DROP_SECONDS):
+            async with asyncio.timeout(_DISCARD_SECONDS):
                 await writer.discard()
 
 
 def refused(received: ReceivedFile, config: Settings) -> GraphError:
-    """The answer for a file that is itself at fault: every finding, up to the limit of how many are listed."""
+    """The error for a file that is refused: its findings, up to the limit of how many are listed."""
     if received.too_large:
         return GraphError(
             FILE_TOO_LARGE,
@@ -184,7 +184,7 @@ def refused(received: ReceivedFile, config: Settings) -> GraphError:
             target="file",
         )
     report = received.report
-    count = f"{report.finding_count:,} finding" + ("" if report.finding_count == 1 else "s")
+    count = counted(report.finding_count, "finding")
     if not report.all_counted:
         count = f"at least {count}"
     listed = "" if len(report.findings) == report.finding_count else f"; the first {len(report.findings):,} are listed"

@@ -20,7 +20,7 @@ from starlette.requests import ClientDisconnect
 from shared.core.errors import INTERNAL, INVALID_REQUEST, SESSION_NOT_FOUND, STORAGE_UNAVAILABLE, GraphError
 from shared.core.settings import settings
 from shared.domain.audit import Actor
-from shared.domain.callers import NOBODY_ASKED, Need
+from shared.domain.callers import ANONYMOUS, Need
 from shared.domain.lifecycle import session_not_found
 from shared.identity.authentication import authenticate
 from shared.identity.authorization import check_grant, denied
@@ -122,7 +122,7 @@ async def _admit(req: Request, need: Need) -> None:
     check_size(raw_path(req), req.scope["query_string"], req.headers.raw)
     # Before anything is changed, since its answer will have links.
     base_url(req)
-    if caller is not NOBODY_ASKED:
+    if caller is not ANONYMOUS:
         _request_limit().take(caller.object_id)
     if caller.may(need):
         return

@@ -1,4 +1,4 @@
-"""POST on the collection: a session begins."""
+"""POST on the collection: creating sessions."""
 
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
@@ -38,7 +38,7 @@ def test_a_new_session_is_active_and_empty(resource: Resource) -> None:
     assert not {"source", "type"} & session.keys()
 
 
-def test_a_new_session_says_when_it_was_created_and_when_it_expires(resource: Resource) -> None:
+def test_a_new_session_has_its_creation_and_expiration_time(resource: Resource) -> None:
     before = datetime.now(UTC) - timedelta(milliseconds=1)
 
     session = as_object(resource.create())
@@ -76,7 +76,7 @@ def test_ids_of_sessions_are_in_the_order_of_their_creation(resource: Resource) 
 
 
 @pytest.mark.parametrize("same", [str.lower, str.upper], ids=["as-it-was", "in-capitals"])
-def test_a_second_session_for_a_reference_is_refused_and_told_the_first(
+def test_a_second_session_for_a_reference_is_refused_with_the_id_of_the_first(
     resource: Resource, same: Callable[[str], str], storage: Storage
 ) -> None:
     reference = str(uuid4())
@@ -186,7 +186,7 @@ def _with(body: Json, value: object, *path: str) -> Json:
         ),
     ],
 )
-def test_a_body_that_is_not_a_session_is_refused_with_the_place_of_its_fault(
+def test_an_invalid_body_is_refused_with_the_place_of_its_error(
     resource: Resource, storage: Storage, body: Json, target: str
 ) -> None:
     with storage.unchanged(resource):
@@ -196,7 +196,7 @@ def test_a_body_that_is_not_a_session_is_refused_with_the_place_of_its_fault(
     assert resource.ids() == []
 
 
-def test_every_fault_of_a_body_is_told_at_once(resource: Resource) -> None:
+def test_every_error_of_a_body_is_listed_at_once(resource: Resource) -> None:
     body = _with(_with(create_body(), "x", "data", "reviewInstanceId"), "y", "data", "reviewDefinitionId")
 
     error = assert_error(resource.create(body), 400, "invalidRequest")

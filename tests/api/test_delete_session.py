@@ -1,4 +1,4 @@
-"""DELETE: a session goes, its files go, and its reference is free again."""
+"""DELETE: a session and its files are removed, and its reference can be used again."""
 
 from uuid import uuid4
 
@@ -26,7 +26,7 @@ def test_a_deleted_session_is_gone(session: Session) -> None:
     assert session.resource.count().text == "0"
 
 
-def test_the_files_of_a_deleted_session_go(session: Session, storage: Storage, service: str) -> None:
+def test_the_files_of_a_deleted_session_are_removed(session: Session, storage: Storage, service: str) -> None:
     files = [session.uploaded(name) for name in ("a.csv", "b.csv")]
     assert session.upload("c.csv", faulty_access_file(3)).status_code == 400
 
@@ -39,7 +39,7 @@ def test_the_files_of_a_deleted_session_go(session: Session, storage: Storage, s
     assert storage.violations(session.resource) == []
 
 
-def test_a_complete_session_is_sealed(session: Session, storage: Storage) -> None:
+def test_a_complete_session_cannot_be_deleted(session: Session, storage: Storage) -> None:
     session.uploaded("access.csv")
     session.completed()
 
@@ -68,19 +68,19 @@ def test_an_outdated_etag_stops_the_deletion(session: Session, storage: Storage)
 
 
 @pytest.mark.parametrize("if_match", ["nonsense", 'W/"open'])
-def test_an_etag_that_is_none_is_refused(session: Session, storage: Storage, if_match: str) -> None:
+def test_a_malformed_etag_is_refused(session: Session, storage: Storage, if_match: str) -> None:
     with storage.unchanged(session.resource):
         assert_error(session.delete({"If-Match": if_match}), 400, "invalidRequest", "malformedEntityTag")
 
 
-def test_a_neighbour_keeps_its_files(session: Session, storage: Storage) -> None:
-    neighbour = session.resource.new_session()
-    file = neighbour.uploaded("access.csv")
+def test_another_session_keeps_its_files(session: Session, storage: Storage) -> None:
+    other = session.resource.new_session()
+    file = other.uploaded("access.csv")
     session.uploaded("access.csv")
 
     assert session.delete().status_code == 204
 
-    assert neighbour.value(file["id"]).status_code == 200
+    assert other.value(file["id"]).status_code == 200
     assert storage.violations(session.resource) == []
 
 

@@ -1,4 +1,4 @@
-"""GET the files of a session, one of them, its bytes, and their `$count`."""
+"""The files of a session: list, one file, its bytes, and `$count`."""
 
 from uuid import uuid4
 

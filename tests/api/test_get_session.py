@@ -1,4 +1,4 @@
-"""GET one session, and the query options that it takes."""
+"""GET of one session, and its query options."""
 
 from uuid import uuid4
 

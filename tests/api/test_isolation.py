@@ -1,4 +1,4 @@
-"""Nothing of one resource is reached through another: every registered route, every way to write it, ids swapped."""
+"""Objects of one resource cannot be reached through another: every route, in every notation, with swapped ids."""
 
 import re
 from collections.abc import Iterator
@@ -14,7 +14,7 @@ from tests.support.client import Resource, Session, create_body
 from tests.support.invariants import Storage
 from tests.support.registered import functions
 
-# Operations that are about a resource as a whole: what is in another one is not there.
+# Operations on a resource as a whole: objects of another resource must not appear.
 COLLECTIONS = {"list_sessions", "count_sessions", "create_session"}
 
 BODIES = {
@@ -38,7 +38,7 @@ ROUTES = sorted(set(routes()))
 
 
 def keyed(path: str) -> str:
-    """The same path with its keys in brackets."""
+    """The same path with its keys in parentheses."""
     return re.sub(r"/([0-9a-f]{8}-[0-9a-f-]{27})", r"('\1')", path)
 
 
@@ -65,7 +65,7 @@ def mine(http: httpx.Client) -> Session:
 
 
 @pytest.mark.parametrize(("name", "method", "template"), ROUTES, ids=[f"{m} {t}" for _, m, t in ROUTES])
-def test_ids_that_do_not_belong_together_lead_nowhere(
+def test_ids_that_do_not_belong_together_are_not_found(
     theirs: Session, mine: Session, storage: Storage, name: str, method: str, template: str
 ) -> None:
     """A session under another resource or catalog, both of them, and a file under another session."""

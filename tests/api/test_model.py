@@ -1,4 +1,4 @@
-"""The life of sessions against a model in plain Python: random steps, through HTTP, on a clock that moves."""
+"""Sessions compared with a model in plain Python: random operations through HTTP, with a clock that the test sets."""
 
 from collections.abc import Iterator
 from contextlib import closing
@@ -36,7 +36,7 @@ STEPS = st.sampled_from([60, 3600, IDLE + 60, GRACE + 60])
 
 @dataclass
 class Modelled:
-    """A session as it should be."""
+    """The expected state of a session."""
 
     handle: Session
     instance: str
@@ -46,12 +46,12 @@ class Modelled:
     refused: set[str] = field(default_factory=set)
 
     def status_at(self, now: float) -> str:
-        """Past its time it is expired, whether a timer has come by or not."""
+        """Past its deadline it is expired, whether or not the timer has run."""
         return "expired" if self.status == "active" and now >= self.last_active + IDLE else self.status
 
 
 class World:
-    """What the state machine works on; one for all of its runs."""
+    """The service, its storage and its clock, shared by all runs of the state machine."""
 
     def __init__(self, service: str, http: httpx.Client, storage: Storage, clock: Path) -> None:
         self.service = service
@@ -61,8 +61,8 @@ class World:
         self.seconds = 0.0
 
 
-class Life(RuleBasedStateMachine):
-    """Random lives of a few sessions of one resource."""
+class SessionLifecycle(RuleBasedStateMachine):
+    """Random operations on a few sessions of one resource."""
 
     world: World
 
@@ -73,7 +73,7 @@ class Life(RuleBasedStateMachine):
 
     @property
     def now(self) -> float:
-        """The model's clock. What happens takes less time than the steps of it are apart."""
+        """The model's clock. Its steps are longer than any operation takes."""
         return self.world.seconds
 
     def pick(self, number: int) -> Modelled:
@@ -81,7 +81,7 @@ class Life(RuleBasedStateMachine):
         return self.sessions[number % len(self.sessions)]
 
     @initialize(instance=INSTANCES)
-    def begin(self, instance: str) -> None:
+    def start(self, instance: str) -> None:
         self.create(instance)
 
     @rule(instance=INSTANCES)
@@ -161,14 +161,14 @@ class Life(RuleBasedStateMachine):
                     session.files.clear()
 
     def takes_changes(self, session: Modelled, answer: httpx.Response) -> bool:
-        """Whether the session is active; if it is not, the answer has to say so."""
+        """Whether the session is active; if it is not, checks that the answer says so."""
         status = session.status_at(self.now)
         if status != "active":
             assert answer.status_code == (404 if status == "deleted" else 409)
         return status == "active"
 
     @invariant()
-    def the_service_says_what_the_model_says(self) -> None:
+    def the_service_agrees_with_the_model(self) -> None:
         for session in self.sessions:
             answer = session.handle.get({"$expand": "files"})
             if session.status == "deleted":
@@ -183,7 +183,7 @@ class Life(RuleBasedStateMachine):
 
     @precondition(lambda self: self.sessions)
     @invariant()
-    def the_list_is_of_those_that_are_not_deleted(self) -> None:
+    def the_list_has_the_sessions_that_are_not_deleted(self) -> None:
         assert self.resource.ids() == [each.handle.id for each in self.sessions if each.status != "deleted"]
 
     def teardown(self) -> None:
@@ -204,10 +204,10 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
         yield World(service, http, storage, clock)
 
 
-def test_sessions_live_as_the_model_says(world: World) -> None:
-    Life.world = world
+def test_sessions_behave_as_the_model(world: World) -> None:
+    SessionLifecycle.world = world
     run_state_machine_as_test(
-        Life,
+        SessionLifecycle,
         settings=settings(
             max_examples=30, stateful_step_count=25, deadline=None, suppress_health_check=list(HealthCheck)
         ),

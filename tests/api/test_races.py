@@ -1,4 +1,4 @@
-"""Requests that meet: whoever wins, the invariants hold, and every loser gets an answer that fits."""
+"""Concurrent requests: the invariants hold, and every request gets an answer that fits the result."""
 
 import asyncio
 from collections import Counter
@@ -21,7 +21,7 @@ Answers = list[httpx.Response]
 
 @pytest.fixture(scope="module")
 def racing_service(storage: Storage) -> Iterator[str]:
-    """A service with small blocks, that takes for a crash's leftover what is older than a few seconds."""
+    """A service with small blocks, that sweeps what is older than a few seconds."""
     settings = {"max_upload_seconds": LONGEST_UPLOAD_SECONDS, "block_bytes": BLOCK_BYTES}
     with running_service(storage.connection_string, **settings) as url:
         yield url
@@ -29,14 +29,14 @@ def racing_service(storage: Storage) -> Iterator[str]:
 
 @pytest.fixture
 def resource(racing_service: str) -> Iterator[Resource]:
-    """A resource that nobody has used yet, in the racing service."""
+    """A new resource in the racing service."""
     with http_client(racing_service) as client:
         yield Resource(client)
 
 
 @pytest.fixture
 async def racers(racing_service: str) -> AsyncIterator[httpx.AsyncClient]:
-    """A client that has many requests under way at once."""
+    """A client for many concurrent requests."""
     async with async_http_client(racing_service) as client:
         yield client
 
@@ -288,7 +288,7 @@ async def test_uploads_conditional_on_one_etag_have_one_winner(
         assert storage.violations(resource) == []
 
 
-async def test_whatever_was_left_behind_is_swept_and_nothing_else(
+async def test_only_leftovers_are_swept(
     resource: Resource, racers: httpx.AsyncClient, storage: Storage, racing_service: str
 ) -> None:
     def at_random() -> Iterator[Callable[[Session], Coroutine[None, None, httpx.Response]]]:

@@ -1,4 +1,4 @@
-"""PATCH: a session is marked as done, if it is."""
+"""PATCH: marking a session as done, and the completion guard."""
 
 import json
 from hashlib import sha256
@@ -66,7 +66,7 @@ def test_a_refused_file_blocks_completion_until_it_is_replaced(ready: Session) -
 def test_another_name_does_not_replace_a_refused_file(ready: Session) -> None:
     assert ready.upload("doors.csv", faulty_access_file(3)).status_code == 400
 
-    ready.uploaded("doors-mended.csv")
+    ready.uploaded("doors-fixed.csv")
 
     assert_error(ready.complete(), 409, "notAllowed", "uploadSessionIncomplete")
 
@@ -106,7 +106,7 @@ def test_a_refused_file_under_a_good_ones_name_is_cleared_by_the_good_one(ready:
     "prefer",
     ["allow-incomplete", "Allow-Incomplete", "return=representation, allow-incomplete", "allow-incomplete; wait=1"],
 )
-def test_a_caller_who_means_it_completes_an_incomplete_session(session: Session, prefer: str) -> None:
+def test_allow_incomplete_completes_an_incomplete_session(session: Session, prefer: str) -> None:
     assert session.upload("doors.csv", faulty_access_file(3)).status_code == 400
 
     answer = session.complete({"Prefer": prefer})
@@ -150,11 +150,11 @@ def test_nothing_else_can_be_updated(ready: Session, storage: Storage, body: Jso
 
 
 @pytest.mark.parametrize("body", [{"isUploadDone": False}, {"isUploadDone": True, "status": "active"}])
-def test_a_property_that_cannot_be_updated_is_told_as_such(ready: Session, body: Json) -> None:
+def test_a_property_that_cannot_be_updated_is_named_as_such(ready: Session, body: Json) -> None:
     assert_error(ready.patch(body), 400, "invalidRequest", "propertyNotUpdateable")
 
 
-def test_annotations_of_a_typed_model_are_no_properties(ready: Session) -> None:
+def test_annotations_of_a_typed_model_are_ignored(ready: Session) -> None:
     answer = ready.patch({"@odata.type": SESSION_TYPE, "@odata.etag": 'W/"1"', "isUploadDone": True})
 
     assert answer.status_code == 200
@@ -185,7 +185,7 @@ def test_an_outdated_etag_stops_the_update(ready: Session, storage: Storage) -> 
 
 
 @pytest.mark.parametrize("if_match", ["nonsense", 'W/"open', '"a" "b"', ","])
-def test_an_etag_that_is_none_is_refused(ready: Session, storage: Storage, if_match: str) -> None:
+def test_a_malformed_etag_is_refused(ready: Session, storage: Storage, if_match: str) -> None:
     with storage.unchanged(ready.resource):
         answer = ready.complete({"If-Match": if_match})
 

@@ -1,4 +1,4 @@
-"""POST uploadFile: a CSV comes in, is checked, and counts; or is refused, and is remembered as refused."""
+"""POST uploadFile: a CSV file is accepted and counted, or refused and remembered as refused."""
 
 from collections.abc import Iterator
 from datetime import timedelta
@@ -106,7 +106,7 @@ def test_a_file_of_many_blocks_is_kept_as_it_came(strict: Session, storage: Stor
     assert storage.violations(strict.resource) == []
 
 
-def test_an_upload_puts_expiration_off(session: Session) -> None:
+def test_an_upload_postpones_expiration(session: Session) -> None:
     before = session.read()
 
     file = session.uploaded("access.csv")
@@ -117,7 +117,7 @@ def test_an_upload_puts_expiration_off(session: Session) -> None:
     assert abs(late) < timedelta(seconds=1)
 
 
-def test_a_refused_upload_puts_expiration_off_too(session: Session) -> None:
+def test_a_refused_upload_also_postpones_expiration(session: Session) -> None:
     before = session.read()
 
     assert session.upload("access.csv", faulty_access_file(3)).status_code == 400
@@ -133,10 +133,10 @@ def test_a_file_keeps_its_name(session: Session, name: str) -> None:
     assert session.file_names() == [name]
 
 
-# Files that are no good
+# Invalid files
 
 
-def test_a_finding_tells_its_line_and_its_column(session: Session) -> None:
+def test_a_finding_has_its_line_and_its_column(session: Session) -> None:
     answer = session.upload("access.csv", faulty_access_file(7))
 
     error = assert_error(answer, 400, "invalidRequest", "invalidFile")
@@ -145,9 +145,12 @@ def test_a_finding_tells_its_line_and_its_column(session: Session) -> None:
     assert detail["code"] == "missingValue"
     assert detail["message"]
     assert error["innerError"]["findingCount"] == 1
+    assert error["message"] == (
+        "'access.csv' was refused: 1 finding. Nothing of it was stored. Fix it and upload it again under the same name."
+    )
 
 
-def test_all_findings_are_told_at_once(session: Session) -> None:
+def test_all_findings_are_listed_at_once(session: Session) -> None:
     error = assert_error(
         session.upload("access.csv", faulty_access_file(2, 5, 8)), 400, "invalidRequest", "invalidFile"
     )
@@ -155,6 +158,7 @@ def test_all_findings_are_told_at_once(session: Session) -> None:
     places = [detail["target"] for detail in error["details"]]
     assert places == ["line 2, permissionId", "line 5, permissionId", "line 8, permissionId"]
     assert error["innerError"]["findingCount"] == 3
+    assert "was refused with 3 findings. " in error["message"]
 
 
 def test_findings_beyond_the_limit_are_counted(strict: Session) -> None:
@@ -215,7 +219,7 @@ def _graph(*values: str) -> bytes:
         ),
     ],
 )
-def test_a_file_that_is_no_access_file_is_refused_with_its_place(session: Session, content: bytes, target: str) -> None:
+def test_an_invalid_file_is_refused_with_the_place(session: Session, content: bytes, target: str) -> None:
     error = assert_error(session.upload("access.csv", content), 400, "invalidRequest", "invalidFile")
 
     assert any(detail["target"].startswith(target) for detail in error["details"]), error["details"]
@@ -321,7 +325,7 @@ def test_a_session_holds_a_limited_number_of_files(strict: Session, storage: Sto
     assert strict.completed()["stats"]["filesUploaded"] == MAX_FILES
 
 
-# Sessions that take no more
+# Sessions that are not active
 
 
 def test_a_complete_session_takes_no_more_files(session: Session, storage: Storage) -> None:
@@ -359,7 +363,7 @@ def test_an_outdated_etag_stops_the_upload(session: Session, storage: Storage) -
     assert_error(answer, 412, "resourceModified", "entityTagDoesNotMatch")
 
 
-def test_an_etag_that_is_none_is_refused(session: Session, storage: Storage) -> None:
+def test_a_malformed_etag_is_refused(session: Session, storage: Storage) -> None:
     with storage.unchanged(session.resource):
         answer = session.upload("access.csv", headers={"If-Match": "nonsense"})
 

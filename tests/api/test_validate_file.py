@@ -33,7 +33,7 @@ def test_a_good_file_is_counted_and_nothing_is_stored(session: Session, storage:
     }
 
 
-def test_warnings_are_told_with_their_place(session: Session) -> None:
+def test_warnings_have_their_place(session: Session) -> None:
     answer = validate(session, HEADER + ANA + b"bo@contoso.com,user,door-1,=1+1,,\n" + ANA.replace(b"ana", b"ANA"))
 
     assert answer["@uploads.warningCount"] == 2
@@ -45,7 +45,7 @@ def test_warnings_are_told_with_their_place(session: Session) -> None:
     ]
 
 
-def test_uploading_tells_the_same_warnings(session: Session) -> None:
+def test_uploading_gives_the_same_warnings(session: Session) -> None:
     content = HEADER + b"bo@contoso.com,user,door-1,=1+1,,\n"
 
     uploaded = session.upload("doors.csv", content).json()
@@ -66,7 +66,7 @@ def test_a_bad_file_is_answered_as_an_upload_would_be_and_not_remembered(session
 
 
 @pytest.mark.parametrize("end", ["complete", "delete"])
-def test_a_session_that_takes_no_files_checks_none(session: Session, end: str) -> None:
+def test_a_session_that_is_not_active_validates_no_file(session: Session, end: str) -> None:
     session.uploaded("good.csv")
     getattr(session, end)()
 

@@ -1,4 +1,4 @@
-"""The operations, each with what has to be there before it, and what a client may rely on when it was answered."""
+"""The operations, each with its preparation, and with what a client can rely on after its answer."""
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
@@ -15,7 +15,7 @@ GRACE = timedelta(hours=30)
 
 @dataclass(slots=True)
 class Case:
-    """What an operation works on: ids that tell it from every other case, and what was prepared."""
+    """The objects of one case: ids of its own, and what was prepared."""
 
     catalog: str = field(default_factory=lambda: str(uuid4()))
     resource: str = field(default_factory=lambda: str(uuid4()))
@@ -32,7 +32,7 @@ class Case:
 
     @property
     def grant(self) -> str:
-        """The path of a grant; whom it is for does not matter here."""
+        """The path of a grant; its principal does not matter here."""
         return f"uploads/grants/catalogs/{self.catalog}/resources/{self.resource}/principals/{self.instance}"
 
     @property
@@ -46,7 +46,7 @@ Step = Callable[[Service, Case], Awaitable[None]]
 
 @dataclass(frozen=True, slots=True)
 class Operation:
-    """``prepare`` makes what has to be there; for ``perform`` storage is spoiled; ``verify`` looks at what is there."""
+    """``prepare`` runs without faults; ``perform`` runs with one; ``verify`` checks the result."""
 
     name: str
     prepare: tuple[Step, ...]
@@ -58,7 +58,7 @@ class Operation:
 
 
 async def create(service: Service, case: Case) -> None:
-    """A client that lost the answer gets 409 with the id, and has its session."""
+    """A client that lost the answer gets 409 with the id of its session."""
     data = {"@odata.type": DATA_TYPE, "reviewDefinitionId": str(uuid4()), "reviewInstanceId": case.instance}
     answer = await service.until_answered("POST", case.collection, json={"@odata.type": SESSION_TYPE, "data": data})
     assert answer.status_code in (201, 409), answer.text
@@ -113,7 +113,7 @@ async def complete(service: Service, case: Case) -> None:
 
 
 async def delete(service: Service, case: Case) -> None:
-    """A client that lost the answer may be told that there is nothing any more."""
+    """A client that lost the answer may get 404."""
     answer = await service.until_answered("DELETE", case.path)
     assert answer.status_code in (204, 404), answer.text
     gone = await service.until_answered("GET", case.path)
@@ -126,13 +126,13 @@ async def put_grant(service: Service, case: Case) -> None:
 
 
 async def delete_grant(service: Service, case: Case) -> None:
-    """A client that lost the answer may be told that there is none any more."""
+    """A client that lost the answer may get 404."""
     answer = await service.until_answered("DELETE", case.grant)
     assert answer.status_code in (204, 404), answer.text
 
 
 def grants(count: int) -> Step:
-    """The catalog has so many grants."""
+    """The catalog has this number of grants."""
 
     async def step(service: Service, case: Case) -> None:
         answer = await service.until_answered("GET", f"uploads/grants/catalogs/{case.catalog}")
@@ -142,7 +142,7 @@ def grants(count: int) -> Step:
 
 
 def read(path: str) -> Step:
-    """Read something of the session or its resource."""
+    """Read from the session or its resource."""
 
     async def step(service: Service, case: Case) -> None:
         answer = await service.until_answered("GET", path.format(case=case))
@@ -152,7 +152,7 @@ def read(path: str) -> Step:
 
 
 async def tick(service: Service, _case: Case) -> None:
-    """A tick that fails is one that was lost."""
+    """A tick that fails is repeated by the next one."""
     from azure.core.exceptions import AzureError  # noqa: PLC0415
 
     try:
@@ -162,7 +162,7 @@ async def tick(service: Service, _case: Case) -> None:
     await service.tick()
 
 
-# What was there before, and what has to be there after
+# Preparation and verification
 
 
 def later(ahead: timedelta) -> Step:
@@ -175,7 +175,7 @@ def later(ahead: timedelta) -> Step:
 
 
 async def without_manifest(_service: Service, case: Case) -> None:
-    """As a crash leaves it behind the state."""
+    """The state after a crash that followed the session's transaction."""
     from shared.storage.account import storage  # noqa: PLC0415
 
     store = await storage()
@@ -183,7 +183,7 @@ async def without_manifest(_service: Service, case: Case) -> None:
 
 
 async def without_session(_service: Service, case: Case) -> None:
-    """As a crash leaves it between the index row and the session, and an upload that found it gone."""
+    """The state after a crash between the index row and the session, with a blob of an upload."""
     from shared.core.ids import new_id, utc_now  # noqa: PLC0415
     from shared.domain.lifecycle import ResourceKey, SessionKey  # noqa: PLC0415
     from shared.storage.account import storage  # noqa: PLC0415
@@ -197,7 +197,7 @@ async def without_session(_service: Service, case: Case) -> None:
 
 
 async def half_deleted(_service: Service, case: Case) -> None:
-    """As a crash leaves it behind the state."""
+    """The state after a crash that followed the session's transaction."""
     from shared.domain.audit import SERVICE  # noqa: PLC0415
     from shared.domain.lifecycle import ResourceKey, SessionKey, Status  # noqa: PLC0415
     from shared.services.removal import end  # noqa: PLC0415
@@ -206,7 +206,7 @@ async def half_deleted(_service: Service, case: Case) -> None:
 
     key = SessionKey(ResourceKey(case.catalog, case.resource), case.session)
     store, own = await storage(), await sessions(SERVICE)
-    await own._put_delete_on_the_timers_list(key)
+    await own._schedule_removal(key)
     session = await own.get(key)
     await end(store.table, session, Status.DELETED, SERVICE)
 
@@ -216,7 +216,7 @@ async def remember_file(service: Service, case: Case) -> None:
 
 
 async def has_its_files(service: Service, case: Case) -> None:
-    """Every file that was acknowledged is there, once, and as it was sent; stats say so."""
+    """Every acknowledged file exists once, with the bytes that were sent; stats agree."""
     session = (await service.until_answered("GET", f"{case.path}?$expand=files")).json()
     assert sorted(file["name"] for file in session["files"]) == sorted(case.files)
     total = sum(map(len, case.files.values()))
@@ -227,7 +227,7 @@ async def has_its_files(service: Service, case: Case) -> None:
 
 
 def reads(status: str, *, sessions: int = 1) -> Step:
-    """The session is in this state, and its resource has so many."""
+    """The session has this status, and its resource this number of sessions."""
 
     async def step(service: Service, case: Case) -> None:
         answer = await service.until_answered("GET", case.path)
@@ -244,7 +244,7 @@ async def has_no_files(service: Service, case: Case) -> None:
 
 
 async def can_be_completed(service: Service, case: Case) -> None:
-    """No refusal is open: nothing has to be waved through."""
+    """No refusal is open."""
     answer = await service.until_answered("PATCH", case.path, json={"isUploadDone": True})
     assert answer.status_code == 200, answer.text
 

@@ -1,4 +1,4 @@
-"""What must hold in storage whatever happened, read from tables and blobs past the service, with the real SDKs."""
+"""The invariants of storage, read directly from tables and blobs with the real SDKs."""
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -20,7 +20,7 @@ Row = Mapping[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class Stored:
-    """Everything that storage holds of one resource: rows by key with their ETags, and blobs by name with digests."""
+    """Everything that is stored for one resource: rows by key with their ETags, and blobs by name with digests."""
 
     rows: dict[str, tuple[str, dict[str, str]]]
     index: frozenset[tuple[str, str]]
@@ -28,7 +28,7 @@ class Stored:
 
 
 class Storage:
-    """A storage account as an auditor sees it."""
+    """A storage account, read without the service."""
 
     def __init__(self, connection_string: str) -> None:
         self.connection_string = connection_string
@@ -69,11 +69,11 @@ class Storage:
         return self.uploads.download_blob(blob).readall()
 
     def put_blob(self, blob: str, content: bytes) -> None:
-        """Leave a blob behind, as a crashed upload does."""
+        """Write a blob without a row, as a crashed upload leaves it."""
         self.uploads.upload_blob(blob, content)
 
     def stored(self, resource: Resource) -> Stored:
-        """Everything that is stored of the resource now."""
+        """Everything that is stored for the resource now."""
         return Stored(
             rows={
                 row["RowKey"]: (str(_etag(row)), {name: repr(value) for name, value in row.items()})
@@ -85,28 +85,28 @@ class Storage:
 
     @contextmanager
     def unchanged(self, resource: Resource) -> Iterator[None]:
-        """See that nothing at all of the resource changes meanwhile: no stats, no file, no refusal, no blob."""
+        """Assert that nothing of the resource changes: no stats, no file, no refusal, no blob."""
         before = self.stored(resource)
         yield
         assert self.stored(resource) == before
 
     def refused_names(self, session: Session) -> list[str]:
-        """The names of the files that were refused and not replaced."""
+        """The names of the session's open refusals."""
         return [
             row["Name"] for row in self.rows(session.resource) if row["RowKey"].startswith(f"refusal:{session.id}:")
         ]
 
     def orphans(self, resource: Resource) -> list[str]:
-        """Of what breaks invariants if the timer has nothing more to do: blobs that no row names, staged ones too."""
+        """The blobs without a row, staged ones included, if the timer has nothing more to do."""
         told = self.broken(resource.catalog_id, resource.resource_id, swept=True)
         return [violation for violation in told if violation.startswith("7:")]
 
     def violations(self, resource: Resource) -> list[str]:
-        """Every broken invariant of the resource, in words; what the next sweep mends is none."""
+        """Every broken invariant of the resource, in words, except those that the next sweep repairs."""
         return self.broken(resource.catalog_id, resource.resource_id)
 
     def broken(self, catalog: str, resource: str, *, swept: bool = False) -> list[str]:
-        """The same; ``swept`` if the timer has done all that there was to do."""
+        """The same; ``swept`` if the timer has nothing more to do."""
         there = self.account.contents(catalog, resource)
         return [violation for contents in there for violation in violations(contents, self.account, swept=swept)]
 

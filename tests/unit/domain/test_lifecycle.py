@@ -1,4 +1,4 @@
-"""The state rules, as a table: what a session is at which time, and what may be done to it then."""
+"""The rules for sessions: the state at a given time, and the changes that are allowed."""
 
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
@@ -16,17 +16,17 @@ from shared.domain.lifecycle import (
     Status,
     StoredFile,
     check_deletable,
+    check_file_count,
     check_open,
-    check_room,
     completed,
     expires_at,
-    find_twin,
+    find_identical,
     holds_reference,
     new_session,
     status_at,
     with_file,
     with_refusal,
-    without,
+    without_entries,
     without_refusal,
 )
 
@@ -36,7 +36,7 @@ MOMENT = timedelta(milliseconds=1)
 
 
 def a_session(status: Status = Status.ACTIVE) -> Session:
-    """A session that began at ``BEGIN`` and has been idle since."""
+    """A session that was created at ``BEGIN`` and has been idle since."""
     key = SessionKey(ResourceKey(str(uuid4()), str(uuid4())), str(uuid4()))
     session = new_session(key, Review(str(uuid4()), str(uuid4())), BEGIN)
     return Session(
@@ -52,7 +52,7 @@ def a_session(status: Status = Status.ACTIVE) -> Session:
 
 
 def a_file(name: str = "access.csv", sha256: str = "00", size: int = 100) -> StoredFile:
-    """A file that was accepted."""
+    """An accepted file."""
     return StoredFile(id=str(uuid4()), name=name, size=size, sha256=sha256, rows=1, warnings=0, uploaded=BEGIN)
 
 
@@ -79,7 +79,7 @@ def test_a_new_session_is_active_and_empty() -> None:
         (Status.DELETED, IDLE * 100, Status.DELETED, False, False),
     ],
 )
-def test_what_a_session_is_follows_from_its_record_and_the_clock(
+def test_the_state_follows_from_the_record_and_the_time(
     stored: Status, idle_for: timedelta, status: Status, holds: bool, open_: bool
 ) -> None:
     session, now = a_session(stored), BEGIN + idle_for
@@ -102,7 +102,7 @@ def test_what_a_session_is_follows_from_its_record_and_the_clock(
         (Status.DELETED, timedelta(0), 404, "uploadSessionNotFound"),
     ],
 )
-def test_a_session_that_is_over_says_why(status: Status, idle_for: timedelta, http: int, inner: str) -> None:
+def test_a_session_that_is_not_active_says_why(status: Status, idle_for: timedelta, http: int, inner: str) -> None:
     with pytest.raises(GraphError) as raised:
         check_open(a_session(status), BEGIN + idle_for, IDLE)
 
@@ -124,7 +124,7 @@ def test_a_session_expires_after_its_idle_time_unless_it_is_complete(status: Sta
     ],
     ids=["file", "refusal", "known-refusal", "cleared-refusal"],
 )
-def test_every_upload_starts_the_idle_time_anew(change: Callable[[Session, datetime], Session]) -> None:
+def test_every_upload_restarts_the_idle_time(change: Callable[[Session, datetime], Session]) -> None:
     later = BEGIN + timedelta(hours=1)
 
     assert expires_at(change(a_session(), later), IDLE) == later + IDLE
@@ -138,7 +138,7 @@ def test_stats_follow_the_files() -> None:
         session = with_file(session, file, clears_refusal=False, now=BEGIN)
     assert (session.files_uploaded, session.total_bytes) == (2, 123)
 
-    session = without(session, files[:1])
+    session = without_entries(session, files[:1])
     assert (session.files_uploaded, session.total_bytes) == (1, 23)
 
 
@@ -152,7 +152,7 @@ def test_refusals_are_counted_by_name_and_cleared_by_a_good_file() -> None:
     session = with_file(session, a_file(), clears_refusal=True, now=BEGIN)
     assert session.open_refusals == 1
     assert without_refusal(session, BEGIN).open_refusals == 0
-    assert without(session, [Refusal("access.csv", BEGIN, 3)]).open_refusals == 0
+    assert without_entries(session, [Refusal("access.csv", BEGIN, 3)]).open_refusals == 0
 
 
 @pytest.mark.parametrize(
@@ -186,30 +186,30 @@ def test_the_completion_guard(files: int, refused: list[str], allow_incomplete: 
 
 
 @pytest.mark.parametrize(("limit", "fits"), [(3, True), (2, False), (1, False)])
-def test_a_session_has_room_below_its_limit(limit: int, fits: bool) -> None:
+def test_a_session_accepts_files_up_to_its_limit(limit: int, fits: bool) -> None:
     session = a_session()
     for number in range(2):
         session = with_file(session, a_file(f"{number}.csv"), clears_refusal=False, now=BEGIN)
 
     if fits:
-        check_room(session, limit)
+        check_file_count(session, limit)
     else:
         with pytest.raises(GraphError) as raised:
-            check_room(session, limit)
+            check_file_count(session, limit)
         assert raised.value.problem.inner_code == "maxItemCountExceeded"
 
 
 def test_the_same_name_and_bytes_are_the_same_file() -> None:
     files = [a_file("a.csv", "00"), a_file("b.csv", "11")]
 
-    assert find_twin(files, a_file("b.csv", "11")) is files[1]
-    assert find_twin(files, a_file("c.csv", "11")) is None
-    assert find_twin([], a_file()) is None
+    assert find_identical(files, a_file("b.csv", "11")) is files[1]
+    assert find_identical(files, a_file("c.csv", "11")) is None
+    assert find_identical([], a_file()) is None
 
 
 def test_other_bytes_under_a_taken_name_are_a_conflict() -> None:
     with pytest.raises(GraphError) as raised:
-        find_twin([a_file("a.csv", "00")], a_file("a.csv", "11"))
+        find_identical([a_file("a.csv", "00")], a_file("a.csv", "11"))
 
     assert (raised.value.problem.status, raised.value.problem.code) == (409, "nameAlreadyExists")
 
@@ -217,7 +217,7 @@ def test_other_bytes_under_a_taken_name_are_a_conflict() -> None:
 @pytest.mark.parametrize(
     ("status", "deletable"), [(Status.ACTIVE, True), (Status.EXPIRED, True), (Status.COMPLETE, False)]
 )
-def test_only_a_complete_session_is_sealed(status: Status, deletable: bool) -> None:
+def test_only_a_complete_session_cannot_be_deleted(status: Status, deletable: bool) -> None:
     if deletable:
         check_deletable(a_session(status))
     else:

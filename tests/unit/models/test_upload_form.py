@@ -1,4 +1,4 @@
-"""Forms that others on their way might read in another way: one reading, or none."""
+"""Forms that another parser might read differently: they have one meaning, or are refused."""
 
 import pytest
 
@@ -29,7 +29,7 @@ def read(boundary: bytes, content_type: str, *headers: bytes) -> tuple[str, byte
         ("multipart/form-data; boundary=" + "x" * 70, b"x" * 70),
     ],
 )
-def test_boundaries_as_they_may_be_written(content_type: str, boundary: bytes) -> None:
+def test_valid_boundaries_are_accepted(content_type: str, boundary: bytes) -> None:
     assert read(boundary, content_type) == ("a.csv", b"x,y")
 
 
@@ -52,7 +52,7 @@ def test_boundaries_as_they_may_be_written(content_type: str, boundary: bytes) -
         "",
     ],
 )
-def test_boundaries_that_mean_two_things_or_none_are_refused(parameters: str) -> None:
+def test_ambiguous_boundaries_are_refused(parameters: str) -> None:
     with pytest.raises(GraphError) as refused:
         read(b"b", f"multipart/form-data; {parameters}")
     assert refused.value.problem is UNSUPPORTED_MEDIA_TYPE
@@ -70,7 +70,7 @@ def test_boundaries_that_mean_two_things_or_none_are_refused(parameters: str) ->
         (b"form-data; name=file; filename*=utf-8''b.csv; filename=a.csv", "a.csv"),
     ],
 )
-def test_names_as_they_may_be_written(disposition: bytes, name: str) -> None:
+def test_valid_names_are_accepted(disposition: bytes, name: str) -> None:
     assert read(b"b", "multipart/form-data; boundary=b", b"Content-Disposition: " + disposition)[0] == name
 
 
@@ -86,7 +86,7 @@ def test_names_as_they_may_be_written(disposition: bytes, name: str) -> None:
         [b'Content-Disposition: form-data; name="file"; filename*0="a"; filename*1=".csv"'],
     ],
 )
-def test_names_that_mean_two_things_or_none_are_refused(headers: list[bytes]) -> None:
+def test_ambiguous_names_are_refused(headers: list[bytes]) -> None:
     with pytest.raises(GraphError) as refused:
         read(b"b", "multipart/form-data; boundary=b", *headers)
     assert refused.value.problem is INVALID_REQUEST

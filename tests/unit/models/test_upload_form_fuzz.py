@@ -1,4 +1,4 @@
-"""The form's parser on whatever may come: it answers or refuses, and does not care how the bytes are cut."""
+"""The form parser on random input: it accepts or refuses, independent of how the bytes are split into chunks."""
 
 from hypothesis import assume, example, given
 from hypothesis import strategies as st
