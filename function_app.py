@@ -1,4 +1,4 @@
-"""The app: refuses to start unprotected, and registers every function."""
+"""The function app: checks the configuration and registers every function."""
 
 import os
 

@@ -1,1 +1,1 @@
-"""The audit of changes: who did what, and when."""
+"""Read the audit records: every change with its time and caller."""

@@ -1,4 +1,4 @@
-"""GET uploads/audit: who changed what, for a resource, a session or a span of time."""
+"""GET uploads/audit: the audit records of a resource, a session or a time span."""
 
 import re
 
@@ -17,9 +17,9 @@ from shared.storage.account import storage
 from shared.storage.audit_log import Position
 from shared.web.contracts import Contract
 from shared.web.endpoint import operation
-from shared.web.parameters import parse_options
-from shared.web.responses import json_response
-from shared.web.routes import AUDIT, UPLOADS_FAMILIES
+from shared.web.request import parse_options
+from shared.web.response import json_response
+from shared.web.routes import UPLOADS_PREFIXES
 from shared.web.urls import metadata_url, next_link
 
 blueprint = func.Blueprint()
@@ -31,17 +31,20 @@ CONTRACT = Contract(
 _TOKEN = re.compile(r"(\d{10})?\.([0-9a-f-]{36}(?:_[0-9a-f-]{36})?)\.([0-9a-f-]{36}|~)", re.ASCII)
 
 
-@operation(blueprint, "GET", AUDIT, CONTRACT, families=UPLOADS_FAMILIES)
+@operation(blueprint, "GET", "audit", CONTRACT, prefixes=UPLOADS_PREFIXES)
 async def list_audit(req: Request) -> Response:
-    """List audit records: 200 with a page, which may be short or empty, and ``@odata.nextLink`` if there is more."""
+    """List audit records.
+
+    A page can be short or empty and still have ``@odata.nextLink`` if there are more pages.
+    """
     query = parse_options(req)
     scope = scope_of(query.required)
 
-    def keeps(record: AuditRecord) -> bool:
+    def matches(record: AuditRecord) -> bool:
         return query.filter is None or query.filter(audit_json(record) | {"activityDateTime": record.at})
 
     log = (await storage()).audit
-    page = await log.page(scope, keeps, after=_position(query.skip_token), size=query.top or DEFAULT_PAGE)
+    page = await log.page(scope, matches, after=_position(query.skip_token), size=query.top or DEFAULT_PAGE)
     body: dict[str, object] = {
         "@odata.context": metadata_url(req, "uploads/audit"),
         "value": [audit_json(record) for record in page.records],
@@ -57,6 +60,6 @@ def _position(token: str | None) -> Position | None:
         return None
     found = _TOKEN.fullmatch(token)
     if found is None:
-        raise invalid_option("$skiptoken", "follow @odata.nextLink as it was given")
+        raise invalid_option("$skiptoken", "not valid. Use @odata.nextLink without changes")
     hour, place, record_id = found.groups(default="")
     return Position(hour, place, record_id)

@@ -8,9 +8,9 @@ from shared.models.responses import SessionEntity
 from shared.services.sessions import Snapshot, sessions
 from shared.web.contracts import Contract
 from shared.web.endpoint import operation
-from shared.web.parameters import actor, dialect, parse_options, resource_key
+from shared.web.request import actor, dialect, parse_options, resource_key
 from shared.web.request_body import read_json
-from shared.web.responses import session_response
+from shared.web.response import session_response
 from shared.web.routes import SESSIONS
 from shared.web.urls import resource_url
 

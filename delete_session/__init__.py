@@ -7,7 +7,7 @@ from shared.domain.etags import IfMatch
 from shared.services.sessions import sessions
 from shared.web.contracts import Contract
 from shared.web.endpoint import operation
-from shared.web.parameters import actor, parse_options, session_key
+from shared.web.request import actor, parse_options, session_key
 from shared.web.routes import SESSION
 
 blueprint = func.Blueprint()

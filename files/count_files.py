@@ -8,13 +8,15 @@ from shared.services.listing import matching_files
 from shared.services.sessions import sessions
 from shared.web.contracts import Contract
 from shared.web.endpoint import operation
-from shared.web.parameters import actor, parse_options, session_key
-from shared.web.routes import FILE_COUNT
+from shared.web.request import actor, parse_options, session_key
+from shared.web.routes import FILES
 
 blueprint = func.Blueprint()
 
 
-@operation(blueprint, "GET", FILE_COUNT, Contract(media_type="text/plain", options=("$filter",), capabilities=FILE))
+@operation(
+    blueprint, "GET", f"{FILES}/$count", Contract(media_type="text/plain", options=("$filter",), capabilities=FILE)
+)
 async def count_files(req: Request) -> Response:
     """Count a session's files; the body is the digits only, as Graph's clients expect."""
     key = session_key(req)

@@ -10,8 +10,8 @@ from shared.query.options import select_properties
 from shared.services.sessions import sessions
 from shared.web.contracts import Contract
 from shared.web.endpoint import operation
-from shared.web.parameters import actor, parse_options, path_guid, session_key
-from shared.web.responses import json_response
+from shared.web.request import actor, parse_options, path_guid, session_key
+from shared.web.response import json_response
 from shared.web.routes import FILE
 from shared.web.urls import sessions_context
 

@@ -9,13 +9,13 @@ from fastapi.responses import StreamingResponse
 from shared.services.sessions import sessions
 from shared.web.contracts import Contract
 from shared.web.endpoint import operation
-from shared.web.parameters import actor, parse_options, path_guid, session_key
-from shared.web.routes import FILE_VALUE
+from shared.web.request import actor, parse_options, path_guid, session_key
+from shared.web.routes import FILE
 
 blueprint = func.Blueprint()
 
 
-@operation(blueprint, "GET", FILE_VALUE, Contract(media_type="application/octet-stream"))
+@operation(blueprint, "GET", f"{FILE}/$value", Contract(media_type="application/octet-stream"))
 async def get_file_value(req: Request) -> Response:
     """Download a file's bytes exactly as they were uploaded."""
     key = session_key(req)

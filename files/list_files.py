@@ -9,8 +9,8 @@ from shared.services.listing import matching_files, page_of_files
 from shared.services.sessions import sessions
 from shared.web.contracts import Contract
 from shared.web.endpoint import operation
-from shared.web.parameters import actor, parse_options, session_key
-from shared.web.responses import json_response
+from shared.web.request import actor, parse_options, session_key
+from shared.web.response import json_response
 from shared.web.routes import FILES
 from shared.web.urls import next_link, sessions_context
 

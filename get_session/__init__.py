@@ -7,8 +7,8 @@ from shared.models.responses import SessionEntity
 from shared.services.sessions import Snapshot, sessions
 from shared.web.contracts import Contract
 from shared.web.endpoint import operation
-from shared.web.parameters import actor, parse_options, session_key
-from shared.web.responses import session_response
+from shared.web.request import actor, parse_options, session_key
+from shared.web.response import session_response
 from shared.web.routes import SESSION
 
 blueprint = func.Blueprint()

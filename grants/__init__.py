@@ -1,1 +1,1 @@
-"""Access for one catalog or one resource: create, list and delete grants."""
+"""Create, list and delete grants, which give access to one catalog or one resource."""

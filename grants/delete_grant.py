@@ -1,4 +1,4 @@
-"""DELETE uploads/grants/...: take back what somebody was granted."""
+"""DELETE uploads/grants/...: revokes a grant."""
 
 import azure.functions as func
 from fastapi import Request, Response
@@ -9,23 +9,24 @@ from shared.domain.callers import Need
 from shared.storage.account import storage
 from shared.web.contracts import Contract
 from shared.web.endpoint import operation
-from shared.web.parameters import actor, grant_key, parse_options
-from shared.web.routes import CATALOG_GRANT, RESOURCE_GRANT, UPLOADS_FAMILIES
+from shared.web.request import actor, grant_key, parse_options
+from shared.web.routes import CATALOG_GRANT, RESOURCE_GRANT, UPLOADS_PREFIXES
 
 blueprint = func.Blueprint()
 
 CONTRACT = Contract(status=204, media_type=None, need=Need.GRANTS)
 
 
-@operation(blueprint, "DELETE", CATALOG_GRANT, CONTRACT, suffix="_of_catalog", families=UPLOADS_FAMILIES)
-@operation(blueprint, "DELETE", RESOURCE_GRANT, CONTRACT, families=UPLOADS_FAMILIES)
+@operation(blueprint, "DELETE", CATALOG_GRANT, CONTRACT, suffix="_of_catalog", prefixes=UPLOADS_PREFIXES)
+@operation(blueprint, "DELETE", RESOURCE_GRANT, CONTRACT, prefixes=UPLOADS_PREFIXES)
 async def delete_grant(req: Request) -> Response:
-    """Take a grant back: 204, and from the next request on it is gone; 404 if there is none."""
+    """Revoke a grant. It no longer applies from the next request on."""
     key = grant_key(req)
     parse_options(req)
     record = new_record(Activity.DELETE_GRANT, key, actor(req), principalId=key.principal_id)
     if not await (await storage()).grants.delete(key, record):
         raise GraphError(
-            GRANT_NOT_FOUND, "This principal has no grant there. List the catalog's grants to see which there are."
+            GRANT_NOT_FOUND,
+            "This principal has no such grant. List the grants of the catalog to find the existing ones.",
         )
     return Response(status_code=204)

@@ -1,4 +1,4 @@
-"""GET uploads/grants/catalogs/{catalog}: who was granted what in one catalog."""
+"""GET uploads/grants/catalogs/{catalogId}: the grants for a catalog and its resources."""
 
 import re
 
@@ -14,9 +14,9 @@ from shared.storage.account import storage
 from shared.storage.grant_table import page_token
 from shared.web.contracts import Contract
 from shared.web.endpoint import operation
-from shared.web.parameters import parse_options, path_guid
-from shared.web.responses import json_response
-from shared.web.routes import GRANTS, UPLOADS_FAMILIES
+from shared.web.request import parse_options, path_guid
+from shared.web.response import json_response
+from shared.web.routes import GRANTS, UPLOADS_PREFIXES
 from shared.web.urls import metadata_url, next_link
 
 blueprint = func.Blueprint()
@@ -26,14 +26,14 @@ CONTRACT = Contract(GrantCollection, options=("$top", "$skiptoken"), need=Need.G
 _PAGE_TOKEN = re.compile(r"(catalog|resource:[0-9a-f-]{36}):[0-9a-f-]{36}", re.ASCII)
 
 
-@operation(blueprint, "GET", GRANTS, CONTRACT, families=UPLOADS_FAMILIES)
+@operation(blueprint, "GET", GRANTS, CONTRACT, prefixes=UPLOADS_PREFIXES)
 async def list_grants(req: Request) -> Response:
-    """List the grants of a catalog and of its resources: 200 with a page, and ``@odata.nextLink`` if there is more."""
+    """List the grants for a catalog and its resources. The response has ``@odata.nextLink`` if there are more pages."""
     catalog_id = path_guid(req, "catalogId")
     query = parse_options(req)
     if query.skip_token is not None and not _PAGE_TOKEN.fullmatch(query.skip_token):
         raise GraphError(
-            INVALID_QUERY_OPTION, "$skiptoken: follow @odata.nextLink as it was given.", target="$skiptoken"
+            INVALID_QUERY_OPTION, "$skiptoken: not valid. Use @odata.nextLink without changes.", target="$skiptoken"
         )
     top = query.top or DEFAULT_PAGE
     grants = await (await storage()).grants.page(catalog_id, after=query.skip_token, size=top + 1)

@@ -1,4 +1,4 @@
-"""PUT uploads/grants/...: let somebody read or own one catalog, or one resource."""
+"""PUT uploads/grants/...: gives a principal a role for a catalog or a resource."""
 
 import azure.functions as func
 from fastapi import Request, Response
@@ -11,10 +11,10 @@ from shared.models.serializers import grant_json
 from shared.storage.account import storage
 from shared.web.contracts import Contract
 from shared.web.endpoint import operation
-from shared.web.parameters import actor, grant_key, parse_options
+from shared.web.request import actor, grant_key, parse_options
 from shared.web.request_body import read_json
-from shared.web.responses import json_response
-from shared.web.routes import CATALOG_GRANT, RESOURCE_GRANT, UPLOADS_FAMILIES
+from shared.web.response import json_response
+from shared.web.routes import CATALOG_GRANT, RESOURCE_GRANT, UPLOADS_PREFIXES
 from shared.web.urls import metadata_url
 
 blueprint = func.Blueprint()
@@ -22,10 +22,10 @@ blueprint = func.Blueprint()
 CONTRACT = Contract(GrantEntity, body=GRANT_BODY, need=Need.GRANTS)
 
 
-@operation(blueprint, "PUT", CATALOG_GRANT, CONTRACT, suffix="_of_catalog", families=UPLOADS_FAMILIES)
-@operation(blueprint, "PUT", RESOURCE_GRANT, CONTRACT, families=UPLOADS_FAMILIES)
+@operation(blueprint, "PUT", CATALOG_GRANT, CONTRACT, suffix="_of_catalog", prefixes=UPLOADS_PREFIXES)
+@operation(blueprint, "PUT", RESOURCE_GRANT, CONTRACT, prefixes=UPLOADS_PREFIXES)
 async def put_grant(req: Request) -> Response:
-    """Give a principal a role: 200 with the grant, which replaces the one that it has there."""
+    """Give a principal a role for a catalog or a resource. The grant replaces an existing one."""
     key = grant_key(req)
     parse_options(req)
     grant = Grant(key, parse_grant(await read_json(req)))

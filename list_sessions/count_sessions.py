@@ -1,4 +1,4 @@
-"""GET uploadSessions/$count: how many upload sessions a resource has, as plain text."""
+"""GET uploadSessions/$count: the number of upload sessions of a resource, as plain text."""
 
 import azure.functions as func
 from fastapi import Request, Response
@@ -7,15 +7,15 @@ from shared.services import listing
 from shared.services.sessions import sessions
 from shared.web.contracts import Contract
 from shared.web.endpoint import operation
-from shared.web.parameters import actor, parse_options, resource_key
-from shared.web.routes import SESSION_COUNT
+from shared.web.request import actor, parse_options, resource_key
+from shared.web.routes import SESSIONS
 
 blueprint = func.Blueprint()
 
 
-@operation(blueprint, "GET", SESSION_COUNT, Contract(media_type="text/plain", options=("$filter",)))
+@operation(blueprint, "GET", f"{SESSIONS}/$count", Contract(media_type="text/plain", options=("$filter",)))
 async def count_sessions(req: Request) -> Response:
-    """Count a resource's upload sessions: bare digits, since that is what Graph's clients parse."""
+    """Count the upload sessions of a resource. The response has digits only, as Graph's clients expect."""
     resource = resource_key(req)
     query = parse_options(req)
     return Response(

@@ -1,4 +1,4 @@
-"""GET uploadSessions: the upload sessions of one resource, filtered, ordered and in pages."""
+"""GET uploadSessions: the upload sessions of a resource, with filter, order and pages."""
 
 import azure.functions as func
 from fastapi import Request, Response
@@ -8,8 +8,8 @@ from shared.services.listing import page_of_sessions
 from shared.services.sessions import sessions
 from shared.web.contracts import Contract
 from shared.web.endpoint import operation
-from shared.web.parameters import actor, parse_options, resource_key
-from shared.web.responses import json_response, session_body
+from shared.web.request import actor, parse_options, resource_key
+from shared.web.response import json_response, session_body
 from shared.web.routes import SESSIONS
 from shared.web.urls import next_link, sessions_context
 
@@ -20,7 +20,7 @@ OPTIONS = ("$filter", "$orderby", "$top", "$skip", "$skiptoken", "$count", "$sel
 
 @operation(blueprint, "GET", SESSIONS, Contract(SessionCollection, options=OPTIONS))
 async def list_sessions(req: Request) -> Response:
-    """List a resource's upload sessions: 200 with a page, and ``@odata.nextLink`` if there is more."""
+    """List the upload sessions of a resource. The response has ``@odata.nextLink`` if there are more pages."""
     resource = resource_key(req)
     query = parse_options(req)
     store = await sessions(actor(req))

@@ -1,1 +1,1 @@
-"""About the service itself: its OpenAPI document, its health, and answers for paths that do not exist."""
+"""The service itself: its OpenAPI document, its health, and the responses for paths that do not exist."""

@@ -10,8 +10,7 @@ from shared.core.version import VERSION
 from shared.domain.callers import Need
 from shared.services.health import health
 from shared.web.endpoint import endpoint
-from shared.web.responses import json_response
-from shared.web.routes import HEALTH
+from shared.web.response import json_response
 
 blueprint = func.Blueprint()
 
@@ -24,5 +23,7 @@ async def get_health(req: Request) -> Response:
 
 # Without a function key, too, where UPLOADS_FUNCTION_KEYS asks for one.
 blueprint.function_name("get_health")(
-    blueprint.route(route=HEALTH, methods=["GET"], auth_level=func.AuthLevel.ANONYMOUS)(endpoint(get_health, Need.NONE))
+    blueprint.route(route="uploads/health", methods=["GET"], auth_level=func.AuthLevel.ANONYMOUS)(
+        endpoint(get_health, Need.NONE)
+    )
 )

@@ -1,6 +1,6 @@
 """GET uploads/openapi: the OpenAPI document of this version of the API.
 
-Not at /openapi.json, which belongs to the Functions worker.
+Its path is not /openapi.json because the Functions worker uses that path itself.
 """
 
 import azure.functions as func
@@ -9,9 +9,9 @@ from fastapi import Request, Response
 from shared.domain.callers import Need
 from shared.web.contracts import Contract
 from shared.web.endpoint import operation
-from shared.web.parameters import dialect, parse_options
-from shared.web.responses import json_response
-from shared.web.routes import OPENAPI, UPLOADS_FAMILIES
+from shared.web.request import dialect, parse_options
+from shared.web.response import json_response
+from shared.web.routes import UPLOADS_PREFIXES
 from shared.web.urls import base_url
 
 blueprint = func.Blueprint()
@@ -19,10 +19,10 @@ blueprint = func.Blueprint()
 CONTRACT = Contract(need=Need.IDENTITY)
 
 
-@operation(blueprint, "GET", OPENAPI, CONTRACT, families=UPLOADS_FAMILIES)
+@operation(blueprint, "GET", "openapi", CONTRACT, prefixes=UPLOADS_PREFIXES)
 async def get_openapi(req: Request) -> Response:
-    """Describe what this version serves: 200 with an OpenAPI document (3.1)."""
-    # Imported here, since few ask for it.
+    """Get the OpenAPI document (3.1) of this version of the API."""
+    # Imported here because most processes never need it.
     from shared.web.openapi import openapi  # noqa: PLC0415
 
     parse_options(req)

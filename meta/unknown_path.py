@@ -1,4 +1,4 @@
-"""Everything else under the versions: keys in brackets; unknown paths and wrong methods in the API's error shape."""
+"""The catch-all routes: paths with keys in parentheses, and errors for unknown paths and unsupported methods."""
 
 import azure.functions as func
 from fastapi import Request, Response
@@ -6,8 +6,8 @@ from fastapi import Request, Response
 from shared.domain.callers import Need
 from shared.models.dialects import Dialect
 from shared.web.endpoint import endpoint
-from shared.web.parameters import raw_path, unserved
-from shared.web.routes import find_keyed
+from shared.web.request import no_route, raw_path
+from shared.web.routes import find_parenthesized
 
 blueprint = func.Blueprint()
 
@@ -15,24 +15,24 @@ METHODS = ["GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS"]
 
 
 async def unknown_path(req: Request) -> Response:
-    """Answer 405 with ``Allow`` where the path exists, else 404.
+    """Respond with 405 and ``Allow`` if the path exists, else with 404.
 
-    The host itself answers 404 for both, with no body. A catch-all at the very root would be a trap: it would swallow
-    paths that the Functions worker keeps for itself. Strangers get 401 here as everywhere.
+    The Functions host would respond to both with 404 and no body. The catch-all routes are under the versions: one at
+    the root would take requests away from paths that the Functions worker serves itself.
     """
-    raise unserved(req)
+    raise no_route(req)
 
 
 unknown = endpoint(unknown_path, Need.IDENTITY)
 
 
 async def any_path(req: Request) -> Response:
-    """Serve ``uploadSessions('{id}')`` as ``uploadSessions/{id}``, by the function that serves that."""
-    found = find_keyed(req.method, raw_path(req))
+    """Serve ``uploadSessions('{id}')`` with the function for ``uploadSessions/{id}``."""
+    found = find_parenthesized(req.method, raw_path(req))
     if found is None:
         return await unknown(req)
-    serve, req.scope["path_params"] = found
-    return await serve(req)
+    handler, req.scope["path_params"] = found
+    return await handler(req)
 
 
 for dialect in Dialect:

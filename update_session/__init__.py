@@ -9,9 +9,9 @@ from shared.models.responses import SessionEntity
 from shared.services.sessions import sessions
 from shared.web.contracts import Contract
 from shared.web.endpoint import operation
-from shared.web.parameters import actor, parse_options, prefers, session_key
+from shared.web.request import actor, parse_options, prefers, session_key
 from shared.web.request_body import read_json
-from shared.web.responses import session_response
+from shared.web.response import session_response
 from shared.web.routes import SESSION
 
 blueprint = func.Blueprint()

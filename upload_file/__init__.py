@@ -10,18 +10,19 @@ from shared.services.session_files import session_files
 from shared.services.uploads import upload
 from shared.web.contracts import Contract
 from shared.web.endpoint import operation
-from shared.web.parameters import actor, parse_options, session_key
+from shared.web.request import actor, parse_options, session_key
 from shared.web.request_body import streamed_body
-from shared.web.responses import session_response
-from shared.web.routes import UPLOAD_FILE, UPLOAD_FILE_QUALIFIED
+from shared.web.response import session_response
+from shared.web.routes import SESSION
 
 blueprint = func.Blueprint()
 
 CONTRACT = Contract(UploadedSession, body=FORM_BODY, conditional=True)
 
 
-@operation(blueprint, "POST", UPLOAD_FILE, CONTRACT)
-@operation(blueprint, "POST", UPLOAD_FILE_QUALIFIED, CONTRACT, suffix="_qualified")
+@operation(blueprint, "POST", f"{SESSION}/uploadFile", CONTRACT)
+# The OData-qualified name, which generated clients can send.
+@operation(blueprint, "POST", f"{SESSION}/microsoft.graph.uploadFile", CONTRACT, suffix="_qualified")
 async def upload_file(req: Request) -> Response:
     """Add a file to a session: 200 with the session; 400 with every finding if the file is not valid."""
     async with streamed_body(req) as body:

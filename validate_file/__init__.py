@@ -9,15 +9,15 @@ from shared.services.session_files import session_files
 from shared.services.uploads import validate
 from shared.web.contracts import Contract
 from shared.web.endpoint import operation
-from shared.web.parameters import actor, parse_options, session_key
+from shared.web.request import actor, parse_options, session_key
 from shared.web.request_body import streamed_body
-from shared.web.responses import json_response, warnings_json
-from shared.web.routes import VALIDATE_FILE
+from shared.web.response import json_response, warnings_json
+from shared.web.routes import SESSION
 
 blueprint = func.Blueprint()
 
 
-@operation(blueprint, "POST", VALIDATE_FILE, Contract(CheckedFile, body=FORM_BODY))
+@operation(blueprint, "POST", f"{SESSION}/validateFile", Contract(CheckedFile, body=FORM_BODY))
 async def validate_file(req: Request) -> Response:
     """Validate a file: 200 with its rows and warnings; 400 with every finding, as in uploadFile."""
     async with streamed_body(req) as body:

@@ -1,1 +1,1 @@
-"""Authentication and authorization: who a caller is, and whether the caller may do what the request asks for."""
+"""Authentication (who the caller is) and authorization (what the caller is permitted to do)."""

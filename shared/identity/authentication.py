@@ -1,4 +1,4 @@
-"""Who is at the door: each request's caller, in the way that ``UPLOADS_AUTH`` says. Closed unless opened."""
+"""Authenticates requests, with the method in the setting ``UPLOADS_AUTH``."""
 
 from collections.abc import Mapping
 from functools import cache
@@ -13,10 +13,10 @@ from shared.domain.callers import ANONYMOUS, Caller, ClaimsError
 from shared.identity.platform_login import HEADER as PLATFORM_HEADER
 from shared.identity.platform_login import platform_caller
 
-# What says that this is Azure; the last one is for Functions in Container Apps.
+# Azure sets these variables; the last one in Container Apps.
 _AZURE = ("WEBSITE_INSTANCE_ID", "WEBSITE_SITE_NAME", "CONTAINER_APP_NAME")
 
-# Microsoft Graph's audiences, in all of Microsoft's clouds.
+# The audiences of Microsoft Graph in all Microsoft clouds.
 _GRAPH_AUDIENCES = frozenset(
     {
         "00000003-0000-0000-c000-000000000000",
@@ -29,31 +29,31 @@ _GRAPH_AUDIENCES = frozenset(
 
 
 class AuthNotConfiguredError(Exception):
-    """The app must not start so; the message says which settings to set."""
+    """Authentication is not configured; the message names the settings to change."""
 
 
 def check_configuration(config: Settings, environment: Mapping[str, str]) -> None:
-    """See that nobody gets in by a setting that is missing or that belongs elsewhere.
+    """Check that the settings do not leave the service open by mistake.
 
     Raises:
-        AuthNotConfiguredError: the app must not start so.
+        AuthNotConfiguredError: the app must not start with these settings.
     """
     match config.auth:
         case AuthMode.NONE:
             found = [name for name in _AZURE if environment.get(name)]
             if found:
                 raise AuthNotConfiguredError(
-                    "UPLOADS_AUTH=none opens the service to everybody. It is for a developer's own machine only, and "
-                    f"{found[0]} says that this is Azure. Set UPLOADS_AUTH=entra, UPLOADS_TENANT_ID and "
+                    "UPLOADS_AUTH=none disables authentication. It is for development machines only, and the variable "
+                    f"{found[0]} shows that this app runs in Azure. Set UPLOADS_AUTH=entra, UPLOADS_TENANT_ID and "
                     "UPLOADS_AUDIENCE."
                 )
         case AuthMode.PLATFORM:
             _require_tenant(config)
-            # Without the platform's login in front, its header comes from whoever calls.
+            # Without App Service authentication, any caller can send its header.
             if environment.get("WEBSITE_AUTH_ENABLED", "").lower() != "true":
                 raise AuthNotConfiguredError(
-                    "UPLOADS_AUTH=platform believes the header of App Service authentication, which is not switched on "
-                    "here (Azure says so by WEBSITE_AUTH_ENABLED). Switch it on, or set UPLOADS_AUTH=entra."
+                    "UPLOADS_AUTH=platform requires App Service authentication, which is not enabled for this app "
+                    "(Azure sets WEBSITE_AUTH_ENABLED if it is). Enable it, or set UPLOADS_AUTH=entra."
                 )
         case AuthMode.ENTRA:
             _require_tenant(config)
@@ -64,56 +64,56 @@ def check_configuration(config: Settings, environment: Mapping[str, str]) -> Non
 def _require_tenant(config: Settings) -> None:
     if parse_guid(config.tenant_id) is None:
         raise AuthNotConfiguredError(
-            f"UPLOADS_AUTH={config.auth} needs UPLOADS_TENANT_ID, the tenant's id (a GUID; 'common' is no tenant), and "
-            "UPLOADS_AUDIENCE, this app's client id and App ID URI. To run without any login on your own machine, set "
-            "UPLOADS_AUTH=none."
+            f"UPLOADS_AUTH={config.auth} requires UPLOADS_TENANT_ID, the id of the tenant (a GUID; 'common' is not "
+            "supported), and UPLOADS_AUDIENCE, the client id and App ID URI of this app. To run without authentication "
+            "on a development machine, set UPLOADS_AUTH=none."
         )
 
 
 def _require_own_audience(config: Settings) -> None:
     if not config.audience:
         raise AuthNotConfiguredError(
-            "UPLOADS_AUTH=entra needs UPLOADS_AUDIENCE: the client id and the App ID URI of this app's registration in "
-            "Microsoft Entra, parted by a comma. Only tokens for these are taken."
+            "UPLOADS_AUTH=entra requires UPLOADS_AUDIENCE: the client id and the App ID URI of this app's registration "
+            "in Microsoft Entra, comma-separated. Only tokens with one of these audiences are accepted."
         )
     foreign = [audience for audience in config.audience if audience.lower().rstrip("/") in _GRAPH_AUDIENCES]
     if foreign:
         raise AuthNotConfiguredError(
-            f"UPLOADS_AUDIENCE must not name Microsoft Graph ({foreign[0]}): everybody who has a token for Graph could "
-            "use it here, and this service could use theirs there. Register an app of your own and name that one."
+            f"UPLOADS_AUDIENCE must not contain Microsoft Graph ({foreign[0]}): any token for Graph would be accepted "
+            "here, and this service could use it to call Graph. Use the audience of your own app registration."
         )
 
 
 def _require_safe_authority(config: Settings) -> None:
-    # Whoever can answer in the place of the authority can sign tokens.
+    # An attacker who can replace the authority's response can sign tokens.
     if config.authority.scheme != "https" and config.authority.host not in ("127.0.0.1", "localhost"):
-        raise AuthNotConfiguredError("UPLOADS_AUTHORITY must be an https address.")
+        raise AuthNotConfiguredError("UPLOADS_AUTHORITY must be an https URL.")
 
 
-class Gate(Protocol):
-    """One way to find out who calls."""
+class Authentication(Protocol):
+    """One method of authentication."""
 
     async def caller(self, headers: Headers) -> Caller:
         """The caller of a request with these headers.
 
         Raises:
-            GraphError: 401 if they do not say; 503 if nobody can tell now.
+            GraphError: 401 if the headers do not authenticate a caller; 503 if that cannot be decided now.
         """
 
 
-class OpenGate:
-    """Asks nobody: a developer's own machine."""
+class NoAuthentication:
+    """No authentication: for a development machine."""
 
     async def caller(self, headers: Headers) -> Caller:
-        """Everybody is the same, and may do everything."""
+        """The same caller for every request, with all permissions."""
         return ANONYMOUS
 
 
-class EntraGate:
-    """Bearer tokens of Microsoft Entra (RFC 6750)."""
+class EntraAuthentication:
+    """Bearer tokens from Microsoft Entra (RFC 6750)."""
 
     def __init__(self, config: Settings) -> None:
-        # Imported here, since nothing else needs the cryptography.
+        # Imported here because only this class needs the cryptography package.
         from shared.identity.signing_keys import KeysUnavailableError, SigningKeys  # noqa: PLC0415
         from shared.identity.tokens import BadTokenError, TokenVerifier  # noqa: PLC0415
 
@@ -125,20 +125,20 @@ class EntraGate:
         self._challenge = f'Bearer realm="", authorization_uri="{tenant}/oauth2/v2.0/authorize"'
 
     async def caller(self, headers: Headers) -> Caller:
-        """The caller whose token the request carries."""
-        given = headers.getlist("authorization")
-        if not given:
-            # RFC 6750, section 3.1: no error code for a request that does not try.
+        """The caller whose token the request has."""
+        sent = headers.getlist("authorization")
+        if not sent:
+            # RFC 6750, section 3.1: no error code if the request has no token.
             raise GraphError(
                 UNAUTHENTICATED,
-                "A token is needed: send the header 'Authorization: Bearer ...'.",
+                "This request requires a token. Send the header 'Authorization: Bearer <token>'.",
                 headers={"WWW-Authenticate": self._challenge},
             )
-        if len(given) > 1:
-            self._refuse("invalid_request", "There must be one Authorization header.")
-        scheme, _, token = given[0].partition(" ")
+        if len(sent) > 1:
+            self._refuse("invalid_request", "The request must have exactly one Authorization header.")
+        scheme, _, token = sent[0].partition(" ")
         if scheme.lower() != "bearer":
-            self._refuse("invalid_request", "The Authorization header must have the scheme Bearer.")
+            self._refuse("invalid_request", "The Authorization header must use the scheme Bearer.")
         try:
             return await self._verifier.caller(token.strip())
         except self._bad_token as error:
@@ -146,7 +146,7 @@ class EntraGate:
         except self._keys_unavailable:
             raise GraphError(
                 KEYS_UNAVAILABLE,
-                "The keys that would check the token cannot be fetched now. Repeat the request.",
+                "The token cannot be checked now because the signing keys are not available. Repeat the request.",
                 headers={"Retry-After": "5"},
             ) from None
 
@@ -155,39 +155,39 @@ class EntraGate:
         raise GraphError(UNAUTHENTICATED, description, headers={"WWW-Authenticate": challenge}) from None
 
 
-class PlatformGate:
-    """The platform's own login, which stands in front of the app and says in a header who has passed it."""
+class PlatformAuthentication:
+    """App Service authentication, which runs in front of the app and sends the caller's claims in a header."""
 
     def __init__(self, config: Settings) -> None:
         self._tenant_id = config.tenant_id.lower()
 
     async def caller(self, headers: Headers) -> Caller:
-        """The caller whom the platform names."""
-        given = headers.getlist(PLATFORM_HEADER)
+        """The caller in the header of App Service authentication."""
+        sent = headers.getlist(PLATFORM_HEADER)
         try:
-            if len(given) != 1:
-                raise ClaimsError("The platform's login says of nobody that they signed in.")
-            return platform_caller(given[0], self._tenant_id)
+            if len(sent) != 1:
+                raise ClaimsError("App Service authentication did not identify a caller.")
+            return platform_caller(sent[0], self._tenant_id)
         except ClaimsError as error:
             raise GraphError(UNAUTHENTICATED, str(error), headers={"WWW-Authenticate": "Bearer"}) from None
 
 
 @cache
-def _gate() -> Gate:
+def _authentication() -> Authentication:
     config = settings()
     match config.auth:
         case AuthMode.NONE:
-            return OpenGate()
+            return NoAuthentication()
         case AuthMode.PLATFORM:
-            return PlatformGate(config)
+            return PlatformAuthentication(config)
         case AuthMode.ENTRA:
-            return EntraGate(config)
+            return EntraAuthentication(config)
 
 
 async def authenticate(headers: Headers) -> Caller:
     """The caller of a request.
 
     Raises:
-        GraphError: 401 if nobody knows who it is; 503 if nobody can tell now.
+        GraphError: 401 if the caller is not authenticated; 503 if that cannot be decided now.
     """
-    return await _gate().caller(headers)
+    return await _authentication().caller(headers)

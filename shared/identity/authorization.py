@@ -1,4 +1,4 @@
-"""Whether a caller may: by a permission for the whole tenant, or else by a grant for the place."""
+"""Checks whether a caller has a grant for a resource, if the permissions for the whole tenant are not sufficient."""
 
 from shared.core.errors import ACCESS_DENIED, GraphError
 from shared.domain.callers import READ_ALL, READ_WRITE_ALL, Caller, Need, Role
@@ -7,16 +7,16 @@ from shared.storage.account import storage
 
 
 async def check_grant(caller: Caller, need: Need, resource: ResourceKey, hidden: GraphError) -> None:
-    """See that somebody whose permissions are not enough has a grant for this resource: one query.
+    """Check that the caller has a grant for the resource: one query.
 
     Args:
-        caller: who asks.
-        need: for what.
-        resource: where.
-        hidden: what an outsider gets, the same whether or not there is anything.
+        caller: the caller, whose permissions for the whole tenant are not sufficient.
+        need: the permission that the operation requires.
+        resource: the resource.
+        hidden: the error for a caller without any grant; it must not reveal whether the resource has sessions.
 
     Raises:
-        GraphError: ``hidden``; 403 if the caller may read here, but not do this.
+        GraphError: ``hidden``, or 403 if the caller can read this resource but lacks the permission.
     """
     role = await (await storage()).grants.role(resource, caller.principals)
     if role is Role.OWNER or (role is not None and need is Need.READ):
@@ -27,11 +27,11 @@ async def check_grant(caller: Caller, need: Need, resource: ResourceKey, hidden:
 
 
 def denied(need: Need) -> GraphError:
-    """The error for a caller who is known, and may not (RFC 6750, section 3.1)."""
+    """The error for an authenticated caller without the permission (RFC 6750, section 3.1)."""
     lacking = READ_ALL if need in (Need.READ, Need.AUDIT) else READ_WRITE_ALL
-    place = "" if need in (Need.GRANTS, Need.AUDIT) else ", or to be an owner of this resource or its catalog"
+    alternative = "" if need in (Need.GRANTS, Need.AUDIT) else ", or the role owner for this resource or its catalog"
     return GraphError(
         ACCESS_DENIED,
-        f"You need the permission {lacking} for this{place}.",
+        f"This operation requires the permission {lacking}{alternative}.",
         headers={"WWW-Authenticate": f'Bearer error="insufficient_scope", scope="{lacking}"'},
     )

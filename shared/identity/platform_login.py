@@ -1,8 +1,8 @@
-"""The platform's own login (App Service authentication): its header with the claims of who has signed in.
+"""Reads the header in which App Service authentication sends the caller's claims.
 
-App Service removes the header from what comes in from outside, and sets its own ("Work with user identities in Azure
-App Service authentication"). Anywhere else anybody could send it: see
-``shared.identity.authentication`` for when it is believed.
+App Service removes this header from incoming requests and sets its own ("Work with user identities in Azure App Service
+authentication"). Without it, any caller could send the header: ``shared.identity.authentication`` decides when the
+header is trusted.
 """
 
 import base64
@@ -13,7 +13,7 @@ from shared.domain.callers import Caller, ClaimsError, caller_of
 
 HEADER = "x-ms-client-principal"
 
-# App Service gives some claims the names that .NET has for them.
+# App Service uses the claim names of .NET for some claims.
 _LONG_NAMES = {
     "http://schemas.microsoft.com/identity/claims/tenantid": "tid",
     "http://schemas.microsoft.com/identity/claims/objectidentifier": "oid",
@@ -24,15 +24,15 @@ _LISTS = frozenset({"roles", "groups"})
 
 
 def platform_caller(header: str, tenant_id: str) -> Caller:
-    """The caller whom the platform names.
+    """The caller in the header.
 
     Raises:
-        ClaimsError: it names none, or one of another tenant or identity provider.
+        ClaimsError: the header has no caller, or one from another tenant or identity provider.
     """
     try:
         principal = json.loads(base64.b64decode(header, validate=True))
         if principal["auth_typ"] != "aad":
-            raise ClaimsError("The platform's login must be Microsoft Entra's.")
+            raise ClaimsError("App Service authentication must use Microsoft Entra as its identity provider.")
         claims: dict[str, Any] = {}
         for claim in principal["claims"]:
             name, value = _LONG_NAMES.get(claim["typ"], claim["typ"]), str(claim["val"])
@@ -41,5 +41,5 @@ def platform_caller(header: str, tenant_id: str) -> Caller:
             else:
                 claims[name] = value
     except (ValueError, LookupError, TypeError, RecursionError):
-        raise ClaimsError("The platform's login cannot be read.") from None
+        raise ClaimsError("The header of App Service authentication cannot be read.") from None
     return caller_of(claims, tenant_id)

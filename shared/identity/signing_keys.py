@@ -1,7 +1,7 @@
-"""The keys that sign a tenant's tokens, fetched and kept.
+"""Fetches and caches the keys that sign the tokens of a tenant.
 
-A request waits for a fetch only if nothing is there that could check its token. Microsoft: fetch daily, and at once for
-an unknown key, since keys may roll at any time ("Access tokens in the Microsoft identity platform").
+A request waits for a fetch only if no cached key can check its token. Microsoft recommends to fetch daily, and at once
+for an unknown key, because keys can change at any time ("Access tokens in the Microsoft identity platform").
 """
 
 import asyncio
@@ -16,17 +16,17 @@ import aiohttp
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 from jwt import PyJWK, PyJWTError
 
-# A key that is withdrawn is trusted at most this long; a new one is found at once, by its unknown id.
+# A withdrawn key is trusted for at most this long. A new key is found at once, by its unknown id.
 REFRESH_SECONDS = 3600
-# How long keys are trusted that cannot be refreshed: an outage of a day, and not one that somebody keeps up for ever.
+# How long keys are trusted when they cannot be refreshed. An attacker could otherwise block refreshes for ever.
 KEEP_SECONDS = 24 * 3600
-# Whoever sends unknown key ids makes us fetch once in this time.
+# Unknown key ids cause at most one fetch in this time.
 UNKNOWN_KEY_PAUSE_SECONDS = 60
-# And an endpoint that does not answer is asked once in this time.
+# An endpoint that is not available is tried at most once in this time.
 FAILURE_PAUSE_SECONDS = 5
 
 _TIMEOUT = aiohttp.ClientTimeout(total=5)
-# Entra's document has about 20 kB.
+# The document of Entra has approximately 20 kB.
 _MAX_BYTES = 1024 * 1024
 _MIN_BITS = 2048
 _NEVER = float("-inf")
@@ -35,11 +35,11 @@ _log = logging.getLogger("uploads.auth")
 
 
 class KeysUnavailableError(Exception):
-    """Whether a token is good cannot be said now: the endpoint of the keys does not answer."""
+    """A token cannot be checked now because the endpoint of the keys is not available."""
 
 
 class SigningKeys:
-    """The keys behind one URL, by their ids. One fetch is under way at most; all who need it wait for that one."""
+    """The keys at one URL, by id. At most one fetch is in progress; all requests that need it wait for the same one."""
 
     def __init__(self, url: str, *, clock: Callable[[], float] = time.monotonic) -> None:
         self._url = url
@@ -52,10 +52,10 @@ class SigningKeys:
         self._searched = _NEVER
 
     async def get(self, key_id: str) -> RSAPublicKey | None:
-        """The key of that id; ``None`` if there is none.
+        """The key with this id; ``None`` if there is none.
 
         Raises:
-            KeysUnavailableError: it cannot be said whether there is.
+            KeysUnavailableError: the keys cannot be fetched now.
         """
         now = self._clock()
         age = now - self._fetched
@@ -69,7 +69,7 @@ class SigningKeys:
             self._searched = now
             await self._fetch_now()
             if self._failing:
-                # The key may be new, and who would know is away: no reason to call the token bad.
+                # The key may be new, so the token cannot be called invalid.
                 self._searched = _NEVER
                 raise KeysUnavailableError
         elif age > REFRESH_SECONDS and self._may_fetch():
@@ -80,9 +80,9 @@ class SigningKeys:
         return not self._failing or self._clock() - self._failed > FAILURE_PAUSE_SECONDS
 
     async def _fetch_now(self) -> None:
-        """Wait for the fetch that is under way, or for one of our own unless the last one failed just now."""
+        """Wait for the fetch in progress, or start one unless the last one failed a moment ago."""
         if self._fetching or self._may_fetch():
-            # A caller who goes away does not take the fetch of the others along.
+            # A request that is cancelled must not cancel the fetch that other requests wait for.
             await asyncio.shield(self._start_fetch())
 
     def _start_fetch(self) -> asyncio.Task[None]:
@@ -118,15 +118,15 @@ async def _download(url: str) -> bytes:
         async for piece in answer.content.iter_any():
             document += piece
             if len(document) > _MAX_BYTES:
-                raise ValueError("too long")
+                raise ValueError("the document is too large")
         return bytes(document)
 
 
 def _parse(document: bytes) -> dict[str, RSAPublicKey]:
-    """The RSA keys of a JWK Set (RFC 7517) that sign; whatever else is in it is passed over.
+    """The RSA signing keys of a JWK Set (RFC 7517). Other keys are ignored.
 
     Raises:
-        ValueError: it is none, or has no such key.
+        ValueError: the document is not a JWK Set, or has no RSA signing key.
     """
     content = json.loads(document)
     listed = content.get("keys") if isinstance(content, dict) else None
@@ -136,7 +136,7 @@ def _parse(document: bytes) -> dict[str, RSAPublicKey]:
         if key is not None:
             keys[str(jwk["kid"])] = key
     if not keys:
-        raise ValueError("no keys")
+        raise ValueError("the document has no RSA signing key")
     return keys
 
 

@@ -1,4 +1,4 @@
-"""Access tokens of Microsoft Entra, versions 1.0 and 2.0: whether one is good, and whose it is."""
+"""Validates access tokens of Microsoft Entra, versions 1.0 and 2.0."""
 
 import json
 import re
@@ -10,35 +10,35 @@ from shared.core.settings import Settings
 from shared.domain.callers import Caller, ClaimsError, caller_of
 from shared.identity.signing_keys import SigningKeys
 
-# Clocks differ a little; more than this is no difference of clocks.
+# The allowed difference between clocks.
 LEEWAY_SECONDS = 60
 
-# A token with 200 groups, which is as many as Entra puts into one, has about 13 kB.
+# A token with 200 groups, the most that Entra puts into a token, has approximately 13 kB.
 MAX_TOKEN_CHARACTERS = 32 * 1024
 
 _ALGORITHM = "RS256"
 _COMPACT = re.compile(r"[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+", re.ASCII)
 
-# What is told of a token that is no good. It goes into a header, too, so that nothing is quoted in it (RFC 6750, 3).
+# Error messages. They also go into a header, so they must not quote the token (RFC 6750, section 3).
 _REASONS: dict[type[jwt.PyJWTError], str] = {
     jwt.ExpiredSignatureError: "The token has expired.",
     jwt.ImmatureSignatureError: "The token is not valid yet.",
-    jwt.InvalidAudienceError: "The token is for another service: its audience (aud) is not this one.",
-    jwt.InvalidIssuerError: "The token is from another issuer (iss) than this service's tenant.",
-    jwt.MissingRequiredClaimError: "The token lacks a claim that it must have (exp, iss, aud).",
-    jwt.InvalidSignatureError: "The token's signature is wrong.",
+    jwt.InvalidAudienceError: "The token is for another service: its audience (aud) is not in UPLOADS_AUDIENCE.",
+    jwt.InvalidIssuerError: "The token has the wrong issuer (iss): it is not from the tenant of this service.",
+    jwt.MissingRequiredClaimError: "The token lacks a required claim (exp, iss or aud).",
+    jwt.InvalidSignatureError: "The signature of the token is not valid.",
 }
 
 
 class BadTokenError(Exception):
-    """A token that is no good; the message is for the caller."""
+    """A token that is not valid; the message is for the caller."""
 
 
 class TokenVerifier:
-    """Checks tokens of one tenant for one audience.
+    """Validates tokens of one tenant for the audiences of this app.
 
-    A v1.0 token has the audience that was asked for (the App ID URI), a v2.0 token always the client id; either is
-    taken from either issuer, since both are this app's own.
+    The audience of a v1.0 token is the requested one (the App ID URI), that of a v2.0 token is always the client id.
+    Both audiences are accepted from both issuers because both identify this app.
     """
 
     def __init__(self, tenant_id: str, config: Settings, keys: SigningKeys) -> None:
@@ -48,22 +48,22 @@ class TokenVerifier:
         self._keys = keys
 
     async def caller(self, token: str) -> Caller:
-        """The caller whose token this is.
+        """The caller that the token identifies.
 
         Raises:
-            BadTokenError: it is no good.
-            KeysUnavailableError: nobody can say now.
+            BadTokenError: the token is not valid.
+            KeysUnavailableError: the token cannot be checked now.
         """
         if len(token) > MAX_TOKEN_CHARACTERS or not _COMPACT.fullmatch(token):
-            raise BadTokenError("This is no token: three parts of base64url, parted by dots, are.")
+            raise BadTokenError("The token is malformed: it must have three base64url parts, separated by dots.")
         try:
-            # The algorithm is looked at before the key is: no token gets as far that picks another one.
+            # The algorithm is checked before the key, so that a token cannot choose another algorithm.
             algorithm, key_id = _header(token)
             if algorithm != _ALGORITHM:
                 raise BadTokenError(f"The token must be signed with {_ALGORITHM}.")
             key = await self._keys.get(key_id) if isinstance(key_id, str) else None
             if key is None:
-                raise BadTokenError("The token is signed with a key that is not the tenant's.")
+                raise BadTokenError("The token is signed with a key that does not belong to the tenant.")
             claims = jwt.decode(
                 token,
                 key,
@@ -79,11 +79,11 @@ class TokenVerifier:
         except ClaimsError as error:
             raise BadTokenError(str(error)) from None
         except (ValueError, RecursionError):
-            # What the JSON reader has to say of a header that was made to hurt it.
+            # Raised by the JSON parser for a malicious header.
             raise BadTokenError("The token cannot be read.") from None
 
 
 def _header(token: str) -> tuple[object, object]:
-    """What a token says of its signature: ``alg`` and ``kid``. PyJWT would read the whole token for that."""
+    """The ``alg`` and ``kid`` of a token's header. PyJWT would parse the whole token for that."""
     header = json.loads(urlsafe_b64decode(f"{token.partition('.')[0]}=="))
     return (header.get("alg"), header.get("kid")) if isinstance(header, dict) else (None, None)

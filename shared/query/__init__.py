@@ -1,1 +1,1 @@
-"""OData query options: what a URL may ask for, read and checked."""
+"""OData query options: parses and checks them."""

@@ -1,4 +1,4 @@
-"""Where audit records have to be looked for, by what a ``$filter`` requires of them."""
+"""The range of audit records that a ``$filter`` restricts a search to."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ from shared.query.capabilities import Comparison
 
 @dataclass(frozen=True, slots=True)
 class Scope:
-    """Where records are looked for: a span of time, of everything, of one catalog or of one resource."""
+    """The range of a search: a time span, a catalog, a resource or a session. ``None`` means no restriction."""
 
     since: datetime | None = None
     until: datetime | None = None
@@ -20,10 +20,10 @@ class Scope:
 
 
 def scope_of(required: Iterable[Comparison]) -> Scope:
-    """Where the records can be that a ``$filter`` keeps, by what it requires of each.
+    """The range that the required comparisons of a ``$filter`` define.
 
     Raises:
-        GraphError: 400, if that is everywhere: a session and a span of time are cheap to find, the rest is not.
+        GraphError: 400 if they define neither a start time nor a resource, because the search would read every record.
     """
     since: datetime | None = None
     until: datetime | None = None
@@ -45,6 +45,6 @@ def scope_of(required: Iterable[Comparison]) -> Scope:
 def _too_wide() -> GraphError:
     return invalid_option(
         "$filter",
-        "it must say since when, or of which resource: activityDateTime ge 2026-01-01T00:00:00Z, or catalogId eq ... "
-        "and resourceId eq ... (and sessionId eq ...). More conditions may follow after 'and'",
+        "it must contain a start time or a resource: activityDateTime ge 2026-01-01T00:00:00Z, or catalogId eq ... "
+        "and resourceId eq ... (optionally and sessionId eq ...). Add more conditions with 'and'",
     )

@@ -1,4 +1,4 @@
-"""What may be asked of each kind of resource: the properties that query options may name, and how."""
+"""The properties that query options can name, for each kind of entity."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -7,27 +7,27 @@ from enum import Enum
 from typing import Any
 
 Value = str | int | datetime
-"""What a property is compared with: ``size`` is an ``int``, an instant an aware ``datetime``, all else a ``str``."""
+"""A value in a comparison: an ``int``, a timezone-aware ``datetime``, or a ``str``."""
 
 Comparison = tuple[str, str, Value]
-"""A property's name, an operator's word, and a value."""
+"""The name of a property, an operator such as ``eq``, and a value."""
 
 Predicate = Callable[[Mapping[str, Any]], bool]
-"""A filter at work: given an entity's values by their names on the wire, whether to keep it."""
+"""A compiled filter: whether an entity matches, given its values by property name."""
 
 
 class Kind(Enum):
-    """What a property is compared with; the value is the wording for the caller who did otherwise."""
+    """The type of a property in a filter; the value describes it in error messages."""
 
-    TEXT = "text in single quotes, in which '' stands for a quote"
-    GUID = "a GUID of 8-4-4-4-12 hexadecimal digits, in single quotes or bare"
-    INTEGER = "a whole number, without quotes"
-    INSTANT = "a date, or a date-time with its offset such as 2026-01-01T00:00:00Z, without quotes"
+    TEXT = "text in single quotes (write a quote inside the text as '')"
+    GUID = "a GUID of 8-4-4-4-12 hexadecimal digits, with or without single quotes"
+    INTEGER = "a whole number without quotes"
+    INSTANT = "a date, or a date-time with an offset such as 2026-01-01T00:00:00Z, without quotes"
 
 
 @dataclass(frozen=True, slots=True)
 class FieldType:
-    """How a property may be filtered: its kind, the operators it knows, and its only values if they are few."""
+    """How a property can be filtered: its type, the supported operators, and the possible values if limited."""
 
     kind: Kind
     operators: tuple[str, ...]
@@ -36,7 +36,7 @@ class FieldType:
 
 @dataclass(frozen=True, slots=True)
 class Capabilities:
-    """What may be asked of one kind of resource, with an example of a filter."""
+    """The properties that query options can name for one kind of entity, and an example of a filter."""
 
     example: str
     filterable: Mapping[str, FieldType]

@@ -1,6 +1,6 @@
-"""``$filter``: from the library's syntax tree to a predicate over an entity's values.
+"""Compiles the text of a ``$filter`` to a predicate over the values of an entity.
 
-Apart from ``shared.query.options`` because importing the grammar takes 60 ms, and most cold starts serve no filter.
+Separate from ``shared.query.options`` because importing the grammar takes 60 ms, and most cold starts need no filter.
 """
 
 import operator
@@ -21,57 +21,61 @@ _WORDS = {"Eq": "eq", "NotEq": "ne", "Gt": "gt", "GtE": "ge", "Lt": "lt", "LtE":
 _MIRRORED = {"gt": "lt", "ge": "le", "lt": "gt", "le": "ge"}
 _COMPARE: Mapping[str, Callable[[Any, Any], bool]] = {word: getattr(operator, word) for word in ORDERED}
 
-# Graph's own examples write not(...), the grammar of OData wants a space there. Quoted text is passed over.
-_NOT_BRACKET = re.compile(r"('(?:[^']|'')*')|\bnot(?=\()", re.IGNORECASE)
+# Examples in the documentation of Graph have not(...); the grammar requires a space. Quoted text is not changed.
+_NOT_PARENTHESIS = re.compile(r"('(?:[^']|'')*')|\bnot(?=\()", re.IGNORECASE)
 
 
 def compile_filter(text: str, capabilities: Capabilities) -> tuple[Predicate, tuple[Comparison, ...]]:
-    """Translate the text of a ``$filter``; gives also what it requires of every entity: the parts of its outer ``and``.
+    """Compile the text of a ``$filter``. Also gives the comparisons that every match meets (those of an outer ``and``).
 
     Raises:
-        GraphError: 400 ``invalidQueryOption``, saying what of it cannot be read or is not supported.
+        GraphError: 400 ``invalidQueryOption`` with the part that is not valid or not supported.
     """
     limit = settings().max_filter_length
     if len(text) > limit:
-        raise invalid_option("$filter", f"it has {len(text)} characters, and {limit} is the limit")
-    tree = _syntax_tree(_NOT_BRACKET.sub(lambda found: found[1] or "not ", text.strip()))
+        raise invalid_option(
+            "$filter", f"it has {len(text)} characters. The limit is {limit} (UPLOADS_MAX_FILTER_LENGTH)"
+        )
+    tree = _syntax_tree(_NOT_PARENTHESIS.sub(lambda found: found[1] or "not ", text.strip()))
     joined = _operands(tree) if isinstance(tree, ast.BoolOp) and isinstance(tree.op, ast.And) else (tree,)
     required = tuple(_compared(part, capabilities) for part in joined if isinstance(part, ast.Compare))
     return _predicate(tree, capabilities), required
 
 
 def _syntax_tree(text: str) -> ast._Node:
-    # The lexer and the parser hold the state of one parse, so each filter has its own; they cost a microsecond.
+    # The lexer and the parser hold the state of one parse, so each filter has its own. Creating them is fast.
     try:
-        tree: ast._Node = ODataParser().parse(_guarded(ODataLexer().tokenize(text)))
+        tree: ast._Node = ODataParser().parse(_checked(ODataLexer().tokenize(text)))
     except GraphError:
         raise
     except (exceptions.UnknownFunctionException, exceptions.ArgumentCountException) as fault:
         raise invalid_option("$filter", f"the function {shortened(fault.function_name)} is not supported") from fault
     except (exceptions.TokenizingException, exceptions.ParsingException) as fault:
         place = "at its end" if fault.token is None else f"at '{shortened(text[fault.token.index :].strip())}'"
-        example = "A condition looks like: status eq 'active'. In a URL, a + is written %2B"
-        raise invalid_option("$filter", f"it cannot be read {place}. {example}") from fault
-    except Exception as fault:  # the grammar of the library has corners, such as f(a=1,b=2,c=3), that fail otherwise
-        raise invalid_option("$filter", "it cannot be read") from fault
+        example = "Example of a condition: status eq 'active'. In a URL, write + as %2B"
+        raise invalid_option("$filter", f"syntax error {place}. {example}") from fault
+    except Exception as fault:  # some inputs, such as f(a=1,b=2,c=3), cause other exceptions in the library
+        raise invalid_option("$filter", "syntax error") from fault
     return tree
 
 
-def _guarded(tokens: Iterable[Any]) -> Iterator[Any]:
-    """Stop before the parser what it or the translation would pay for: deep brackets, and paths (quadratic there)."""
-    # The translation recurses at most twice for each open bracket.
+def _checked(tokens: Iterable[Any]) -> Iterator[Any]:
+    """Refuse tokens that would be expensive: deeply nested parentheses, and paths (quadratic in the parser)."""
+    # The compilation recurses at most twice for each open parenthesis.
     depth, limit = 0, settings().max_filter_depth
     for token in tokens:
         depth += (token.type == "(") - (token.type == ")")
         if depth > limit:
-            raise invalid_option("$filter", f"its brackets are more than {limit} deep")
+            raise invalid_option(
+                "$filter", f"its parentheses are nested more than {limit} levels deep (UPLOADS_MAX_FILTER_DEPTH)"
+            )
         if token.type == "/":
-            raise invalid_option("$filter", "paths, any() and all() are not supported; compare a property with a value")
+            raise invalid_option("$filter", "paths, any() and all() are not supported. Compare a property with a value")
         yield token
 
 
 def _predicate(node: ast._Node, capabilities: Capabilities) -> Predicate:
-    """Translate a condition. It recurses with the brackets only: chains of one operator and of ``not`` are loops."""
+    """Compile a condition. Only parentheses cause recursion: chains of one operator and of ``not`` are loops."""
     keep = True
     while isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.Not):
         keep, node = not keep, node.operand
@@ -85,11 +89,11 @@ def _predicate(node: ast._Node, capabilities: Capabilities) -> Predicate:
             return lambda values: holds(values) is keep
         case ast.Call():
             raise invalid_option("$filter", f"the function {_name(node.func)} is not supported")
-    raise invalid_option("$filter", "it must be a condition, such as status eq 'active'")
+    raise invalid_option("$filter", "it must be a condition such as status eq 'active'")
 
 
 def _operands(node: ast.BoolOp) -> Sequence[ast._Node]:
-    """What a chain of the same operator joins: a and b and c are three operands, not a pair within a pair."""
+    """The operands of a chain of the same operator: a and b and c has three, not two nested pairs."""
     found: list[ast._Node] = []
     pending: list[ast._Node] = [node]
     while pending:
@@ -112,7 +116,7 @@ def _comparison(comparison: Comparison, capabilities: Capabilities) -> Predicate
 
     def holds(values: Mapping[str, Any]) -> bool:
         own = values[name]
-        if own is None:  # which differs from every value, and is neither less nor more (OData 4.01 part 2, 5.1.1.1)
+        if own is None:  # null is not equal to any value, and neither less nor greater (OData 4.01 part 2, 5.1.1.1)
             return word == "ne"
         return compare(own.lower() if is_guid else own, value)
 
@@ -128,35 +132,33 @@ def _compared(node: ast.Compare, capabilities: Capabilities) -> Comparison:
         if isinstance(side, ast.Call):
             raise invalid_option("$filter", f"the function {_name(side.func)} is not supported")
     if isinstance(left, ast.UnaryOp) and isinstance(left.op, ast.Not):
-        raise invalid_option(
-            "$filter", "not binds before the comparison; bracket what it negates, as in not (size gt 5)"
-        )
+        raise invalid_option("$filter", "not applies before the comparison. Use parentheses, as in not (size gt 5)")
     known = ", ".join(capabilities.filterable)
     if not isinstance(left, ast.Identifier):
-        raise invalid_option("$filter", f"{word} must stand between a property and a value. Properties: {known}")
+        raise invalid_option("$filter", f"{word} must compare a property with a value. Properties: {known}")
     name = _name(left)
     if name not in capabilities.filterable:
-        raise invalid_option("$filter", f"cannot filter by {name}. Possible: {known}")
+        raise invalid_option("$filter", f"cannot filter by {name}. Supported: {known}")
     field_type = capabilities.filterable[name]
     if word not in field_type.operators:
-        raise invalid_option("$filter", f"{name} does not support {word}. Possible: {', '.join(field_type.operators)}")
+        raise invalid_option("$filter", f"{name} does not support {word}. Supported: {', '.join(field_type.operators)}")
     value = _value(right, field_type)
     if value is None:
-        takes = " or ".join(f"'{one}'" for one in field_type.values) or field_type.kind.value
+        expected = " or ".join(f"'{each}'" for each in field_type.values) or field_type.kind.value
         wrong = getattr(right, "val", None) or getattr(right, "name", None)
-        shown = shortened(wrong) if isinstance(wrong, str) else "this"
-        raise invalid_option("$filter", f"{name} cannot be compared with {shown}. It takes {takes}")
+        shown = shortened(wrong) if isinstance(wrong, str) else "this value"
+        raise invalid_option("$filter", f"{name} cannot be compared with {shown}. Expected: {expected}")
     return name, word, value
 
 
-def _value(node: ast._Node, field_type: FieldType) -> Value | None:  # noqa: PLR0911  # a kind each
-    """A literal as the property's own type; ``None`` if it is of another."""
+def _value(node: ast._Node, field_type: FieldType) -> Value | None:  # noqa: PLR0911  # one for each kind
+    """A literal as the type of the property; ``None`` if it has another type."""
     match field_type.kind, node:
         case Kind.TEXT, ast.String(val=text) if not field_type.values or text in field_type.values:
             return text
         case Kind.GUID, ast.String(val=text) | ast.GUID(val=text):
             return parse_guid(text)
-        case Kind.INTEGER, ast.Integer(val=text) if text.isascii():  # the library takes the digits of every script
+        case Kind.INTEGER, ast.Integer(val=text) if text.isascii():  # the library accepts the digits of every script
             return int(text)
         case Kind.INSTANT, ast.DateTime(val=text) | ast.Date(val=text) if text.isascii():
             try:

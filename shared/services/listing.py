@@ -1,4 +1,4 @@
-"""Collections: a query's filter, order and page, applied to sessions and to files."""
+"""Applies the filter, the order and the page of a query to sessions and to files."""
 
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
@@ -15,13 +15,13 @@ from shared.services.sessions import Sessions
 
 DEFAULT_PAGE = 100
 
-# Rows of one answer of Table Storage, at most.
+# The most rows that Table Storage returns in one response.
 _SCAN_PAGE = 1000
 
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """A page of sessions. ``next_token`` leads on if there is more; ``total`` is of all that match, if asked for."""
+    """A page of sessions. ``next_token`` is set if there are more; ``total`` counts all matches if requested."""
 
     sessions: Sequence[Session]
     next_token: str | None
@@ -29,21 +29,21 @@ class Page:
 
 
 async def page_of_sessions(store: Sessions, resource: ResourceKey, query: Query) -> Page:
-    """The sessions that a list asks for.
+    """The page of sessions that a query selects.
 
-    In order of creation, the scan begins where the last page ended and stops when this one is full. The other way
-    round, or to count, it has to read the sessions of the resource to the end: rows sort in one direction only.
+    In order of creation, the scan starts where the last page ended and stops when the page is full. For descending
+    order, or to count, it reads all sessions of the resource, because rows are sorted in one direction only.
 
     Raises:
-        GraphError: 400 for a ``$skiptoken`` that is none of ours.
+        GraphError: 400 for a ``$skiptoken`` that is not valid.
     """
     after = None if query.skip_token is None else parse_guid(query.skip_token)
     if query.skip_token is not None and after is None:
         raise GraphError(
-            INVALID_QUERY_OPTION, "$skiptoken: follow @odata.nextLink as it was given.", target="$skiptoken"
+            INVALID_QUERY_OPTION, "$skiptoken: not valid. Use @odata.nextLink without changes.", target="$skiptoken"
         )
     top = query.top or DEFAULT_PAGE
-    # A nextLink repeats $skip, but what was to be skipped lies before its page.
+    # A nextLink repeats $skip, but the skipped sessions are before its page.
     skip = 0 if after else query.skip
     if query.count or _descending(query):
         found = [session async for session in _matches(store, resource, query, after=None, page_size=_SCAN_PAGE)]
@@ -67,7 +67,7 @@ async def page_of_sessions(store: Sessions, resource: ResourceKey, query: Query)
 
 
 async def count_sessions(store: Sessions, resource: ResourceKey, query: Query) -> int:
-    """How many sessions match the query's filter."""
+    """The number of sessions that match the query's filter."""
     count = 0
     async for _ in _matches(store, resource, query, after=None, page_size=_SCAN_PAGE):
         count += 1
@@ -89,7 +89,7 @@ def _descending(query: Query) -> bool:
 
 
 def matching_files(files: Sequence[StoredFile], query: Query) -> list[StoredFile]:
-    """The files that match a query's filter, in its order."""
+    """The files that match the query's filter, in the order that it requests."""
     matching = [file for file in files if query.filter is None or query.filter(_values(file))]
     for name, descending in reversed(query.order_by):
         matching.sort(key=lambda file: _values(file)[name], reverse=descending)
@@ -97,7 +97,7 @@ def matching_files(files: Sequence[StoredFile], query: Query) -> list[StoredFile
 
 
 def page_of_files(files: Sequence[StoredFile], query: Query) -> list[dict[str, Any]]:
-    """The JSON of the page that a query asks for, out of the files that match it."""
+    """The JSON of the page that the query selects from the matching files."""
     page = files[query.skip : query.skip + (query.top or DEFAULT_PAGE)]
     return [select_properties(file_json(file), query.select) for file in page]
 

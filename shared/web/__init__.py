@@ -1,1 +1,1 @@
-"""HTTP: routes, the wrapper around every handler, reading requests, building responses, the OpenAPI document."""
+"""The HTTP side: routes, the wrapper of every handler, reading requests, building responses, the OpenAPI document."""

@@ -1,4 +1,4 @@
-"""What an operation takes and answers: its requests are held against it, and the OpenAPI document is made of it."""
+"""The contract of an operation: its requests are checked against it, and the OpenAPI document is generated from it."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -10,21 +10,21 @@ from shared.query.capabilities import SESSION, Capabilities
 
 @dataclass(frozen=True, slots=True)
 class Contract:
-    """One operation.
+    """The contract of one operation.
 
     Args:
-        answer: the shape of a good answer in JSON, one of ``shared.models.responses``; ``None`` if it has none.
-        status: of a good answer.
-        media_type: of a good answer without a shape; ``None`` if there is no body.
-        options: the query options that it takes, beside custom ones.
-        capabilities: what they are asked of.
-        body: what it takes.
-        conditional: whether it heeds ``If-Match``.
-        preferences: what ``Prefer`` may ask for.
-        need: what the caller must be allowed; to read or to write, by the method, unless given.
+        response: the type of a successful JSON response, from ``shared.models.responses``; ``None`` if it has none.
+        status: the status of a successful response.
+        media_type: the media type of a successful response; ``None`` if it has no body.
+        options: the query options that the operation supports.
+        capabilities: the properties that the query options can name.
+        body: the body of the request.
+        conditional: whether the operation supports ``If-Match``.
+        preferences: the preferences that the operation supports in the header ``Prefer``.
+        need: the permission that the caller needs. The default depends on the method: to read for GET, else to write.
     """
 
-    answer: type[Any] | None = None
+    response: type[Any] | None = None
     status: int = 200
     media_type: str | None = "application/json"
     options: tuple[str, ...] = ()

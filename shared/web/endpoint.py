@@ -1,7 +1,7 @@
-"""What every handler shares: its routes, request ids, and the one wrapper that makes errors of exceptions.
+"""The wrapper of every handler: registers its functions, authorizes requests, and turns exceptions into responses.
 
-Importing ``azurefunctions.extensions.http.fastapi`` turns HTTP streams on for the whole app: handlers get Starlette's
-request, whose body comes in as it arrives, instead of one that holds it whole.
+Importing ``azurefunctions.extensions.http.fastapi`` enables HTTP streams for the whole app: handlers get Starlette's
+request, which streams the body, instead of a request that holds the whole body in memory.
 """
 
 import re
@@ -25,11 +25,11 @@ from shared.domain.lifecycle import session_not_found
 from shared.identity.authentication import authenticate
 from shared.identity.authorization import check_grant, denied
 from shared.web.contracts import Contract
-from shared.web.limits import RequestLimit, check_size
+from shared.web.limits import RequestLimit, check_head_size
 from shared.web.log import log_defect, log_request, log_storage_fault
-from shared.web.parameters import actor, raw_path, resource_key, session_key
-from shared.web.responses import json_response
-from shared.web.routes import FAMILIES, PathFamily, RegisteredRoute, register
+from shared.web.request import actor, raw_path, resource_key, session_key
+from shared.web.response import json_response
+from shared.web.routes import RESOURCE_PREFIXES, HttpFunction, PathPrefix, register
 from shared.web.urls import base_url
 
 Handler = Callable[[Request], Awaitable[Response]]
@@ -44,54 +44,55 @@ def operation(
     contract: Contract,
     *,
     suffix: str = "",
-    families: Sequence[PathFamily] = FAMILIES,
+    prefixes: Sequence[PathPrefix] = RESOURCE_PREFIXES,
 ) -> Callable[[Handler], Handler]:
-    """Register a handler as one function for each way to name a resource: ``get_session``, ``get_session_beta``, ...
+    """Register a handler as one function for each path prefix: ``get_session``, ``get_session_beta``, ...
 
     Args:
-        blueprint: the operation's own.
+        blueprint: the blueprint of the operation's module.
         method: the HTTP method.
-        path: the template behind the resource, one of ``shared.web.routes``.
-        contract: what it takes and answers.
-        suffix: what tells a second path of the same handler apart in the functions' names.
-        families: what the template stands behind.
+        path: the path template after the prefix.
+        contract: the contract of the operation.
+        suffix: distinguishes the function names of a second path of the same handler.
+        prefixes: the path prefixes.
     """
     need = contract.need or (Need.READ if method == "GET" else Need.WRITE)
 
     def decorate(handler: Handler) -> Handler:
-        for family in families:
-            route = f"{family.root}/{path}"
-            name = f"{handler.__name__}{suffix}{family.suffix}"
-            served = endpoint(handler, need, family, contract)
-            register(route, method, RegisteredRoute(name, served, family.dialect, need, contract))
-            blueprint.function_name(name)(blueprint.route(route=route, methods=[method])(served))
+        for prefix in prefixes:
+            route = f"{prefix.template}/{path}"
+            name = f"{handler.__name__}{suffix}{prefix.suffix}"
+            wrapped = endpoint(handler, need, prefix, contract)
+            register(route, method, HttpFunction(name, wrapped, prefix.dialect, need, contract))
+            blueprint.function_name(name)(blueprint.route(route=route, methods=[method])(wrapped))
         return handler
 
     return decorate
 
 
 def endpoint(
-    handler: Handler, need: Need, family: PathFamily | None = None, contract: Contract | None = None
+    handler: Handler, need: Need, prefix: PathPrefix | None = None, contract: Contract | None = None
 ) -> Handler:
-    """Wrap a handler so that only those get in who may, and that whatever happens in it becomes an answer.
+    """Wrap a handler: authorize the request first, and turn every exception into an error response.
 
-    In the Functions worker an exception that leaves a handler becomes a bare text, and a cancellation hangs the client.
+    In the Functions worker, an exception that leaves a handler becomes a plain text response, and a cancellation leaves
+    the client without a response.
     """
 
     @wraps(handler)
-    async def answer(req: Request) -> Response:
+    async def respond(req: Request) -> Response:
         started = time.perf_counter()
         request_id = str(uuid4())
-        asked_id = req.headers.get("client-request-id", "")
-        client_request_id = asked_id if _CLIENT_REQUEST_ID.fullmatch(asked_id) else request_id
-        req.state.family = family
+        sent_id = req.headers.get("client-request-id", "")
+        client_request_id = sent_id if _CLIENT_REQUEST_ID.fullmatch(sent_id) else request_id
+        req.state.prefix = prefix
         req.state.contract = contract
         req.state.actor = Actor(request_id=request_id)
         req.state.received = 0
         try:
-            await _admit(req, need)
+            await _authorize(req, need)
             response = await handler(req)
-        except BaseException as exception:  # noqa: BLE001  # a CancelledError must become an answer, too
+        except BaseException as exception:  # noqa: BLE001  # a CancelledError must become a response, too
             error = _as_graph_error(exception, request_id)
             response = json_response(
                 error.body(request_id=request_id, client_request_id=client_request_id),
@@ -103,24 +104,24 @@ def endpoint(
         log_request(req, handler.__name__, response.status_code, time.perf_counter() - started)
         return response
 
-    return answer
+    return respond
 
 
-async def _admit(req: Request, need: Need) -> None:
-    """Find out who calls, note it in ``req.state.actor``, and go on only if they may.
+async def _authorize(req: Request, need: Need) -> None:
+    """Authenticate the caller, store the caller in ``req.state.actor``, and check the permission.
 
-    Who may see nothing of a resource gets the very answer that an unknown session gets.
+    A caller without any permission for a resource gets the same response as for an unknown session.
 
     Raises:
-        GraphError: 400, 401, 403, 404, 429, or 503 if nobody can tell now.
+        GraphError: 400, 401, 403, 404, 429; 503 if the caller cannot be authenticated now.
     """
     if need is Need.NONE:
         check_size(raw_path(req), req.scope["query_string"], req.headers.raw)
         return
     caller = await authenticate(req.headers)
     req.state.actor = replace(actor(req), caller=caller)
-    check_size(raw_path(req), req.scope["query_string"], req.headers.raw)
-    # Before anything is changed, since its answer will have links.
+    check_head_size(raw_path(req), req.scope["query_string"], req.headers.raw)
+    # Checked before anything changes, because the response will have links.
     base_url(req)
     if caller is not ANONYMOUS:
         _request_limit().take(caller.object_id)
@@ -132,7 +133,7 @@ async def _admit(req: Request, need: Need) -> None:
     if "sessionId" in req.path_params:
         hidden = session_not_found(session_key(req))
     else:
-        hidden = GraphError(SESSION_NOT_FOUND, "There are no upload sessions for this resource that you may see.")
+        hidden = GraphError(SESSION_NOT_FOUND, "There are no upload sessions that you can read for this resource.")
     await check_grant(caller, need, resource, hidden)
 
 
@@ -142,18 +143,20 @@ def _request_limit() -> RequestLimit:
 
 
 def _as_graph_error(exception: BaseException, request_id: str) -> GraphError:
-    """The answer that fits an exception; what a caller need not know goes to the log only."""
+    """The error response for an exception. Details that are not for the caller go to the log only."""
     if isinstance(exception, GraphError):
         return exception
     if isinstance(exception, ClientDisconnect):
-        # Nobody reads this, but the log shall not say that the service failed.
-        return GraphError(INVALID_REQUEST, "The request was cut off before its end.")
+        # The client is gone and does not read this, but the log must not report a failure of the service.
+        return GraphError(INVALID_REQUEST, "The connection was closed before the end of the request.")
     if isinstance(exception, AzureError):
         log_storage_fault(exception, request_id)
         return GraphError(
             STORAGE_UNAVAILABLE,
-            "Storage does not answer as it should. Nothing is half done: repeat the request.",
+            "The storage account is not available. No change was made in part. Repeat the request.",
             headers={"Retry-After": "5"},
         )
     log_defect(exception, request_id)
-    return GraphError(INTERNAL, "Something went wrong inside the service. The request id leads to it in the log.")
+    return GraphError(
+        INTERNAL, "The service failed unexpectedly. Report the request id: it identifies the entry in the log."
+    )

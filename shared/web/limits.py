@@ -1,6 +1,6 @@
-"""How much a request may be, and how much one caller may ask of this process.
+"""Limits for the size of a request, the request rate of a caller, and the number of concurrent uploads.
 
-A caller has a token bucket: requests a minute, and as many in one burst; and so many uploads at the same time.
+The rate is limited by a token bucket for each caller: a number of requests per minute, and the same number in a burst.
 """
 
 import time
@@ -12,12 +12,12 @@ from math import ceil
 from shared.core.errors import INVALID_QUERY_OPTION, INVALID_REQUEST, TOO_MANY_REQUESTS, GraphError
 from shared.core.settings import settings
 
-# Callers that are kept in mind; whoever has not asked for longest is forgotten first, and begins with a full bucket.
+# Callers whose buckets are kept. The least recent caller is removed first, and starts again with a full bucket.
 _MAX_CALLERS = 10_000
 
 
-def check_size(raw_path: str, query: bytes, headers: Sequence[tuple[bytes, bytes]]) -> None:
-    """See that a request is not too large before its body; a body is limited while it is read.
+def check_head_size(raw_path: str, query: bytes, headers: Sequence[tuple[bytes, bytes]]) -> None:
+    """Check the size of path, query and headers. A body is limited while it is read.
 
     Raises:
         GraphError: 400.
@@ -25,7 +25,7 @@ def check_size(raw_path: str, query: bytes, headers: Sequence[tuple[bytes, bytes
     config = settings()
     if len(raw_path) + len(query) > config.max_url_bytes:
         problem = INVALID_QUERY_OPTION if len(query) > len(raw_path) else INVALID_REQUEST
-        message = f"Path and query are longer than {config.max_url_bytes} bytes, which is the limit"
+        message = f"The path and query are longer than {config.max_url_bytes} bytes, which is the limit"
         raise GraphError(problem, f"{message} (UPLOADS_MAX_URL_BYTES).")
     if len(headers) > config.max_headers:
         message = f"The request has more than {config.max_headers} headers, which is the limit"
@@ -36,7 +36,7 @@ def check_size(raw_path: str, query: bytes, headers: Sequence[tuple[bytes, bytes
 
 
 class RequestLimit:
-    """The buckets of all callers."""
+    """The token buckets of all callers."""
 
     def __init__(self, per_minute: int, clock: Callable[[], float] = time.monotonic) -> None:
         self._per_minute = per_minute
@@ -47,7 +47,7 @@ class RequestLimit:
         """Count a request.
 
         Raises:
-            GraphError: 429, with the seconds after which there is room again.
+            GraphError: 429, with the seconds to wait in ``Retry-After``.
         """
         now = self._clock()
         left, then = self._buckets.pop(caller, (float(self._per_minute), now))
@@ -59,18 +59,18 @@ class RequestLimit:
             wait = ceil((1 - left) * 60 / self._per_minute)
             raise GraphError(
                 TOO_MANY_REQUESTS,
-                f"You have sent more than {self._per_minute} requests a minute, which is the limit "
+                f"You sent more than {self._per_minute} requests per minute, which is the limit "
                 "(UPLOADS_REQUESTS_PER_MINUTE).",
                 headers={"Retry-After": str(wait)},
             )
 
 
 class UploadLimit:
-    """The uploads that are under way, which hold a few blocks each for as long as their clients take."""
+    """The uploads in progress. Each holds a few blocks in memory for as long as the client takes."""
 
     def __init__(self, at_once: int) -> None:
         self._at_once = at_once
-        self._under_way: Counter[str] = Counter()
+        self._in_progress: Counter[str] = Counter()
 
     @contextmanager
     def taken(self, caller: str) -> Iterator[None]:
@@ -79,14 +79,14 @@ class UploadLimit:
         Raises:
             GraphError: 429.
         """
-        if self._under_way[caller] >= self._at_once:
+        if self._in_progress[caller] >= self._at_once:
             raise GraphError(
                 TOO_MANY_REQUESTS,
-                f"You have {self._at_once} uploads under way, which is the limit (UPLOADS_MAX_UPLOADS_AT_ONCE).",
+                f"You have {self._at_once} uploads in progress, which is the limit (UPLOADS_MAX_UPLOADS_AT_ONCE).",
                 headers={"Retry-After": "5"},
             )
-        self._under_way[caller] += 1
+        self._in_progress[caller] += 1
         try:
             yield
         finally:
-            self._under_way -= Counter((caller,))
+            self._in_progress -= Counter((caller,))

@@ -1,4 +1,4 @@
-"""What the log gets: ids, counts and kinds, and nothing else that a caller sent: no token, no name, no cell."""
+"""Logging: ids, counts and kinds of errors only. No other request data is logged: no tokens, file names or cells."""
 
 import logging
 import traceback
@@ -14,16 +14,16 @@ _log = logging.getLogger("uploads")
 
 
 def quiet_libraries() -> None:
-    """Keep the SDKs from logging every call, and the form's parser from quoting what it cannot read.
+    """Keep the SDKs from logging every call, and the multipart parser from quoting request data.
 
-    The Functions worker passes on whatever is logged as information.
+    The Functions worker forwards everything that is logged at level information or above.
     """
     logging.getLogger("azure").setLevel(logging.WARNING)
     logging.getLogger("python_multipart").setLevel(logging.CRITICAL)
 
 
 def log_request(req: Request, operation: str, status: int, seconds: float) -> None:
-    """One line for a request: the operation, how it went, the bytes of its body that were read, and ids."""
+    """Log one line for a request: operation, status, duration, bytes of the body that were read, and ids."""
     by: Actor = req.state.actor
     ids = {name.removesuffix("Id"): parse_guid(text) for name, text in req.path_params.items()}
     facts = {
@@ -39,24 +39,24 @@ def log_request(req: Request, operation: str, status: int, seconds: float) -> No
 
 
 def log_storage_fault(error: AzureError, request_id: str) -> None:
-    """A fault of storage: its kind and code, never an address."""
-    _log.error("storage failed: %s request=%s", _told(error), request_id)
+    """Log a storage error: its type and code, never an address."""
+    _log.error("storage failed: %s request=%s", _description(error), request_id)
 
 
-def _told(error: AzureError) -> str:
+def _description(error: AzureError) -> str:
     if isinstance(error, StorageNotConfiguredError):
         return error.message
     if not isinstance(error, HttpResponseError):
         return type(error).__name__
     if error.status_code == 400 and "API version" in str(error.message):
         return (
-            "this Azurite is older than the SDK and refuses its API version. "
-            "Start it with --skipApiVersionCheck, or take a newer one."
+            "this version of Azurite is older than the SDK and rejects its API version. "
+            "Start it with --skipApiVersionCheck, or use a newer version."
         )
     return f"{error.status_code} {getattr(error, 'error_code', None)}"
 
 
 def log_defect(exception: BaseException, request_id: str) -> None:
-    """An exception that nobody expected: its kind and where it was, without its message, which may quote a caller."""
+    """Log an unexpected exception: its type and stack trace, but not its message, which can contain request data."""
     frames = "".join(traceback.format_tb(exception.__traceback__))
-    _log.error("a defect: %s request=%s\n%s", type(exception).__name__, request_id, frames)
+    _log.error("unexpected exception: %s request=%s\n%s", type(exception).__name__, request_id, frames)

@@ -1,4 +1,4 @@
-"""The OpenAPI document (3.1) of what this service serves: made of its routes, contracts, models and settings."""
+"""Generates the OpenAPI document (3.1) from the routes, contracts, models and settings."""
 
 import inspect
 import re
@@ -15,7 +15,7 @@ from shared.models.dialects import Dialect
 from shared.models.requests import SCHEMAS
 from shared.query.options import MAX_PAGE, MAX_SKIP
 from shared.web.contracts import Contract
-from shared.web.routes import RegisteredRoute, served
+from shared.web.routes import HttpFunction, registered_functions
 
 Json = dict[str, Any]
 
@@ -23,59 +23,75 @@ _GUID = {"type": "string", "format": "uuid"}
 
 _TEXT: Json = {"type": "string"}
 _PARAMETERS: Mapping[str, Json] = {
-    "$filter": {"schema": _TEXT, "description": "Conditions on {filterable}.", "example": "{example}"},
-    "$orderby": {"schema": _TEXT, "description": "By {orderable}, asc or desc.", "example": "{order}"},
-    "$select": {"schema": _TEXT, "description": "Of {selectable}, parted by commas.", "example": "{property}"},
-    "$expand": {"schema": _TEXT, "description": "{expandable}, with options in brackets.", "example": "{expandable}"},
-    "$top": {"schema": {"type": "integer", "minimum": 1, "maximum": MAX_PAGE}, "description": "The size of a page."},
-    "$skip": {"schema": {"type": "integer", "minimum": 0, "maximum": MAX_SKIP}, "description": "How many to skip."},
-    "$count": {"schema": {"type": "boolean"}, "description": "Whether to count all that match."},
-    "$skiptoken": {"schema": _TEXT, "description": "What an @odata.nextLink has; not to be made up."},
+    "$filter": {"schema": _TEXT, "description": "A condition on {filterable}.", "example": "{example}"},
+    "$orderby": {
+        "schema": _TEXT,
+        "description": "The sort order: {orderable}, with asc or desc.",
+        "example": "{order}",
+    },
+    "$select": {"schema": _TEXT, "description": "Comma-separated properties: {selectable}.", "example": "{property}"},
+    "$expand": {
+        "schema": _TEXT,
+        "description": "Related entities to include: {expandable}, with query options in parentheses.",
+        "example": "{expandable}",
+    },
+    "$top": {
+        "schema": {"type": "integer", "minimum": 1, "maximum": MAX_PAGE},
+        "description": "The maximum number of items on a page.",
+    },
+    "$skip": {
+        "schema": {"type": "integer", "minimum": 0, "maximum": MAX_SKIP},
+        "description": "The number of items to skip.",
+    },
+    "$count": {"schema": {"type": "boolean"}, "description": "Whether to include the number of all matching items."},
+    "$skiptoken": {"schema": _TEXT, "description": "The position of a page, taken from an @odata.nextLink."},
 }
 _HEADERS: Mapping[str, str] = {
-    "client-request-id": "An id of the caller's own, which the answer has again.",
-    "If-Match": "An ETag, or *: the request is for the session as it was read, or for none.",
+    "client-request-id": "An id that the caller chooses. The response repeats it.",
+    "If-Match": "ETags, or *. The request fails with 412 if the session has changed since it had one of these ETags.",
 }
 
 _NEEDS: Mapping[Need, str] = {
-    Need.IDENTITY: "Whoever is known may.",
-    Need.READ: f"Needs {READ_ALL}, or a grant.",
-    Need.WRITE: f"Needs {READ_WRITE_ALL}, or the grant of an owner.",
-    Need.GRANTS: f"Needs {READ_WRITE_ALL}.",
-    Need.AUDIT: f"Needs {READ_ALL}.",
+    Need.IDENTITY: "Requires a token, but no permission.",
+    Need.READ: f"Requires the permission {READ_ALL}, or a grant.",
+    Need.WRITE: f"Requires the permission {READ_WRITE_ALL}, or a grant with the role owner.",
+    Need.GRANTS: f"Requires the permission {READ_WRITE_ALL}.",
+    Need.AUDIT: f"Requires the permission {READ_ALL}.",
 }
 
 
 @cache
 def openapi(dialect: Dialect, base_url: str) -> Json:
-    """The document of one version of the API, whose paths begin at ``base_url``."""
+    """The document of one version of the API. ``base_url`` is the address of the service."""
     schemas: Json = {}
     paths: Json = {}
-    for template, methods in served().items():
-        for method, route in methods.items():
-            if route.dialect is dialect:
+    for template, functions in registered_functions().items():
+        for method, function in functions.items():
+            if function.dialect is dialect:
                 path = paths.setdefault(f"/{template}", {"parameters": _path_parameters(template)})
-                path[method.lower()] = _operation(route, schemas)
+                path[method.lower()] = _operation(function, schemas)
     error = _reference(responses.ErrorAnswer, schemas)
     return {
         "openapi": "3.1.0",
         "info": {
             "title": "Upload sessions for access data",
             "version": dialect.value,
-            "description": "The wire API of Microsoft Graph's customDataProvidedResourceUploadSession, and more.",
+            "description": "The API of customDataProvidedResourceUploadSession in Microsoft Graph, with extensions.",
         },
         "servers": [{"url": base_url}],
         "security": [] if settings().auth is AuthMode.NONE else [{"entra": []}],
         "paths": paths,
         "components": {
             "schemas": schemas,
-            "responses": {"error": {"description": "What is wrong, and what to do.", "content": _json(error)}},
+            "responses": {
+                "error": {"description": "An error in the format of Microsoft Graph.", "content": _json(error)}
+            },
             "securitySchemes": {
                 "entra": {
                     "type": "http",
                     "scheme": "bearer",
                     "bearerFormat": "JWT",
-                    "description": "A token of Microsoft Entra for this service.",
+                    "description": "An access token from Microsoft Entra ID with this service as its audience.",
                 }
             },
         },
@@ -87,23 +103,23 @@ def _path_parameters(template: str) -> list[Json]:
     return [{"name": name, "in": "path", "required": True, "schema": _GUID} for name in names]
 
 
-def _operation(route: RegisteredRoute, schemas: Json) -> Json:
-    contract = route.contract
-    summary, _, more = (inspect.getdoc(route.endpoint) or "").partition("\n")
+def _operation(function: HttpFunction, schemas: Json) -> Json:
+    contract = function.contract
+    summary, _, more = (inspect.getdoc(function.endpoint) or "").partition("\n")
     operation: Json = {
-        "operationId": route.name,
+        "operationId": function.name,
         "summary": summary,
-        "description": " ".join([*more.split(), _NEEDS[route.need]]),
+        "description": " ".join([*more.split(), _NEEDS[function.need]]),
         "parameters": [*_query_parameters(contract), *_headers(contract)],
         "responses": {
-            str(contract.status): _good_answer(contract, schemas),
-            # As Graph's own document has it: any of them, in one shape.
+            str(contract.status): _success(contract, schemas),
+            # As in the OpenAPI document of Graph: every error has the same schema.
             "4XX": {"$ref": "#/components/responses/error"},
             "5XX": {"$ref": "#/components/responses/error"},
         },
     }
     if contract.body is not None:
-        schema = _lifted(contract.body.schema(route.dialect), schemas)
+        schema = _lifted(contract.body.schema(function.dialect), schemas)
         operation["requestBody"] = {"required": True, "content": {contract.body.media_type: {"schema": schema}}}
     return operation
 
@@ -133,47 +149,47 @@ def _headers(contract: Contract) -> list[Json]:
         {"name": name, "in": "header", "schema": _TEXT, "description": _HEADERS[name]} for name in names
     ]
     if contract.preferences:
-        description = f"May have {', '.join(contract.preferences)} (RFC 7240)."
+        description = f"Preferences (RFC 7240): {', '.join(contract.preferences)}."
         headers.append({"name": "Prefer", "in": "header", "schema": _TEXT, "description": description})
     return headers
 
 
-def _good_answer(contract: Contract, schemas: Json) -> Json:
-    answer: Json = {"description": "Done."}
-    if contract.answer is not None:
-        answer["content"] = _json(_reference(contract.answer, schemas))
+def _success(contract: Contract, schemas: Json) -> Json:
+    response: Json = {"description": "Success."}
+    if contract.response is not None:
+        response["content"] = _json(_reference(contract.response, schemas))
     elif contract.media_type is not None:
         kind = "object" if contract.media_type == "application/json" else "string"
-        answer["content"] = {contract.media_type: {"schema": {"type": kind}}}
-    return answer
+        response["content"] = {contract.media_type: {"schema": {"type": kind}}}
+    return response
 
 
 def _json(schema: Json) -> Json:
     return {"application/json": {"schema": schema}}
 
 
-def _reference(shape: type[Any], schemas: Json) -> Json:
-    """A reference to a shape, which is put among the schemas with all that it is made of."""
-    schemas[shape.__name__] = _lifted(_closed(TypeAdapter(shape).json_schema(ref_template=SCHEMAS)), schemas)
-    return {"$ref": SCHEMAS.format(model=shape.__name__)}
+def _reference(model: type[Any], schemas: Json) -> Json:
+    """A reference to a model, whose schema and definitions are added to ``schemas``."""
+    schemas[model.__name__] = _lifted(_closed(TypeAdapter(model).json_schema(ref_template=SCHEMAS)), schemas)
+    return {"$ref": SCHEMAS.format(model=model.__name__)}
 
 
 def _closed(schema: Json) -> Json:
-    """A schema of objects that have the properties that it names, and no others."""
+    """The schema with ``additionalProperties: false`` in every object."""
     for definition in (schema, *schema.get("$defs", {}).values()):
         definition.setdefault("additionalProperties", False)
     return schema
 
 
 def _lifted(schema: Json, schemas: Json) -> Json:
-    """A schema without the definitions that it brought along, which are put among the others.
+    """The schema without its own definitions, which are added to ``schemas``.
 
     Raises:
         ValueError: two models have the same name.
     """
     definitions = schema.pop("$defs", {})
     for each in (schema, *definitions.values()):
-        # Made of the property's own name, and nothing but noise.
+        # Pydantic derives titles from the names of the properties: they say nothing new.
         for part in (each, *each.get("properties", {}).values()):
             part.pop("title", None)
     for name, definition in definitions.items():

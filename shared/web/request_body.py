@@ -1,4 +1,4 @@
-"""The body of a request, as it comes in: plain, and not slower than somebody would wait for."""
+"""Reads the body of a request as a stream, with limits for its size and for the time it takes."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -10,14 +10,14 @@ from fastapi import Request
 from shared.core.errors import BODY_TOO_LARGE, REQUEST_TIMEOUT, UNSUPPORTED_MEDIA_TYPE, GraphError
 from shared.core.settings import settings
 from shared.web.limits import UploadLimit
-from shared.web.parameters import actor
+from shared.web.request import actor
 
 
 async def read_json(req: Request) -> bytes:
-    """The body of a request that must be JSON.
+    """The body of a request, which must have the media type of JSON.
 
     Raises:
-        GraphError: 415 for another content type or an encoding, 413 for a body that is too large, 408.
+        GraphError: 415 for another content type or a content encoding, 413 if the body is too large, 408.
     """
     media_type = req.headers.get("content-type", "").split(";")[0].strip().lower()
     if media_type != "application/json":
@@ -27,7 +27,7 @@ async def read_json(req: Request) -> bytes:
     body, limit = bytearray(), settings().max_json_bytes
     patience = settings().stall_seconds
     try:
-        # One byte now and then is no stall; so small a body has to be there in that time as a whole.
+        # A client that sends a byte now and then never stalls, so the limit is for the whole body here.
         async with asyncio.timeout(patience):
             async for piece in _pieces(req):
                 body += piece
@@ -41,13 +41,13 @@ async def read_json(req: Request) -> bytes:
 
 @asynccontextmanager
 async def streamed_body(req: Request) -> AsyncIterator[AsyncIterator[bytes]]:
-    """The body as it arrives. If reading it ends in an error, the rest is read and dropped before the error goes on.
+    """The body as a stream. After an error, the rest of the body is read and discarded before the error is raised.
 
-    Else the client, still sending, would get a broken pipe instead of its answer. What is dropped is bounded by the
-    size of the largest file and the time of the longest upload: who sends more does not wait for an answer.
+    Otherwise a client that is still sending would get a broken pipe instead of the response. The discarded part is
+    limited by the maximum size of a file and the maximum duration of an upload.
 
     Raises:
-        GraphError: 415 for an encoding, 408 when nothing comes for too long, 429 for too many uploads at once.
+        GraphError: 415 for a content encoding, 408 if the client stalls, 429 for too many concurrent uploads.
     """
     body = _pieces(req)
     caller = actor(req).object_id
@@ -73,7 +73,8 @@ def _upload_limit() -> UploadLimit:
 async def _pieces(req: Request) -> AsyncIterator[bytes]:
     if req.headers.get("content-encoding", "identity").strip().lower() != "identity":
         raise GraphError(
-            UNSUPPORTED_MEDIA_TYPE, "Send the body as it is: no Content-Encoding is taken here, gzip neither."
+            UNSUPPORTED_MEDIA_TYPE,
+            "This operation does not support the header Content-Encoding. Send the body without compression.",
         )
     stream = req.stream()
     patience = settings().stall_seconds
@@ -82,7 +83,7 @@ async def _pieces(req: Request) -> AsyncIterator[bytes]:
             async with asyncio.timeout(patience):
                 piece = await anext(stream, None)
         except TimeoutError:
-            raise _too_slow(f"Nothing of the body came for {patience} seconds") from None
+            raise _too_slow(f"No data was received for {patience} seconds") from None
         if piece is None:
             return
         req.state.received += len(piece)

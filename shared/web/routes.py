@@ -1,7 +1,8 @@
-"""The paths of the API: each operation under both versions of Graph, and under the alias of each.
+"""The paths of the API, and the registry of the HTTP functions that serve them.
 
-All templates are literal up to the ids, since in Azure Functions a literal segment is what takes a request away from
-the catch-alls that give unknown paths our own error shape.
+All path prefixes are literal up to the ids. The catch-all routes, which return Graph's error format for unknown paths,
+would otherwise take requests away from the operations: in Azure Functions a literal segment has precedence over a
+parameter.
 """
 
 import re
@@ -17,41 +18,30 @@ from shared.web.contracts import Contract
 
 Endpoint = Callable[[Request], Awaitable[Response]]
 
+# Path templates that several operations share. An operation adds its own segments.
 SESSIONS = "uploadSessions"
-SESSION_COUNT = f"{SESSIONS}/$count"
 SESSION = f"{SESSIONS}/{{sessionId}}"
-UPLOAD_FILE = f"{SESSION}/uploadFile"
-# OData-qualified, as generated clients may send it.
-UPLOAD_FILE_QUALIFIED = f"{SESSION}/microsoft.graph.uploadFile"
-# Ours: a dry run of uploadFile.
-VALIDATE_FILE = f"{SESSION}/validateFile"
 FILES = f"{SESSION}/files"
-FILE_COUNT = f"{FILES}/$count"
 FILE = f"{FILES}/{{fileId}}"
-FILE_VALUE = f"{FILE}/$value"
 
-# Ours, under a version's own ``uploads``: who may reach a catalog or a resource, and who did what.
-# With words between the ids: who forgot the resource would have granted the whole catalog.
+# The segments between the ids prevent a mistake: without them, a path that lacks the resource id would grant access to
+# the whole catalog.
 GRANTS = "grants/catalogs/{catalogId}"
 CATALOG_GRANT = f"{GRANTS}/principals/{{principalId}}"
 RESOURCE_GRANT = f"{GRANTS}/resources/{{resourceId}}/principals/{{principalId}}"
-AUDIT = "audit"
-OPENAPI = "openapi"
-# Outside the versions: for load balancers and availability tests.
-HEALTH = "uploads/health"
 
 
 @dataclass(frozen=True, slots=True)
-class PathFamily:
-    """What stands before the paths of operations. ``suffix`` ends the names of its functions."""
+class PathPrefix:
+    """The first part of a path. The names of the functions under it end with ``suffix``."""
 
     suffix: str
     dialect: Dialect
-    root: str
+    template: str
 
     @property
     def context(self) -> str:
-        """The path of the resource within ``$metadata``, the same for an alias, with places for both ids."""
+        """The path of the resource within ``$metadata``, with placeholders for both ids. An alias has the same."""
         words = "catalogs('{}')/resources('{}')"
         if self.dialect is Dialect.BETA:
             words = "accessPackageCatalogs('{}')/accessPackageResources('{}')"
@@ -61,29 +51,29 @@ class PathFamily:
 _GOVERNANCE = "identityGovernance"
 _MANAGEMENT = f"{_GOVERNANCE}/entitlementManagement"
 
-# The four ways to name a resource.
-FAMILIES = (
-    PathFamily("", Dialect.V1, f"v1.0/{_MANAGEMENT}/catalogs/{{catalogId}}/resources/{{resourceId}}"),
-    PathFamily("_alias", Dialect.V1, f"v1.0/{_GOVERNANCE}/catalogs/{{catalogId}}/resources/{{resourceId}}"),
-    PathFamily(
+# The four paths of a resource: each version of Graph, and an alias of each.
+RESOURCE_PREFIXES = (
+    PathPrefix("", Dialect.V1, f"v1.0/{_MANAGEMENT}/catalogs/{{catalogId}}/resources/{{resourceId}}"),
+    PathPrefix("_alias", Dialect.V1, f"v1.0/{_GOVERNANCE}/catalogs/{{catalogId}}/resources/{{resourceId}}"),
+    PathPrefix(
         "_beta",
         Dialect.BETA,
         f"beta/{_MANAGEMENT}/accessPackageCatalogs/{{catalogId}}/accessPackageResources/{{resourceId}}",
     ),
-    PathFamily(
+    PathPrefix(
         "_beta_alias", Dialect.BETA, f"beta/{_GOVERNANCE}/catalogs/{{catalogId}}/accessPackageResources/{{resourceId}}"
     ),
 )
 
-# What is ours and of no single resource.
-UPLOADS_FAMILIES = tuple(
-    PathFamily("" if version is Dialect.V1 else f"_{version}", version, f"{version}/uploads") for version in Dialect
+# The paths of this service's own operations, which do not belong to one resource.
+UPLOADS_PREFIXES = tuple(
+    PathPrefix("" if version is Dialect.V1 else f"_{version}", version, f"{version}/uploads") for version in Dialect
 )
 
 
 @dataclass(frozen=True, slots=True)
-class RegisteredRoute:
-    """How one route is served with one method, by the function of that name."""
+class HttpFunction:
+    """One function of the app: it serves one route with one method."""
 
     name: str
     endpoint: Endpoint
@@ -92,61 +82,65 @@ class RegisteredRoute:
     contract: Contract
 
 
-# Who serves each template with which method: for the catch-alls, which get what the host does not match, and for the
-# OpenAPI document.
-_served: dict[str, dict[str, RegisteredRoute]] = {}
+# The functions by template and method. The catch-all routes and the OpenAPI document use them.
+_functions: dict[str, dict[str, HttpFunction]] = {}
 
-# A key as OData writes it: catalogs('8f3c...') for catalogs/8f3c... (OData 4.01, part 2, section 4.3.1).
-_KEYED = re.compile(r"(\w+)\('([^'/]*)'\)")
-
-
-def register(template: str, method: str, served: RegisteredRoute) -> None:
-    """Note how a template is served with a method."""
-    _served.setdefault(template, {})[method] = served
+# A key in parentheses: catalogs('8f3c...') instead of catalogs/8f3c... (OData 4.01, part 2, section 4.3.1).
+_PARENTHESIZED = re.compile(r"(\w+)\('([^'/]*)'\)")
 
 
-def served() -> Mapping[str, Mapping[str, RegisteredRoute]]:
-    """All that is served, by template and method."""
-    return _served
+def register(template: str, method: str, function: HttpFunction) -> None:
+    """Register the function that serves a template with a method."""
+    _functions.setdefault(template, {})[method] = function
+
+
+def registered_functions() -> Mapping[str, Mapping[str, HttpFunction]]:
+    """All registered functions, by template and method."""
+    return _functions
 
 
 def allowed_methods(raw_path: str) -> list[str]:
-    """The methods that a path takes by the most exact of the templates that it fits; none if there is no such path."""
+    """The methods that the most specific template for a path supports; empty if no template matches."""
     template = _template(_segments(raw_path))
-    return sorted(_served[template]) if template else []
+    return sorted(_functions[template]) if template else []
 
 
-def find_keyed(method: str, raw_path: str) -> tuple[Endpoint, dict[str, str]] | None:
-    """Who serves a path that has keys in brackets, and its parameters; ``None`` if it has none, or nobody does."""
+def find_parenthesized(method: str, raw_path: str) -> tuple[Endpoint, dict[str, str]] | None:
+    """The endpoint for a path that has keys in parentheses, and the path's parameters.
+
+    ``None`` if the path has no such keys, or if no function serves it.
+    """
     segments = _segments(raw_path)
     template = _template(segments)
-    if template is None or method not in _served[template] or len(segments) == len(_parted(raw_path)):
+    if template is None or method not in _functions[template] or len(segments) == len(_split(raw_path)):
         return None
-    parts = zip(template.split("/"), segments, strict=True)
-    return _served[template][method].endpoint, {part[1:-1]: segment for part, segment in parts if part.startswith("{")}
+    parameters = {
+        part[1:-1]: segment for part, segment in zip(template.split("/"), segments, strict=True) if part.startswith("{")
+    }
+    return _functions[template][method].endpoint, parameters
 
 
 def _segments(raw_path: str) -> list[str]:
-    """A path's segments, parted before they are decoded, with keys in brackets as segments of their own."""
+    """The decoded segments of a path. A key in parentheses is a segment of its own."""
     segments: list[str] = []
-    for segment in map(unquote, _parted(raw_path)):
-        keyed = _KEYED.fullmatch(segment)
-        segments += keyed.groups() if keyed else [segment]
+    for segment in map(unquote, _split(raw_path)):
+        parenthesized = _PARENTHESIZED.fullmatch(segment)
+        segments += parenthesized.groups() if parenthesized else [segment]
     return segments
 
 
-def _parted(raw_path: str) -> list[str]:
-    """A path parted at its slashes, of which one at the end means nothing, as for the Functions host."""
+def _split(raw_path: str) -> list[str]:
+    """The segments of a path that is not decoded. A slash at the end is ignored, as in the Functions host."""
     return raw_path.removeprefix("/").removesuffix("/").split("/")
 
 
 def _template(segments: list[str]) -> str | None:
-    fitting = [template for template in _served if _fits(template, segments)]
-    return min(fitting, key=lambda template: template.count("{")) if fitting else None
+    matching = [template for template in _functions if _matches(template, segments)]
+    return min(matching, key=lambda template: template.count("{")) if matching else None
 
 
-def _fits(template: str, segments: list[str]) -> bool:
-    """Whether a path fits a template as the Functions host matches it: literals without regard to case."""
+def _matches(template: str, segments: list[str]) -> bool:
+    """Whether a path matches a template. Literals are case-insensitive, as in the Functions host."""
     parts = template.split("/")
     return len(parts) == len(segments) and all(
         bool(segment) if part.startswith("{") else part.lower() == segment.lower()

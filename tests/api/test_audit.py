@@ -71,7 +71,9 @@ def activities(found: list[Json]) -> list[tuple[str, str]]:
     return [(record["activity"], record["result"]) for record in found]
 
 
-def test_a_whole_life_is_recorded(theirs: httpx.Client, authority: Authority, oid: str, app_id: str) -> None:
+def test_every_change_of_a_session_is_recorded(
+    theirs: httpx.Client, authority: Authority, oid: str, app_id: str
+) -> None:
     resource = Resource(theirs)
     before = datetime.now(UTC) - timedelta(seconds=1)
     created = resource.create()
@@ -113,7 +115,7 @@ def test_a_whole_life_is_recorded(theirs: httpx.Client, authority: Authority, oi
     assert complete == {"files": 1, "bytes": len(content)}
 
 
-def test_what_changes_nothing_is_not_recorded(theirs: httpx.Client) -> None:
+def test_a_request_without_effect_is_not_recorded(theirs: httpx.Client) -> None:
     resource = Resource(theirs)
     session = resource.new_session(instance := str(uuid4()))
     before = records(theirs, of_resource(resource))
@@ -145,9 +147,7 @@ def test_a_deletion_is_recorded_and_outlives_the_session(theirs: httpx.Client, o
     assert found[2]["objectId"] == oid
 
 
-def test_what_the_service_does_by_itself_is_recorded_as_nobodys(
-    storage: Storage, authority: Authority, oid: str
-) -> None:
+def test_changes_by_the_service_are_recorded_without_a_caller(storage: Storage, authority: Authority, oid: str) -> None:
     with (
         running_service(storage.connection_string, None, idle_seconds=1, **authority.settings) as url,
         http_client(url, authority.token(oid=oid)) as http,
@@ -200,7 +200,7 @@ def _ago(**time_span: int) -> str:
 
 
 @pytest.mark.parametrize("top", ["1", "2", "999"])
-def test_a_span_of_time_is_found_over_all_resources_page_by_page(theirs: httpx.Client, oid: str, top: str) -> None:
+def test_a_time_span_is_searched_across_all_resources_in_pages(theirs: httpx.Client, oid: str, top: str) -> None:
     made = [Resource(theirs).new_session() for _ in range(3)]
     for session in made:
         session.uploaded("access.csv")
@@ -218,7 +218,7 @@ def test_a_span_of_time_is_found_over_all_resources_page_by_page(theirs: httpx.C
     assert {record["sessionId"] for record in records(theirs, in_catalog, **{"$top": top})} == {made[1].id}
 
 
-def test_a_span_ends_where_it_says(theirs: httpx.Client) -> None:
+def test_a_time_span_respects_its_bounds(theirs: httpx.Client) -> None:
     resource = Resource(theirs)
     for _ in range(3):
         resource.new_session()
@@ -248,14 +248,14 @@ def test_a_span_ends_where_it_says(theirs: httpx.Client) -> None:
         "activityDateTime ge 2026-01-01T00:00:00Z or result eq 'refused'",
     ],
 )
-def test_a_search_through_everything_is_refused(http: httpx.Client, filtered: str | None) -> None:
+def test_a_search_without_a_range_is_refused(http: httpx.Client, filtered: str | None) -> None:
     error = assert_error(audit(http, filtered), 400, "invalidRequest", "invalidQueryOption", target="$filter")
     assert "activityDateTime ge" in error["message"]
 
 
 @pytest.mark.parametrize("instant", ["1000-01-01T00:00:00%2B14:00", "9999-12-31T23:59:59-14:00", "9999-12-31"])
 @pytest.mark.parametrize("word", ["ge", "lt"])
-def test_the_ends_of_time_are_instants_like_others(http: httpx.Client, instant: str, word: str) -> None:
+def test_extreme_dates_are_supported(http: httpx.Client, instant: str, word: str) -> None:
     other = "ge 2026-11-01" if word == "lt" else "lt 2026-01-02"
     query = f"activityDateTime {other} and activityDateTime {word} {instant}".replace(" ", "%20")
     answer = http.get(f"/v1.0/uploads/audit?$filter={query}&$top=1")
@@ -263,12 +263,12 @@ def test_the_ends_of_time_are_instants_like_others(http: httpx.Client, instant: 
 
 
 @pytest.mark.parametrize("token", ["", "x", "2026112321.a.b", "..", "2026112321.../../grants.~", "~"])
-def test_a_token_that_is_none_of_ours_is_refused(http: httpx.Client, token: str) -> None:
+def test_an_invalid_skiptoken_is_refused(http: httpx.Client, token: str) -> None:
     answer = audit(http, f"activityDateTime ge {_ago(minutes=1)}", **{"$skiptoken": token})
     assert_error(answer, 400, "invalidRequest", "invalidQueryOption", target="$skiptoken")
 
 
-def test_a_token_leads_to_nothing_outside_its_filter(theirs: httpx.Client, http: httpx.Client) -> None:
+def test_a_skiptoken_gives_no_access_outside_the_filter(theirs: httpx.Client, http: httpx.Client) -> None:
     mine, other = Resource(theirs), Resource(theirs)
     mine.new_session()
     other.new_session()
@@ -279,7 +279,7 @@ def test_a_token_leads_to_nothing_outside_its_filter(theirs: httpx.Client, http:
         assert {record["resourceId"] for record in found} <= {mine.resource_id}
 
 
-def test_only_who_may_read_everything_reads_the_audit(
+def test_the_audit_requires_permission_to_read_everything(
     guarded: str, authority: Authority, theirs: httpx.Client, oid: str
 ) -> None:
     resource = Resource(theirs)
@@ -294,7 +294,7 @@ def test_only_who_may_read_everything_reads_the_audit(
     assert READ_ALL in error["message"]
 
 
-def test_links_and_contexts_are_those_of_the_version(http: httpx.Client, resource: Resource) -> None:
+def test_links_and_contexts_have_the_version_of_the_request(http: httpx.Client, resource: Resource) -> None:
     for _ in range(2):
         resource.new_session()
     for version in ("v1.0", "beta"):
@@ -305,7 +305,7 @@ def test_links_and_contexts_are_those_of_the_version(http: httpx.Client, resourc
 
 
 @pytest.mark.parametrize(("records_read", "places_read"), [(1, 200), (3, 200), (5000, 1), (5000, 2)])
-async def test_a_page_reads_only_so_much(
+async def test_the_number_of_records_read_for_a_page_is_limited(
     storage: Storage, theirs: httpx.Client, records_read: int, places_read: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """However few records match, a page ends, and the next one goes on where it stopped."""

@@ -1,4 +1,4 @@
-"""Who gets in: good tokens, everything that can be bad about one, and where the keys come from."""
+"""Authentication: valid and invalid tokens, signing keys, and permissions for the whole tenant."""
 
 import asyncio
 import base64
@@ -85,12 +85,12 @@ def ask(service: str, *authorization: str) -> httpx.Response:
         "200 groups",
     ],
 )
-def test_a_good_token_gets_in(guarded: str, authority: Authority, mint: Mint) -> None:
+def test_a_valid_token_is_accepted(guarded: str, authority: Authority, mint: Mint) -> None:
     assert ask(guarded, f"Bearer {mint(authority)}").status_code == 200
 
 
 @pytest.mark.parametrize("scheme", ["Bearer", "bearer", "BEARER"])
-def test_the_scheme_is_known_in_any_case(guarded: str, authority: Authority, scheme: str) -> None:
+def test_the_scheme_is_case_insensitive(guarded: str, authority: Authority, scheme: str) -> None:
     assert ask(guarded, f"{scheme} {authority.token()}").status_code == 200
 
 
@@ -162,7 +162,7 @@ BAD_TOKENS: dict[str, Mint] = {
 
 
 @pytest.mark.parametrize("mint", BAD_TOKENS.values(), ids=BAD_TOKENS)
-def test_a_bad_token_does_not_get_in(guarded: str, authority: Authority, mint: Mint) -> None:
+def test_an_invalid_token_is_refused(guarded: str, authority: Authority, mint: Mint) -> None:
     answer = ask(guarded, f"Bearer {mint(authority)}")
 
     error = assert_error(answer, 401, "unauthenticated")
@@ -173,7 +173,7 @@ def test_a_bad_token_does_not_get_in(guarded: str, authority: Authority, mint: M
 
 
 @pytest.mark.parametrize("claim", ["aud", "iss", "exp", "nbf"])
-def test_the_answer_says_what_is_wrong(guarded: str, authority: Authority, claim: str) -> None:
+def test_the_response_says_what_is_wrong_with_the_token(guarded: str, authority: Authority, claim: str) -> None:
     bad = {"aud": "x", "iss": "x", "exp": 1, "nbf": int(time.time()) + 1000}
     said = {"aud": "audience", "iss": "issuer", "exp": "expired", "nbf": "not valid yet"}
 
@@ -182,7 +182,7 @@ def test_the_answer_says_what_is_wrong(guarded: str, authority: Authority, claim
     assert said[claim] in assert_error(answer, 401, "unauthenticated")["message"]
 
 
-def test_without_a_token_the_answer_says_where_to_get_one_and_names_no_error(
+def test_without_a_token_the_challenge_says_where_to_get_one_and_has_no_error(
     guarded: str, authority: Authority
 ) -> None:
     answer = ask(guarded)
@@ -194,11 +194,11 @@ def test_without_a_token_the_answer_says_where_to_get_one_and_names_no_error(
 
 
 @pytest.mark.parametrize("authorization", ["Basic dXNlcjpwYXNz", "Bearer", "Negotiate", "token"])
-def test_another_scheme_does_not_get_in(guarded: str, authorization: str) -> None:
+def test_another_scheme_is_refused(guarded: str, authorization: str) -> None:
     assert_error(ask(guarded, authorization), 401, "unauthenticated")
 
 
-def test_two_authorization_headers_do_not_get_in(guarded: str, authority: Authority) -> None:
+def test_two_authorization_headers_are_refused(guarded: str, authority: Authority) -> None:
     good = f"Bearer {authority.token()}"
 
     for pair in ((good, good), (good, "Bearer x"), ("Bearer x", good)):
@@ -207,7 +207,7 @@ def test_two_authorization_headers_do_not_get_in(guarded: str, authority: Author
         assert 'error="invalid_request"' in answer.headers["WWW-Authenticate"]
 
 
-def test_a_token_in_the_query_is_none(guarded: str, authority: Authority) -> None:
+def test_a_token_in_the_query_is_ignored(guarded: str, authority: Authority) -> None:
     answer = httpx.get(f"{guarded}{any_list()}", params={"access_token": authority.token()})
 
     assert_error(answer, 401, "unauthenticated")
@@ -217,13 +217,13 @@ def test_a_token_in_the_query_is_none(guarded: str, authority: Authority) -> Non
     "path", ["/v1.0", "/beta/users", "/v1.0/$metadata", "/v1.0/uploads", "/beta/uploads/grants/x", "/v1.0/%00"]
 )
 @pytest.mark.parametrize("method", ["GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"])
-def test_unknown_paths_are_closed_too(guarded: str, authority: Authority, path: str, method: str) -> None:
+def test_unknown_paths_require_authentication_too(guarded: str, authority: Authority, path: str, method: str) -> None:
     with http_client(guarded) as stranger, http_client(guarded, authority.token(roles=[])) as known:
         assert_error(stranger.request(method, path), 401, "unauthenticated")
         assert known.request(method, path).status_code in (403, 404, 405)
 
 
-def test_the_platforms_header_is_nothing_here(guarded: str, authority: Authority) -> None:
+def test_the_platform_header_is_ignored_unless_configured(guarded: str, authority: Authority) -> None:
     with http_client(guarded) as http:
         answer = http.get(
             Resource(http).path, headers={"x-ms-client-principal": principal(authority.tenant_id, READ_WRITE_ALL)}
@@ -232,7 +232,7 @@ def test_the_platforms_header_is_nothing_here(guarded: str, authority: Authority
     assert_error(answer, 401, "unauthenticated")
 
 
-def test_a_refused_upload_gets_its_answer(guarded: str, authority: Authority) -> None:
+def test_a_refused_upload_gets_its_response(guarded: str, authority: Authority) -> None:
     with http_client(guarded, authority.token()) as http:
         session = Resource(http).new_session()
     body = multipart(part(access_file_of(20_000_000)))
@@ -243,7 +243,7 @@ def test_a_refused_upload_gets_its_answer(guarded: str, authority: Authority) ->
     assert answer.status == 401
 
 
-def test_an_answer_never_waits_for_a_strangers_body(guarded: str) -> None:
+def test_a_response_does_not_wait_for_an_unauthenticated_body(guarded: str) -> None:
     path = any_list()
 
     answer = exchange(guarded, [head("POST", path, {"Content-Length": "1000000000"})])
@@ -307,7 +307,7 @@ WRITES_FINE = [400, 400, 412, 415, 415, 415]
         *("roles is text", "other roles", "a user's roles add nothing", "nor do they to a scope"),
     ],
 )
-def test_who_may_do_what_in_the_whole_tenant(
+def test_permissions_for_the_whole_tenant(
     guarded: str, authority: Authority, paths: Paths, claims: dict[str, Any] | None, expected: list[int]
 ) -> None:
     with http_client(guarded, authority.token()) as owner:
@@ -327,7 +327,9 @@ def test_a_refusal_names_the_permission(guarded: str, authority: Authority) -> N
     assert f'error="insufficient_scope", scope="{READ_WRITE_ALL}"' in answer.headers["WWW-Authenticate"]
 
 
-def test_who_may_see_nothing_gets_the_answer_for_an_unknown_session(guarded: str, authority: Authority) -> None:
+def test_a_caller_without_permission_gets_the_response_for_an_unknown_session(
+    guarded: str, authority: Authority
+) -> None:
     with http_client(guarded, authority.token()) as owner, http_client(guarded, authority.token(roles=[])) as outsider:
         session = Resource(owner).new_session()
         for path in ("", "/files", "/files/$count"):
@@ -349,7 +351,7 @@ def lonely() -> Iterator[Authority]:
         yield running
 
 
-def test_keys_that_are_rolled_are_followed(storage: Storage, lonely: Authority) -> None:
+def test_rolled_keys_are_found(storage: Storage, lonely: Authority) -> None:
     with running_service(storage.connection_string, **lonely.settings) as service:
         assert ask(service, f"Bearer {lonely.token()}").status_code == 200
 
@@ -360,7 +362,7 @@ def test_keys_that_are_rolled_are_followed(storage: Storage, lonely: Authority) 
     assert lonely.fetches == 2
 
 
-async def test_nobody_makes_the_service_hammer_the_authority(storage: Storage, lonely: Authority) -> None:
+async def test_unknown_key_ids_do_not_flood_the_authority(storage: Storage, lonely: Authority) -> None:
     with running_service(storage.connection_string, **lonely.settings) as service:
         assert ask(service, f"Bearer {lonely.token()}").status_code == 200
         token = lonely.token()
@@ -379,7 +381,7 @@ async def test_nobody_makes_the_service_hammer_the_authority(storage: Storage, l
     assert lonely.fetches == 2
 
 
-async def test_first_requests_share_one_fetch_and_hold_nobody_else_up(storage: Storage, lonely: Authority) -> None:
+async def test_first_requests_share_one_fetch_and_do_not_block_others(storage: Storage, lonely: Authority) -> None:
     lonely.delay = 1
     with running_service(storage.connection_string, **lonely.settings) as service:
         async with httpx.AsyncClient(base_url=service, timeout=60) as http:
@@ -394,7 +396,7 @@ async def test_first_requests_share_one_fetch_and_hold_nobody_else_up(storage: S
     assert lonely.fetches == 1
 
 
-def test_an_outage_of_the_authority_is_not_one_of_ours(storage: Storage, lonely: Authority) -> None:
+def test_known_keys_survive_an_outage_of_the_authority(storage: Storage, lonely: Authority) -> None:
     with running_service(storage.connection_string, **lonely.settings) as service:
         assert ask(service, f"Bearer {lonely.token()}").status_code == 200
         lonely.status = 500
@@ -404,7 +406,7 @@ def test_an_outage_of_the_authority_is_not_one_of_ours(storage: Storage, lonely:
         assert ask(service, f"Bearer {lonely.token()}").status_code == 200
 
 
-def test_without_any_keys_nobody_is_told_that_their_token_is_bad(storage: Storage, lonely: Authority) -> None:
+def test_without_keys_a_token_is_not_called_invalid(storage: Storage, lonely: Authority) -> None:
     lonely.status = 500
     with running_service(storage.connection_string, **lonely.settings) as service:
         answer = ask(service, f"Bearer {lonely.token()}")
@@ -492,7 +494,7 @@ def behind_the_platform(storage: Storage) -> Iterator[str]:
         *("no oid", "browser session", "google", "odd claims", "a list", "deep", "garbage", "empty", "no header"),
     ],
 )
-def test_the_platforms_login_is_believed_where_it_is_switched_on(
+def test_the_platform_header_is_trusted_where_configured(
     behind_the_platform: str, header: str | None, read: int, create: int
 ) -> None:
     with http_client(behind_the_platform) as http:
@@ -504,19 +506,19 @@ def test_the_platforms_login_is_believed_where_it_is_switched_on(
         assert resource.create(create_body()).status_code == create
 
 
-def test_the_platforms_header_comes_once(behind_the_platform: str) -> None:
+def test_the_platform_header_must_occur_once(behind_the_platform: str) -> None:
     header = ("x-ms-client-principal", principal(TENANT, READ_WRITE_ALL))
     path = any_list()
 
     assert_error(httpx.get(f"{behind_the_platform}{path}", headers=[header, header]), 401, "unauthenticated")
 
 
-def test_a_token_is_nothing_behind_the_platforms_login(behind_the_platform: str, authority: Authority) -> None:
+def test_a_token_is_ignored_behind_the_platform_login(behind_the_platform: str, authority: Authority) -> None:
     assert_error(ask(behind_the_platform, f"Bearer {authority.token()}"), 401, "unauthenticated")
 
 
 @pytest.mark.parametrize("headers", [{}, {"Authorization": "Bearer x"}, {"x-ms-client-principal": "x"}])
-def test_without_any_login_everybody_is_let_in(service: str, headers: dict[str, str]) -> None:
+def test_without_authentication_every_request_is_accepted(service: str, headers: dict[str, str]) -> None:
     with http_client(service) as http:
         http.headers.update(headers)
         Resource(http).new_session()

@@ -1,4 +1,4 @@
-"""Whatever comes in that should not: a clear error of the right status, in Graph's shape, and nothing has changed."""
+"""Invalid requests: each gets an error with the right status in Graph's format, and changes nothing."""
 
 import json
 import socket
@@ -94,13 +94,13 @@ def test_json_under_another_content_type_is_refused(ready: Session, storage: Sto
         "application/json;odata.metadata=minimal;IEEE754Compatible=false",
     ],
 )
-def test_json_with_parameters_of_its_content_type_is_taken(ready: Session, content_type: str) -> None:
+def test_json_with_content_type_parameters_is_accepted(ready: Session, content_type: str) -> None:
     update = json.dumps({"isUploadDone": True})
 
     assert ready.http.patch(ready.path, content=update, headers={"Content-Type": content_type}).status_code == 200
 
 
-def test_a_body_of_json_that_is_far_too_large_is_refused(ready: Session, storage: Storage) -> None:
+def test_a_json_body_that_is_too_large_is_refused(ready: Session, storage: Storage) -> None:
     body = create_body() | {"colour": "x" * 10_000_000}
 
     with harmless(ready, storage):
@@ -255,7 +255,7 @@ ABSURD_IDS = [
 
 
 @pytest.mark.parametrize("absurd", ABSURD_IDS)
-def test_ids_that_are_no_guids_are_refused_wherever_they_stand(ready: Session, storage: Storage, absurd: str) -> None:
+def test_ids_that_are_not_guids_are_refused(ready: Session, storage: Storage, absurd: str) -> None:
     http, resource = ready.http, ready.resource
     file = as_object(ready.files())["value"][0]["id"]
     malformed = (400, "invalidRequest", "invalidParameterFormat")
@@ -281,7 +281,7 @@ def test_ids_that_are_no_guids_are_refused_wherever_they_stand(ready: Session, s
         assert_error(http.get(f"{ready.path}/files/{absurd}/$value"), *malformed)
 
 
-def test_a_slash_in_an_id_leads_to_no_other_session(ready: Session, storage: Storage) -> None:
+def test_a_slash_in_an_id_gives_no_access_to_another_session(ready: Session, storage: Storage) -> None:
     with harmless(ready, storage):
         for path in (
             f"{ready.resource.path}/x%2F{ready.id}",
@@ -299,7 +299,7 @@ def test_a_slash_in_an_id_leads_to_no_other_session(ready: Session, storage: Sto
 @pytest.mark.parametrize(
     "option", ["$colour=blue", "$top=1", "$filter=id%20eq%20'x'", "%24expand=files", "$=", "$select=id"]
 )
-def test_changes_take_no_query_options(ready: Session, storage: Storage, option: str) -> None:
+def test_changes_support_no_query_options(ready: Session, storage: Storage, option: str) -> None:
     invalid = (400, "invalidRequest", "invalidQueryOption")
     body = multipart(part(access_file()))
     multipart_type = {"Content-Type": "multipart/form-data; boundary=testboundary"}
@@ -344,7 +344,7 @@ def test_absurd_query_options_are_refused(ready: Session, storage: Storage, quer
     ["(" * 5000 + "status eq 'active'" + ")" * 5000, " or ".join(["status eq 'active'"] * 1000)],
     ids=["deep", "long"],
 )
-def test_a_filter_beyond_all_measure_is_answered_or_refused(ready: Session, storage: Storage, filter_: str) -> None:
+def test_a_huge_filter_is_applied_or_refused(ready: Session, storage: Storage, filter_: str) -> None:
     with harmless(ready, storage):
         answer = ready.http.get(f"{ready.resource.path}?$filter={filter_}")
 
@@ -374,7 +374,7 @@ def test_a_connection_that_is_closed_in_the_middle_changes_nothing(
         assert ready.read()["stats"]["filesUploaded"] == 1, "the service goes on"
 
 
-def test_a_file_that_was_cut_off_can_be_sent_again(session: Session, service: str, storage: Storage) -> None:
+def test_an_interrupted_file_can_be_sent_again(session: Session, service: str, storage: Storage) -> None:
     content = access_file_of(200_000)
     body = multipart(part(content, filename=b"doors.csv"))
     with connection(service) as connected:
@@ -387,7 +387,7 @@ def test_a_file_that_was_cut_off_can_be_sent_again(session: Session, service: st
     assert storage.violations(session.resource) == []
 
 
-def test_a_json_body_that_is_cut_off_creates_nothing(ready: Session, storage: Storage, service: str) -> None:
+def test_an_interrupted_json_body_creates_nothing(ready: Session, storage: Storage, service: str) -> None:
     body = json.dumps(create_body()).encode()
 
     with harmless(ready, storage), connection(service) as connected:
@@ -442,7 +442,7 @@ def test_an_upload_for_a_session_that_is_deleted_meanwhile_is_refused(
 PATIENCE = 45
 
 
-def test_an_outage_of_storage_is_told_as_such_in_bounded_time_and_passes(tmp_path: Path) -> None:
+def test_an_outage_of_storage_is_reported_in_limited_time_and_recovers(tmp_path: Path) -> None:
     with azurite(tmp_path) as account, running_service(account.connection_string) as url, http_client(url) as http:
         resource = Resource(http)
         session = resource.new_session()

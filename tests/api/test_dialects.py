@@ -1,4 +1,4 @@
-"""Two dialects, one store: every path, both shapes, and what each shows of the other's sessions."""
+"""The two dialects: every path, both formats, and how each returns the sessions of the other."""
 
 from collections.abc import Iterator
 from uuid import uuid4
@@ -81,7 +81,7 @@ def test_next_links_stay_on_their_path(resource: Resource, paths: Paths) -> None
 
 
 @beta_paths
-def test_a_founding_body_makes_a_founding_session(resource: Resource, paths: Paths) -> None:
+def test_a_founding_body_creates_a_founding_session(resource: Resource, paths: Paths) -> None:
     beta = resource.through(paths)
     body = founding_body()
 
@@ -99,7 +99,7 @@ def test_a_founding_body_makes_a_founding_session(resource: Resource, paths: Pat
 
 
 @beta_paths
-def test_beta_takes_the_body_of_v1_too_and_answers_in_its_shape(resource: Resource, paths: Paths) -> None:
+def test_beta_accepts_the_body_of_v1_and_responds_in_its_format(resource: Resource, paths: Paths) -> None:
     beta = resource.through(paths)
     body = create_body()
 
@@ -111,12 +111,12 @@ def test_beta_takes_the_body_of_v1_too_and_answers_in_its_shape(resource: Resour
 
 
 @v1_paths
-def test_v1_does_not_take_the_founding_body(resource: Resource, storage: Storage, paths: Paths) -> None:
+def test_v1_refuses_the_founding_body(resource: Resource, storage: Storage, paths: Paths) -> None:
     with storage.unchanged(resource):
         assert_error(resource.through(paths).create(founding_body()), 400, "invalidRequest")
 
 
-def test_the_body_of_microsofts_logic_app_template_is_taken(resource: Resource) -> None:
+def test_the_body_of_microsofts_logic_app_template_is_accepted(resource: Resource) -> None:
     body = founding_body()
     body["data"]["@odata.type"] = "#microsoft.graph.accessReviewInstance"
 
@@ -126,7 +126,7 @@ def test_the_body_of_microsofts_logic_app_template_is_taken(resource: Resource) 
     assert answer.json()["referenceId"] == body["data"]["accessReviewInstanceId"]
 
 
-def test_a_founding_body_may_leave_its_annotation_of_data_out(resource: Resource) -> None:
+def test_the_annotation_of_founding_data_is_optional(resource: Resource) -> None:
     body = founding_body()
     del body["data"]["@odata.type"]
 
@@ -138,7 +138,7 @@ def test_a_founding_body_may_leave_its_annotation_of_data_out(resource: Resource
     assert data["accessReviewInstanceId"] == body["data"]["accessReviewInstanceId"]
 
 
-def test_the_founding_type_may_leave_its_prefix_out(resource: Resource) -> None:
+def test_the_prefix_of_the_founding_type_is_optional(resource: Resource) -> None:
     body = founding_body()
     body["type"] = FOUNDING_TYPE.removeprefix("#microsoft.graph.")
 
@@ -170,7 +170,7 @@ def test_the_founding_type_may_leave_its_prefix_out(resource: Resource) -> None:
         pytest.param({"colour": "blue"}, "colour", id="unknown-property"),
     ],
 )
-def test_a_founding_body_with_a_fault_is_refused_with_its_place(
+def test_an_error_in_a_founding_body_has_its_target(
     resource: Resource, storage: Storage, change: Json, target: str
 ) -> None:
     with storage.unchanged(resource):
@@ -190,7 +190,7 @@ def test_a_founding_body_needs_source_and_type(resource: Resource, storage: Stor
 
 
 @v1_paths
-def test_v1_shows_a_founding_session_in_its_own_shape(founding: Session, paths: Paths) -> None:
+def test_v1_returns_a_founding_session_in_its_own_format(founding: Session, paths: Paths) -> None:
     there = founding.read()
 
     here = founding.through(paths).read()
@@ -208,7 +208,7 @@ def test_v1_shows_a_founding_session_in_its_own_shape(founding: Session, paths: 
 
 
 @beta_paths
-def test_beta_shows_a_session_of_v1_in_the_shape_of_v1(session: Session, paths: Paths) -> None:
+def test_beta_returns_a_v1_session_in_the_v1_format(session: Session, paths: Paths) -> None:
     there = session.read()
 
     here = session.through(paths).read()
@@ -219,7 +219,7 @@ def test_beta_shows_a_session_of_v1_in_the_shape_of_v1(session: Session, paths: 
     }
 
 
-def test_a_list_on_beta_mixes_both_shapes(founding: Session) -> None:
+def test_a_list_on_beta_has_both_formats(founding: Session) -> None:
     other = founding.resource.new_session()
 
     first, second = founding.resource.sessions().json()["value"]
@@ -229,7 +229,7 @@ def test_a_list_on_beta_mixes_both_shapes(founding: Session) -> None:
     assert "source" not in second
 
 
-def test_an_upload_to_a_founding_session_answers_in_the_founding_shape(founding: Session) -> None:
+def test_an_upload_to_a_founding_session_responds_in_the_founding_format(founding: Session) -> None:
     answer = founding.upload("access.csv")
 
     service = str(founding.http.base_url).rstrip("/")
@@ -282,7 +282,7 @@ def test_founding_data_is_echoed_with_its_own_annotation(founding: Session) -> N
         "beta/identityGovernance/accessPackageCatalogs/{c}/accessPackageResources/{r}/uploadSessions",
     ],
 )
-def test_the_words_of_the_other_versions_path_are_404(session: Session, path: str) -> None:
+def test_path_segments_of_the_other_version_are_404(session: Session, path: str) -> None:
     resource = session.resource
     collection = "/" + path.format(c=resource.catalog_id, r=resource.resource_id)
 
@@ -299,7 +299,7 @@ def published_http(storage: Storage) -> Iterator[httpx.Client]:
         yield client
 
 
-def test_links_lead_to_the_address_under_which_callers_reach_the_service(published_http: httpx.Client) -> None:
+def test_links_have_the_public_address_of_the_service(published_http: httpx.Client) -> None:
     resource = Resource(published_http)
     answers = [resource.create() for _ in range(2)]
 
@@ -313,7 +313,7 @@ def test_links_lead_to_the_address_under_which_callers_reach_the_service(publish
 
 
 @all_paths
-def test_keys_may_stand_in_brackets_in_every_operation(http: httpx.Client, paths: Paths) -> None:
+def test_every_operation_supports_keys_in_parentheses(http: httpx.Client, paths: Paths) -> None:
     resource = Resource(http, paths)
     collection = f"/{paths.version}/" + paths.collection.format(
         catalog=f"('{resource.catalog_id}')", resource=f"('{resource.resource_id}')"
@@ -338,13 +338,13 @@ def test_keys_may_stand_in_brackets_in_every_operation(http: httpx.Client, paths
 
 
 @pytest.mark.parametrize("key", ["''", "'x'", "'../..'", "'{id}'/..", "('{id}')", "'{id}", "'{id}%2Ffiles'", '"{id}"'])
-def test_odd_keys_are_no_way_around(session: Session, key: str) -> None:
+def test_malformed_keys_in_parentheses_are_refused(session: Session, key: str) -> None:
     path = session.path.rpartition("/")[0] + f"({key.format(id=session.id)})"
 
     assert session.http.get(path).status_code in (400, 404)
 
 
-def test_keys_in_brackets_reach_no_other_resource(session: Session, http: httpx.Client) -> None:
+def test_keys_in_parentheses_give_no_access_to_other_resources(session: Session, http: httpx.Client) -> None:
     other = Resource(http)
     keyed = f"/v1.0/identityGovernance/catalogs('{other.catalog_id}')/resources('{other.resource_id}')/uploadSessions"
 

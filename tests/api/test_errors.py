@@ -1,4 +1,4 @@
-"""What every answer has, and every error: unknown paths and wrong methods included.
+"""The headers of every response and the format of every error, including unknown paths and unsupported methods.
 
 The client that the fixtures give checks headers and shape of every answer of every test; here they are looked at.
 """
@@ -57,7 +57,7 @@ def test_an_unknown_path_is_404(http: httpx.Client, path: str, method: str) -> N
     ],
 )
 @all_paths
-def test_a_wrong_method_is_told_the_right_ones(
+def test_a_405_lists_the_supported_methods(
     session: Session, storage: Storage, paths: Paths, path: str, allowed: set[str]
 ) -> None:
     there = session.resource.through(paths).path + path.format(session=session.id, file=uuid4())
@@ -69,7 +69,7 @@ def test_a_wrong_method_is_told_the_right_ones(
             assert {name.strip() for name in answer.headers["Allow"].split(",")} - {"HEAD", "OPTIONS"} == allowed
 
 
-def test_every_answer_has_request_ids_and_a_date(session: Session) -> None:
+def test_every_response_has_request_ids_and_a_date(session: Session) -> None:
     files = session.uploaded("access.csv")
     for answer in (
         session.resource.create(),
@@ -90,7 +90,7 @@ def test_every_answer_has_request_ids_and_a_date(session: Session) -> None:
 
 
 @pytest.mark.parametrize("client_request_id", [str(uuid4()), "order 66 / retry 2", "x" * 64])
-def test_a_callers_own_request_id_comes_back(session: Session, client_request_id: str) -> None:
+def test_the_client_request_id_is_returned(session: Session, client_request_id: str) -> None:
     headers = {"client-request-id": client_request_id}
 
     good, bad = session.get(headers=headers), session.patch({}, headers=headers)
@@ -99,11 +99,11 @@ def test_a_callers_own_request_id_comes_back(session: Session, client_request_id
     assert bad.json()["error"]["innerError"]["client-request-id"] == client_request_id
 
 
-def test_every_request_has_an_id_of_its_own(session: Session) -> None:
+def test_every_request_has_a_unique_id(session: Session) -> None:
     assert len({session.get().headers["request-id"] for _ in range(10)}) == 10
 
 
-def test_an_error_tells_when_it_was_and_which_request(session: Session) -> None:
+def test_an_error_has_its_date_and_request_id(session: Session) -> None:
     answer = session.patch({})
 
     inner = as_object(answer)["error"]["innerError"]
@@ -113,7 +113,7 @@ def test_an_error_tells_when_it_was_and_which_request(session: Session) -> None:
     assert abs(at - datetime.now(UTC)) < timedelta(minutes=1)
 
 
-def test_an_error_is_json_whatever_the_caller_accepts(session: Session) -> None:
+def test_an_error_is_json_for_any_accept_header(session: Session) -> None:
     answer = session.http.get(f"{session.path}/files/{uuid4()}/$value", headers={"Accept": "application/octet-stream"})
 
     assert_error(answer, 404, "itemNotFound")
@@ -121,22 +121,20 @@ def test_an_error_is_json_whatever_the_caller_accepts(session: Session) -> None:
 
 
 @pytest.mark.parametrize("method", ["HEAD", "OPTIONS", "TRACE"])
-def test_methods_that_the_contract_does_not_name_do_no_harm(
-    session: Session, storage: Storage, service: str, method: str
-) -> None:
+def test_unsupported_methods_change_nothing(session: Session, storage: Storage, service: str, method: str) -> None:
     with storage.unchanged(session.resource):
         answer = httpx.request(method, f"{service}{session.path}")
 
     assert answer.status_code < 500
 
 
-def test_an_error_keeps_the_connection_usable(session: Session) -> None:
+def test_a_connection_can_be_used_after_an_error(session: Session) -> None:
     for _ in range(3):
         assert_error(session.resource.create({}), 400, "invalidRequest")
         assert session.get().status_code == 200
 
 
-def test_a_path_with_a_slash_at_its_end_is_the_same_or_unknown_but_never_a_page(session: Session) -> None:
+def test_a_trailing_slash_is_ignored_or_an_unknown_path(session: Session) -> None:
     answer = session.http.get(f"{session.path}/")
 
     if answer.status_code != 200:

@@ -1,4 +1,4 @@
-"""Grants: who without a permission for the whole tenant may reach one catalog or one resource, and as what."""
+"""Grants: access to one catalog or one resource without a permission for the whole tenant."""
 
 from collections.abc import Iterator, Mapping
 from itertools import pairwise
@@ -15,7 +15,7 @@ VERSIONS = ("v1.0", "beta")
 
 
 class Administrator:
-    """Somebody who may write in the whole tenant, and so say who else may do what."""
+    """A client with permission to write in the whole tenant, which can manage grants."""
 
     def __init__(self, http: httpx.Client, version: str = "v1.0") -> None:
         self.http = http
@@ -65,7 +65,7 @@ OWNER = READS_FINE + WRITES_FINE
 @pytest.mark.parametrize("to", ["oid", "group"])
 @pytest.mark.parametrize("whole_catalog", [False, True], ids=["resource", "catalog"])
 @pytest.mark.parametrize(("role", "expected"), [("reader", READER), ("owner", OWNER)])
-def test_a_grant_opens_what_it_names_and_nothing_else(
+def test_a_grant_gives_access_to_its_scope_only(
     guarded: str,
     authority: Authority,
     administrator: Administrator,
@@ -98,7 +98,7 @@ def test_a_grant_opens_what_it_names_and_nothing_else(
     assert as_seen_by(guarded, token, theirs, paths) == NOTHING
 
 
-def test_the_best_of_several_grants_holds(
+def test_the_strongest_of_several_grants_applies(
     guarded: str, authority: Authority, administrator: Administrator, theirs: Session
 ) -> None:
     oid, group = str(uuid4()), str(uuid4())
@@ -112,7 +112,7 @@ def test_the_best_of_several_grants_holds(
     assert as_seen_by(guarded, token, theirs, ALL_PATHS[0]) == OWNER
 
 
-def test_an_owner_who_may_read_everything_still_owns(
+def test_a_grant_adds_to_the_permission_to_read_everything(
     guarded: str, authority: Authority, administrator: Administrator, theirs: Session
 ) -> None:
     oid = str(uuid4())
@@ -123,7 +123,7 @@ def test_an_owner_who_may_read_everything_still_owns(
     assert as_seen_by(guarded, token, theirs, ALL_PATHS[0]) == OWNER
 
 
-def test_an_owner_takes_a_session_from_its_beginning_to_its_end(
+def test_an_owner_can_use_every_operation_on_sessions(
     guarded: str, authority: Authority, administrator: Administrator
 ) -> None:
     oid = str(uuid4())
@@ -138,7 +138,7 @@ def test_an_owner_takes_a_session_from_its_beginning_to_its_end(
 
 
 @pytest.mark.parametrize("version", VERSIONS)
-def test_a_grant_is_answered_listed_and_replaced(administrator: Administrator, version: str) -> None:
+def test_a_grant_is_returned_listed_and_replaced(administrator: Administrator, version: str) -> None:
     there = Administrator(administrator.http, version)
     catalog, resource, principal = str(uuid4()), str(uuid4()), str(uuid4())
     service = str(administrator.http.base_url).rstrip("/")
@@ -157,7 +157,7 @@ def test_a_grant_is_answered_listed_and_replaced(administrator: Administrator, v
     }
 
 
-def test_a_list_of_grants_comes_in_pages(administrator: Administrator) -> None:
+def test_a_list_of_grants_has_pages(administrator: Administrator) -> None:
     catalog, resource = str(uuid4()), str(uuid4())
     for number in range(7):
         administrator.put(str(uuid4()), catalog, resource if number % 2 else None)
@@ -181,14 +181,14 @@ def test_a_catalog_without_grants_has_an_empty_list(administrator: Administrator
 
 
 @pytest.mark.parametrize("option", ["$skiptoken=x", "$skiptoken=catalog:' or 1 eq 1", "$filter=role eq 'x'", "$top=0"])
-def test_a_list_takes_the_options_of_pages_only(administrator: Administrator, option: str) -> None:
+def test_a_list_of_grants_supports_paging_options_only(administrator: Administrator, option: str) -> None:
     name, _, value = option.partition("=")
 
     assert_error(administrator.list(str(uuid4()), {name: value}), 400, "invalidRequest", "invalidQueryOption", name)
 
 
 @pytest.mark.parametrize("whole_catalog", [False, True])
-def test_what_was_not_granted_cannot_be_taken_back(administrator: Administrator, whole_catalog: bool) -> None:
+def test_a_grant_that_does_not_exist_cannot_be_revoked(administrator: Administrator, whole_catalog: bool) -> None:
     catalog, resource, principal = str(uuid4()), str(uuid4()), str(uuid4())
     administrator.put(principal, catalog, resource if whole_catalog else None)
 
@@ -231,7 +231,7 @@ def test_ids_are_guids(
 
 
 @pytest.mark.parametrize("version", VERSIONS)
-def test_a_wrong_method_is_told_the_right_ones(administrator: Administrator, version: str) -> None:
+def test_a_405_lists_the_supported_methods(administrator: Administrator, version: str) -> None:
     there = Administrator(administrator.http, version)
     catalog, resource, principal = str(uuid4()), str(uuid4()), str(uuid4())
 
@@ -258,7 +258,7 @@ def test_a_wrong_method_is_told_the_right_ones(administrator: Administrator, ver
     ids=["no token", "nothing", "read role", "read scope", "write scope"],
 )
 @pytest.mark.parametrize("owner", [False, True], ids=["", "owner"])
-def test_only_who_may_write_everywhere_says_who_else_may(
+def test_managing_grants_requires_permission_for_the_whole_tenant(
     guarded: str,
     authority: Authority,
     administrator: Administrator,
@@ -285,7 +285,7 @@ def test_only_who_may_write_everywhere_says_who_else_may(
     assert len(administrator.list(catalog).json()["value"]) == owner + (2 if status == 200 else 0)
 
 
-def test_many_grants_in_one_catalog_do_not_hide_the_right_one(
+def test_a_grant_is_found_among_many_in_one_catalog(
     guarded: str, authority: Authority, administrator: Administrator, theirs: Session
 ) -> None:
     catalog, resource = theirs.resource.catalog_id, theirs.resource.resource_id
@@ -299,13 +299,13 @@ def test_many_grants_in_one_catalog_do_not_hide_the_right_one(
     assert as_seen_by(guarded, token, theirs, ALL_PATHS[0]) == READER
 
 
-def test_an_outsider_learns_nothing_of_ids_that_are_none(guarded: str, authority: Authority) -> None:
+def test_a_caller_without_grants_learns_nothing_about_malformed_ids(guarded: str, authority: Authority) -> None:
     with http_client(guarded, authority.token(roles=None)) as http:
         path = Resource(http, resource_id="x").path
         assert_error(http.get(path), 400, "invalidRequest", "invalidParameterFormat", "resourceId")
 
 
-def test_a_grant_of_a_resource_that_is_forgotten_is_none(administrator: Administrator) -> None:
+def test_a_grant_path_without_the_resource_id_does_not_exist(administrator: Administrator) -> None:
     """Whoever leaves a part of the path out does not grant more than they meant to."""
     catalog, principal = str(uuid4()), str(uuid4())
     for place in (

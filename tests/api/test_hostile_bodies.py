@@ -1,4 +1,4 @@
-"""What is sent by those who mean harm, on a socket of their own: forms, lengths and headers that no client writes.
+"""Hostile requests, sent on a raw socket: forms, lengths and headers that no ordinary client sends.
 
 After each of them nothing is stored or remembered, the service still answers, and has not grown.
 """
@@ -107,7 +107,7 @@ PREAMBLES = {
 
 
 @pytest.mark.parametrize("preamble", PREAMBLES)
-def test_a_preamble_without_end_is_cut(
+def test_an_endless_preamble_is_refused(
     session: Session, storage: Storage, running: local_service.Service, preamble: str
 ) -> None:
     with harmless(session, storage, running):
@@ -115,7 +115,7 @@ def test_a_preamble_without_end_is_cut(
         refused(send(running.url, upload_head(session.path, CHUNKED), body), 400, 413)
 
 
-def test_an_epilogue_without_end_is_cut(session: Session, storage: Storage, running: local_service.Service) -> None:
+def test_an_endless_epilogue_is_refused(session: Session, storage: Storage, running: local_service.Service) -> None:
     with harmless(session, storage, running):
         body = chunks(GOOD, endless=b"x" * 65_536, times=300)
         refused(send(running.url, upload_head(session.path, CHUNKED), body), 413)
@@ -134,7 +134,7 @@ ENDLESS_HEADERS = {
 
 
 @pytest.mark.parametrize("what", ENDLESS_HEADERS)
-def test_part_headers_without_end_are_cut(
+def test_endless_part_headers_are_refused(
     session: Session, storage: Storage, running: local_service.Service, what: str
 ) -> None:
     begin, endless = ENDLESS_HEADERS[what]
@@ -178,7 +178,7 @@ LENGTHS = {
 
 
 @pytest.mark.parametrize("what", LENGTHS)
-def test_a_length_that_means_two_things_or_none_is_refused(
+def test_an_ambiguous_or_invalid_length_is_refused(
     session: Session, storage: Storage, running: local_service.Service, what: str
 ) -> None:
     """Most of it the server refuses by itself, with no more than a line of text; nothing behind it is a request."""
@@ -237,7 +237,7 @@ CHUNKINGS = {
 
 
 @pytest.mark.parametrize("what", CHUNKINGS)
-def test_chunks_that_are_none_are_refused(
+def test_malformed_chunks_are_refused(
     session: Session, storage: Storage, running: local_service.Service, what: str
 ) -> None:
     with harmless(session, storage, running), connection(running.url) as connected:
@@ -295,7 +295,7 @@ BOUNDARIES = {
 
 
 @pytest.mark.parametrize("what", BOUNDARIES)
-def test_a_boundary_that_is_none_is_refused(
+def test_an_invalid_boundary_is_refused(
     session: Session, storage: Storage, running: local_service.Service, what: str
 ) -> None:
     with harmless(session, storage, running):
@@ -304,7 +304,7 @@ def test_a_boundary_that_is_none_is_refused(
         assert answer.status_code in (400, 415), answer.text
 
 
-def test_a_boundary_within_the_file_is_none_without_a_line_break_before_it(session: Session) -> None:
+def test_a_boundary_without_a_preceding_line_break_is_part_of_the_file(session: Session) -> None:
     content = access_file().replace(b"\r\n", b"\n") + b"--testboundary--,user,1,one,,\n"
     answer = session.post_multipart(multipart(part(content)))
     # It is a part of the file, whose last row is bad then.
@@ -312,7 +312,7 @@ def test_a_boundary_within_the_file_is_none_without_a_line_break_before_it(sessi
     assert answer.json()["error"]["innerError"]["code"] == "invalidFile"
 
 
-def test_headers_beyond_measure_are_refused(session: Session, storage: Storage, running: local_service.Service) -> None:
+def test_huge_headers_are_refused(session: Session, storage: Storage, running: local_service.Service) -> None:
     with harmless(session, storage, running):
         many = head("GET", session.path, {f"X-{number}": "y" for number in range(200)})
         long = head("GET", session.path, {"X": "y" * 60_000})
@@ -320,14 +320,14 @@ def test_headers_beyond_measure_are_refused(session: Session, storage: Storage, 
             refused(send(running.url, request, []), 400)
 
 
-def test_a_path_beyond_measure_is_refused(session: Session, storage: Storage, running: local_service.Service) -> None:
+def test_a_huge_path_is_refused(session: Session, storage: Storage, running: local_service.Service) -> None:
     with harmless(session, storage, running):
         refused(send(running.url, head("GET", "/v1.0/" + "x" * 60_000, {}), []), 400)
         slashes = "/v1.0" + "/x" * 3000
         refused(send(running.url, head("GET", slashes, {}), []), 404)
 
 
-def test_a_form_has_room_for_what_clients_send_beside_the_file(session: Session) -> None:
+def test_a_form_allows_the_extra_bytes_that_clients_send(session: Session) -> None:
     answer = session.post_multipart(b"\r\n" + GOOD + b"\r\n" * 1000)
     assert answer.status_code == 200, answer.text
 
@@ -337,7 +337,7 @@ HOSTS = ["evil.example", "evil.example:80", "127.0.0.1@evil.example", "[", "evil
 
 @pytest.mark.parametrize("host", HOSTS)
 @pytest.mark.parametrize("header", ["Host", "X-Forwarded-Host", "Forwarded"])
-def test_no_host_that_a_caller_names_gets_into_a_link(
+def test_links_never_contain_a_host_from_the_request(
     session: Session, running: local_service.Service, host: str, header: str
 ) -> None:
     value = f"host={host}" if header == "Forwarded" else host
@@ -354,9 +354,7 @@ def test_no_host_that_a_caller_names_gets_into_a_link(
     assert answer.json()["@odata.nextLink"].startswith(f"{running.url}/")
 
 
-def test_many_requests_at_once_on_one_connection_are_answered_in_turn(
-    session: Session, running: local_service.Service
-) -> None:
+def test_pipelined_requests_get_responses_in_order(session: Session, running: local_service.Service) -> None:
     last = head("GET", session.path, {"Connection": "close"})
     with connection(running.url) as connected:
         connected.sendall(head("GET", session.path, {}) * 99 + last)

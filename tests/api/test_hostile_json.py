@@ -1,4 +1,4 @@
-"""JSON and queries that no client writes: refused in few words, or read as everybody does; nothing has changed."""
+"""Hostile JSON and queries: each gets a short error or the usual interpretation, and changes nothing."""
 
 from uuid import uuid4
 
@@ -36,7 +36,7 @@ HOSTILE = {
 
 
 @pytest.mark.parametrize("what", HOSTILE)
-def test_hostile_json_is_refused_in_few_words(session: Session, storage: Storage, what: str) -> None:
+def test_hostile_json_gets_a_short_error(session: Session, storage: Storage, what: str) -> None:
     session.uploaded("access.csv")
     grant = f"/v1.0/uploads/grants/catalogs/{uuid4()}/principals/{uuid4()}"
     requests = [("PATCH", session.path), ("POST", session.resource.path), ("PUT", grant)]
@@ -49,7 +49,7 @@ def test_hostile_json_is_refused_in_few_words(session: Session, storage: Storage
             assert len(answer.content) < ANSWER_BYTES, f"{method} {path}"
 
 
-def test_of_a_doubled_property_the_last_one_counts(session: Session) -> None:
+def test_the_last_of_duplicate_properties_counts(session: Session) -> None:
     """As in JavaScript, .NET and Python: whoever looks at the body on its way sees what we see."""
     session.uploaded("access.csv")
 
@@ -62,7 +62,7 @@ def test_of_a_doubled_property_the_last_one_counts(session: Session) -> None:
 @pytest.mark.parametrize(
     "source", ["\0", "\ufffe", "\uffff", "\x7f\x1b[31m", "\U0010ffff", "=1+1", "<script>", "'\"\\"]
 )
-def test_what_a_source_is_called_comes_back_as_it_was_sent(session: Session, source: str) -> None:
+def test_a_source_is_returned_as_it_was_sent(session: Session, source: str) -> None:
     resource = session.resource.through(BETA)
     body = {
         "source": source,
@@ -97,7 +97,7 @@ QUERIES = {
 
 
 @pytest.mark.parametrize("what", QUERIES)
-def test_hostile_queries_are_answered_or_refused_at_once(session: Session, storage: Storage, what: str) -> None:
+def test_hostile_queries_get_a_fast_response(session: Session, storage: Storage, what: str) -> None:
     with storage.unchanged(session.resource):
         for path in (session.resource.path, session.path, f"{session.path}/files"):
             answer = session.http.get(f"{path}?{QUERIES[what]}")

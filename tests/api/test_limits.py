@@ -1,4 +1,4 @@
-"""Limits of what a caller controls, enforced while it comes in."""
+"""Limits for what a caller sends, enforced while the request is received."""
 
 import socket
 import time
@@ -35,9 +35,7 @@ def session(resource: Resource) -> Session:
     return resource.new_session()
 
 
-def test_an_upload_that_stalls_is_given_up_and_leaves_nothing(
-    session: Session, impatient: str, storage: Storage
-) -> None:
+def test_a_stalled_upload_is_aborted_and_leaves_nothing(session: Session, impatient: str, storage: Storage) -> None:
     body = multipart(part(access_file(2500)))
     with storage.unchanged(session.resource), connection(impatient) as connected:
         began = time.monotonic()
@@ -51,7 +49,7 @@ def test_an_upload_that_stalls_is_given_up_and_leaves_nothing(
     assert storage.orphans(session.resource) == []
 
 
-def test_a_json_body_that_stalls_is_given_up(session: Session, impatient: str) -> None:
+def test_a_stalled_json_body_is_aborted(session: Session, impatient: str) -> None:
     headers = {"Content-Type": "application/json", "Content-Length": "100"}
     with connection(impatient) as connected:
         connected.sendall(head("PATCH", session.path, headers) + b'{"isUpload')
@@ -60,7 +58,7 @@ def test_a_json_body_that_stalls_is_given_up(session: Session, impatient: str) -
     assert answer.status == 408
 
 
-def test_a_json_body_that_comes_byte_by_byte_is_given_up(session: Session, impatient: str) -> None:
+def test_a_json_body_that_arrives_byte_by_byte_is_aborted(session: Session, impatient: str) -> None:
     headers = {"Content-Type": "application/json", "Content-Length": "100"}
     with connection(impatient) as connected:
         began = time.monotonic()
@@ -79,7 +77,7 @@ def test_a_json_body_that_comes_byte_by_byte_is_given_up(session: Session, impat
     assert 1 <= took < 5
 
 
-def test_a_slow_upload_that_goes_on_is_taken(session: Session, impatient: str) -> None:
+def test_a_slow_upload_is_accepted(session: Session, impatient: str) -> None:
     body = multipart(part(access_file()))
     pieces = [body[at : at + len(body) // 4 + 1] for at in range(0, len(body), len(body) // 4 + 1)]
     with connection(impatient) as connected:
@@ -101,11 +99,11 @@ def test_encoded_bodies_are_refused(session: Session, storage: Storage, encoding
         assert_error(session.upload("a.csv", headers=headers), 415, "notSupported")
 
 
-def test_the_identity_is_no_encoding(session: Session) -> None:
+def test_the_identity_coding_is_accepted(session: Session) -> None:
     assert session.upload("a.csv", headers={"Content-Encoding": "Identity"}).status_code == 200
 
 
-def test_a_query_may_be_long_but_not_endless(session: Session) -> None:
+def test_the_length_of_a_query_is_limited(session: Session) -> None:
     def ask(length: int) -> httpx.Response:
         return session.get({"x": "y" * length})
 
@@ -125,7 +123,7 @@ def narrow(storage: Storage) -> Iterator[httpx.Client]:
         yield http
 
 
-def test_each_limit_can_be_set_and_is_named_where_it_stops_somebody(narrow: httpx.Client) -> None:
+def test_each_limit_can_be_set_and_its_error_names_the_setting(narrow: httpx.Client) -> None:
     resource = Resource(narrow)
     session = resource.new_session()
     session.uploaded("access.csv")
@@ -141,8 +139,8 @@ def test_each_limit_can_be_set_and_is_named_where_it_stops_somebody(narrow: http
     for setting, answer in answers.items():
         assert answer.status_code in (400, 413), answer.text
         assert setting in answer.json()["error"]["message"]
-    assert "100 is the limit" in resource.sessions({"$filter": "status eq 'active'" + " " * 100}).text
-    assert "more than 1 deep" in resource.sessions({"$filter": "((status eq 'active'))"}).text
+    assert "UPLOADS_MAX_FILTER_LENGTH" in resource.sessions({"$filter": "status eq 'active'" + " " * 100}).text
+    assert "UPLOADS_MAX_FILTER_DEPTH" in resource.sessions({"$filter": "((status eq 'active'))"}).text
     assert resource.sessions({"$filter": "(status eq 'active')"}).status_code == 200
     assert session.read()["stats"]["filesUploaded"] == 1
 
@@ -157,7 +155,9 @@ def one_by_one(storage: Storage, authority: Authority) -> Iterator[str]:
         yield url
 
 
-def test_a_caller_has_only_so_many_uploads_under_way(one_by_one: str, authority: Authority, storage: Storage) -> None:
+def test_the_concurrent_uploads_of_a_caller_are_limited(
+    one_by_one: str, authority: Authority, storage: Storage
+) -> None:
     token, another = (authority.token(oid=str(uuid4())) for _ in range(2))
     body = multipart(part(access_file(), filename=b"slow.csv"))
     with http_client(one_by_one, token) as http, connection(one_by_one) as connected:

@@ -29,7 +29,7 @@ def test_a_resource_without_sessions_lists_none(resource: Resource) -> None:
     assert answer.json() == {"@odata.context": resource.context, "value": []}
 
 
-def test_a_list_shows_each_session_as_get_does(resource: Resource, three: list[Session]) -> None:
+def test_a_list_has_the_same_json_as_get(resource: Resource, three: list[Session]) -> None:
     listed = as_object(resource.sessions())
 
     expected = [session.read() for session in three]
@@ -38,7 +38,7 @@ def test_a_list_shows_each_session_as_get_does(resource: Resource, three: list[S
     assert listed == {"@odata.context": resource.context, "value": expected}
 
 
-def test_a_list_shows_its_own_resource_only(resource: Resource, three: list[Session]) -> None:
+def test_a_list_has_the_sessions_of_its_resource_only(resource: Resource, three: list[Session]) -> None:
     neighbour = Resource(resource.http, catalog_id=resource.catalog_id).new_session()
 
     assert neighbour.id not in resource.ids()
@@ -60,7 +60,7 @@ def test_a_deleted_session_is_not_listed(resource: Resource, three: list[Session
         ("createdDateTime desc", [2, 1, 0]),
     ],
 )
-def test_sessions_come_in_the_order_of_their_creation(
+def test_sessions_are_ordered_by_creation(
     resource: Resource, three: list[Session], orderby: str | None, order: list[int]
 ) -> None:
     assert resource.ids({"$orderby": orderby} if orderby else None) == _ids(three, *order)
@@ -94,7 +94,7 @@ def test_sessions_are_filtered_by_status_and_reference(
     assert resource.count({"$filter": filtered}).text == str(len(numbers))
 
 
-def test_references_compare_without_regard_to_case(resource: Resource) -> None:
+def test_references_are_case_insensitive(resource: Resource) -> None:
     reference = str(uuid4())
     session = resource.new_session(reference.upper())
 
@@ -102,7 +102,7 @@ def test_references_compare_without_regard_to_case(resource: Resource) -> None:
     assert resource.ids({"$filter": f"referenceId eq '{reference.upper()}'"}) == [session.id]
 
 
-def test_files_come_only_when_asked_for(resource: Resource, three: list[Session]) -> None:
+def test_files_are_included_only_if_expanded(resource: Resource, three: list[Session]) -> None:
     assert not any("files" in session for session in resource.sessions().json()["value"])
 
     expanded = resource.sessions({"$expand": "files"}).json()["value"]
@@ -116,25 +116,25 @@ def test_expanded_files_are_filtered_in_lists_too(resource: Resource, three: lis
     assert [[file["name"] for file in session["files"]] for session in expanded] == [["first.csv"], [], []]
 
 
-def test_select_leaves_the_other_properties_out(resource: Resource, three: list[Session]) -> None:
+def test_select_omits_other_properties(resource: Resource, three: list[Session]) -> None:
     sessions = resource.sessions({"$select": "id,stats"}).json()["value"]
 
     assert [{name for name in session if not name.startswith("@")} for session in sessions] == [{"id", "stats"}] * 3
 
 
-def test_count_tells_all_that_match_whatever_the_page(resource: Resource, three: list[Session]) -> None:
+def test_count_includes_all_matches_on_every_page(resource: Resource, three: list[Session]) -> None:
     assert resource.sessions({"$count": "true"}).json()["@odata.count"] == 3
     assert resource.sessions({"$count": "true", "$top": "1"}).json()["@odata.count"] == 3
     assert resource.sessions({"$count": "true", "$skip": "2"}).json()["@odata.count"] == 3
     assert resource.sessions({"$count": "true", "$filter": "status eq 'active'"}).json()["@odata.count"] == 2
 
 
-def test_count_is_told_only_when_asked_for(resource: Resource, three: list[Session]) -> None:
+def test_count_is_included_only_if_requested(resource: Resource, three: list[Session]) -> None:
     assert "@odata.count" not in resource.sessions().json()
     assert "@odata.count" not in resource.sessions({"$count": "false"}).json()
 
 
-def test_skip_leaves_the_first_out(resource: Resource, three: list[Session]) -> None:
+def test_skip_omits_the_first_sessions(resource: Resource, three: list[Session]) -> None:
     assert resource.ids({"$skip": "0"}) == _ids(three, 0, 1, 2)
     assert resource.ids({"$skip": "2"}) == _ids(three, 2)
     assert resource.ids({"$skip": "3"}) == []
@@ -193,9 +193,7 @@ def test_a_next_link_is_absolute_and_repeats_every_option(resource: Resource, th
     assert {name for name in session if not name.startswith("@")} == {"id", "status", "files"}
 
 
-def test_pages_neither_repeat_nor_miss_a_session_when_others_come_and_go(
-    resource: Resource, three: list[Session]
-) -> None:
+def test_pages_are_stable_while_sessions_are_created_and_deleted(resource: Resource, three: list[Session]) -> None:
     first = as_object(resource.sessions({"$top": "2"}))
     assert three[0].delete().status_code == 204
     fourth = resource.new_session()
@@ -205,7 +203,7 @@ def test_pages_neither_repeat_nor_miss_a_session_when_others_come_and_go(
     assert [session["id"] for session in rest["value"]] == [three[2].id, fourth.id]
 
 
-def test_a_page_has_a_hundred_sessions_unless_told_otherwise(resource: Resource) -> None:
+def test_a_page_has_a_hundred_sessions_by_default(resource: Resource) -> None:
     ids = [resource.new_session().id for _ in range(101)]
 
     first, second = _pages(resource, {})
@@ -214,7 +212,7 @@ def test_a_page_has_a_hundred_sessions_unless_told_otherwise(resource: Resource)
     assert [session["id"] for session in second["value"]] == ids[100:]
 
 
-def test_the_count_of_sessions_is_bare_digits(resource: Resource, three: list[Session]) -> None:
+def test_the_count_of_sessions_has_digits_only(resource: Resource, three: list[Session]) -> None:
     answer = resource.count()
 
     assert answer.status_code == 200
@@ -222,7 +220,7 @@ def test_the_count_of_sessions_is_bare_digits(resource: Resource, three: list[Se
     assert answer.text == "3"
 
 
-def test_no_sessions_count_as_zero(resource: Resource) -> None:
+def test_the_count_without_sessions_is_zero(resource: Resource) -> None:
     assert resource.count().text == "0"
 
 
@@ -274,7 +272,7 @@ def test_an_option_that_is_not_supported_is_refused_by_name(
 
 
 @pytest.mark.parametrize("option", ["$orderby", "$top", "$skip", "$count", "$select", "$expand", "$skiptoken"])
-def test_count_takes_no_option_but_filter(resource: Resource, option: str) -> None:
+def test_count_supports_filter_only(resource: Resource, option: str) -> None:
     assert_error(resource.count({option: "1"}), 400, "invalidRequest", "invalidQueryOption", option)
 
 
@@ -288,7 +286,7 @@ def test_options_without_a_dollar_sign_are_ignored(resource: Resource, three: li
     assert resource.ids({"top": "1", "filter": "nonsense", "colour": "blue"}) == _ids(three, 0, 1, 2)
 
 
-def test_a_reference_that_is_taken_again_leads_to_its_new_session(resource: Resource) -> None:
+def test_a_reused_reference_finds_its_new_session(resource: Resource) -> None:
     reference = str(uuid4())
     first = resource.session(resource.create(create_body(reference)).json()["id"])
     assert first.delete().status_code == 204

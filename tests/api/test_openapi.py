@@ -1,4 +1,4 @@
-"""The OpenAPI document: valid, whole, and kept, which schemathesis tries against the running service."""
+"""The OpenAPI document is valid and complete, and schemathesis checks that the service conforms to it."""
 
 import os
 import subprocess
@@ -35,7 +35,9 @@ def patient(storage: Storage, authority: Authority) -> Iterator[str]:
 
 
 @pytest.mark.parametrize("version", VERSIONS)
-def test_the_document_is_valid_and_names_its_service(http: httpx.Client, service: str, version: str) -> None:
+def test_the_document_is_valid_and_has_the_address_of_the_service(
+    http: httpx.Client, service: str, version: str
+) -> None:
     answer = http.get(f"/{version}/uploads/openapi")
 
     document = as_object(answer)
@@ -49,7 +51,7 @@ def test_the_document_is_valid_and_names_its_service(http: httpx.Client, service
     assert all(schema["additionalProperties"] is False for schema in objects)
 
 
-def test_it_says_that_a_token_is_needed_where_one_is(guarded: str, authority: Authority) -> None:
+def test_it_says_whether_a_token_is_required(guarded: str, authority: Authority) -> None:
     with http_client(guarded) as stranger:
         assert_error(stranger.get("/v1.0/uploads/openapi"), 401, "unauthenticated")
     with http_client(guarded, authority.token(roles=None)) as anybody:
@@ -57,7 +59,7 @@ def test_it_says_that_a_token_is_needed_where_one_is(guarded: str, authority: Au
 
 
 @pytest.mark.parametrize("version", VERSIONS)
-def test_it_has_every_function_and_nothing_else(http: httpx.Client, version: str) -> None:
+def test_it_has_exactly_the_registered_functions(http: httpx.Client, version: str) -> None:
     expected = {
         (route, HttpMethod(method).value, function.get_function_name())
         for function in functions()
@@ -81,10 +83,10 @@ def test_it_has_every_function_and_nothing_else(http: httpx.Client, version: str
 
 @pytest.mark.parametrize("methods", [("GET", "POST", "PUT", "PATCH"), ("DELETE",)], ids=["all but DELETE", "DELETE"])
 @pytest.mark.parametrize("version", VERSIONS)
-def test_the_service_keeps_what_the_document_promises(
+def test_the_service_conforms_to_the_document(
     patient: str, authority: Authority, tmp_path: Path, version: str, methods: tuple[str, ...]
 ) -> None:
-    """No 5xx, no answer that is not promised, nothing accepted that breaks its schema, nobody without a token."""
+    """No 5xx, no undocumented response, no accepted request that violates its schema, no access without a token."""
     token = authority.token()
     with http_client(patient, token) as http:
         session = Resource(http).new_session()

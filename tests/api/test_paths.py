@@ -1,4 +1,4 @@
-"""Paths as those write them who look for a way around: the same session, or nothing at all, never another one."""
+"""Unusual ways to write a path: each reaches the same session or none, never another one."""
 
 from collections.abc import Callable
 
@@ -69,7 +69,7 @@ def call(service: str, method: str, target: str) -> RawAnswer:
 
 
 @pytest.mark.parametrize("way", SAME)
-def test_ways_to_write_a_path_that_mean_the_same(session: Session, service: str, way: str) -> None:
+def test_equivalent_paths(session: Session, service: str, way: str) -> None:
     answer = call(service, "GET", SAME[way](session.resource.path, session.id))
 
     assert answer.status == 200
@@ -78,7 +78,7 @@ def test_ways_to_write_a_path_that_mean_the_same(session: Session, service: str,
 
 
 @pytest.mark.parametrize("way", NOWHERE)
-def test_ways_to_write_a_path_that_lead_nowhere(session: Session, service: str, storage: Storage, way: str) -> None:
+def test_malformed_paths_are_refused(session: Session, service: str, storage: Storage, way: str) -> None:
     target = NOWHERE[way](session.resource.path, session.id)
 
     with storage.unchanged(session.resource):

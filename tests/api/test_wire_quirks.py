@@ -1,4 +1,4 @@
-"""What official clients and Microsoft's template put on the wire, byte for byte; all of it must work."""
+"""Requests exactly as official clients and Microsoft's template send them."""
 
 import json
 from collections.abc import Iterator
@@ -49,7 +49,7 @@ def test_the_logic_app_template_uploads_chunked(session: Session, service: str) 
     _accepted(session, answer, content)
 
 
-def test_a_chunked_body_comes_from_an_ordinary_client_too(session: Session) -> None:
+def test_an_ordinary_client_can_upload_chunked(session: Session) -> None:
     content = access_file_of(300_000)
     body = template_body(content)
 
@@ -68,7 +68,7 @@ def test_a_chunked_body_comes_from_an_ordinary_client_too(session: Session) -> N
     assert session.value(answer.json()["files"][0]["id"]).content == content
 
 
-def test_kiotas_multipart_is_taken(session: Session, service: str) -> None:
+def test_kiotas_multipart_is_accepted(session: Session, service: str) -> None:
     content, boundary = access_file(), str(uuid4())
     body = kiota_body(content, boundary)
 
@@ -77,7 +77,7 @@ def test_kiotas_multipart_is_taken(session: Session, service: str) -> None:
     _accepted(session, answer, content)
 
 
-def test_a_boundary_may_be_used_again_and_again(session: Session) -> None:
+def test_a_boundary_can_be_reused(session: Session) -> None:
     boundary = str(uuid4())
 
     for number in range(3):
@@ -87,11 +87,11 @@ def test_a_boundary_may_be_used_again_and_again(session: Session) -> None:
     assert session.file_names() == ["0.csv", "1.csv", "2.csv"]
 
 
-def test_a_boundary_may_be_quoted(session: Session) -> None:
+def test_a_boundary_can_be_quoted(session: Session) -> None:
     assert session.post_multipart(multipart(part(access_file())), '"testboundary"').status_code == 200
 
 
-def test_a_body_may_arrive_byte_by_byte(session: Session, service: str) -> None:
+def test_a_body_can_arrive_byte_by_byte(session: Session, service: str) -> None:
     content = access_file(2)
     body = template_body(content)
     pieces = [bytes([byte]) for byte in body]
@@ -101,7 +101,7 @@ def test_a_body_may_arrive_byte_by_byte(session: Session, service: str) -> None:
     _accepted(session, answer, content)
 
 
-def test_a_body_may_arrive_in_chunks_of_one_byte(session: Session, service: str) -> None:
+def test_a_body_can_arrive_in_chunks_of_one_byte(session: Session, service: str) -> None:
     content = access_file(1)
     pieces = [chunk(bytes([byte])) for byte in template_body(content)]
 
@@ -111,7 +111,7 @@ def test_a_body_may_arrive_in_chunks_of_one_byte(session: Session, service: str)
 
 
 @pytest.mark.parametrize("cut", range(-24, 0, 5))
-def test_a_boundary_may_arrive_in_two_pieces(session: Session, service: str, cut: int) -> None:
+def test_a_boundary_can_arrive_in_two_pieces(session: Session, service: str, cut: int) -> None:
     content = access_file(1)
     body = template_body(content)
     length = {"Content-Length": str(len(body))}
@@ -122,7 +122,7 @@ def test_a_boundary_may_arrive_in_two_pieces(session: Session, service: str, cut
 
 
 @pytest.mark.parametrize("lookalike", [b"--testboundary", b"\r\n--testboundar", b"\r\n-", b"--testboundary--"])
-def test_what_only_looks_like_a_boundary_belongs_to_the_file(session: Session, lookalike: bytes) -> None:
+def test_text_similar_to_a_boundary_is_part_of_the_file(session: Session, lookalike: bytes) -> None:
     content = access_file(1).rstrip() + b'\r\n"ada@contoso.com",user,1,"x' + lookalike + b'y",,\r\n'
 
     answer = session.post_multipart(template_body(content))
@@ -132,7 +132,7 @@ def test_what_only_looks_like_a_boundary_belongs_to_the_file(session: Session, l
 
 
 @pytest.mark.parametrize("end", [b"", b"\r\n", b"\r\n\r\n", b"\r\nThe end.\r\n"])
-def test_what_comes_after_the_closing_boundary_is_nothing(session: Session, end: bytes) -> None:
+def test_an_epilogue_is_ignored(session: Session, end: bytes) -> None:
     content = access_file()
 
     answer = session.post_multipart(multipart(part(content), end=end))
@@ -150,7 +150,7 @@ def test_the_type_of_the_part_does_not_matter(session: Session, part_type: str) 
     assert session.post_multipart(body).status_code == 200
 
 
-def test_the_part_needs_no_type(session: Session) -> None:
+def test_the_part_type_is_optional(session: Session) -> None:
     body = template_body(access_file()).replace(b"Content-Type: application/octet-stream\r\n", b"")
 
     assert session.post_multipart(body).status_code == 200
@@ -164,7 +164,7 @@ def test_the_part_needs_no_type(session: Session) -> None:
         b'FORM-DATA; Name="file"; FileName="access.csv"',
     ],
 )
-def test_the_disposition_may_be_written_in_many_ways(session: Session, disposition: bytes) -> None:
+def test_the_disposition_can_be_written_in_many_ways(session: Session, disposition: bytes) -> None:
     body = multipart(b"content-disposition: " + disposition + b"\r\n\r\n" + access_file())
 
     answer = session.post_multipart(body)
@@ -173,7 +173,7 @@ def test_the_disposition_may_be_written_in_many_ways(session: Session, dispositi
     assert session.file_names() == ["access.csv"]
 
 
-def test_a_client_that_waits_for_100_continue_gets_it(session: Session, service: str) -> None:
+def test_expect_100_continue_is_supported(session: Session, service: str) -> None:
     content = access_file()
     body = template_body(content)
 
@@ -189,9 +189,7 @@ def test_a_client_that_waits_for_100_continue_gets_it(session: Session, service:
     _accepted(session, answer, content)
 
 
-def test_an_upload_that_is_refused_early_still_gets_its_answer(
-    session: Session, service: str, storage: Storage
-) -> None:
+def test_an_upload_that_is_refused_early_gets_its_response(session: Session, service: str, storage: Storage) -> None:
     session.uploaded("access.csv")
     session.completed()
     body = template_body(access_file_of(20_000_000))
@@ -212,7 +210,7 @@ def test_an_upload_that_is_refused_early_still_gets_its_answer(
         "%24filter=status%20eq%20%27active%27&%24top=1",
     ],
 )
-def test_options_come_with_and_without_encoding(session: Session, service: str, query: str) -> None:
+def test_options_can_be_percent_encoded(session: Session, service: str, query: str) -> None:
     done = session.resource.new_session()
     done.complete({"Prefer": "allow-incomplete"})
 
@@ -228,7 +226,7 @@ def file(session: Session) -> Json:
 
 
 @pytest.mark.parametrize("dollar", ["$", "%24"])
-def test_paths_come_with_and_without_encoding(session: Session, file: Json, service: str, dollar: str) -> None:
+def test_paths_can_be_percent_encoded(session: Session, file: Json, service: str, dollar: str) -> None:
     def get(path: str) -> RawAnswer:
         return exchange(service, [head("GET", path, {})])
 
@@ -238,7 +236,7 @@ def test_paths_come_with_and_without_encoding(session: Session, file: Json, serv
 
 
 @pytest.mark.parametrize("paths", ALL_PATHS, ids=[paths.name for paths in ALL_PATHS])
-def test_the_action_has_its_qualified_name_too(session: Session, paths: Paths) -> None:
+def test_the_action_has_a_qualified_name(session: Session, paths: Paths) -> None:
     there = session.through(paths)
 
     answer = there.http.post(
@@ -259,7 +257,7 @@ def test_the_action_has_its_qualified_name_too(session: Session, paths: Paths) -
         "application/octet-stream, application/json",
     ],
 )
-def test_answers_do_not_depend_on_what_the_caller_accepts(session: Session, file: Json, accept: str) -> None:
+def test_responses_do_not_depend_on_the_accept_header(session: Session, file: Json, accept: str) -> None:
     headers = {"Accept": accept}
 
     assert session.get(headers=headers).json()["id"] == session.id
@@ -268,7 +266,7 @@ def test_answers_do_not_depend_on_what_the_caller_accepts(session: Session, file
     assert len(value.content) == file["size"]
 
 
-def test_json_may_come_chunked(session: Session) -> None:
+def test_json_can_be_chunked(session: Session) -> None:
     def pieces() -> Iterator[bytes]:
         for byte in json.dumps(create_body()).encode():
             yield bytes([byte])
@@ -278,7 +276,7 @@ def test_json_may_come_chunked(session: Session) -> None:
     assert answer.status_code == 201
 
 
-def test_an_answer_does_not_wait_for_the_acknowledgement_of_its_own_head(session: Session) -> None:
+def test_a_response_is_not_delayed_by_nagles_algorithm(session: Session) -> None:
     def seconds() -> float:
         return session.http.get("/v1.0/nothing/here").elapsed.total_seconds()
 

@@ -1,4 +1,4 @@
-"""The app does not start in a way that would leave it open, and says which settings to set."""
+"""The app does not start with insecure settings, and names the settings to change."""
 
 import os
 import subprocess
@@ -21,15 +21,15 @@ def settings(**given: object) -> Settings:
 
 
 @pytest.mark.parametrize("environment", [{}, AZURE])
-def test_entra_with_tenant_and_audience_starts_anywhere(environment: dict[str, str]) -> None:
+def test_entra_with_tenant_and_audience_is_allowed_everywhere(environment: dict[str, str]) -> None:
     check_configuration(settings(auth="entra", tenant_id=TENANT.upper(), audience=AUDIENCE), environment)
 
 
-def test_none_starts_on_a_developers_machine() -> None:
+def test_none_is_allowed_on_a_development_machine() -> None:
     check_configuration(settings(auth="none"), {})
 
 
-def test_platform_starts_where_the_platforms_login_is_on() -> None:
+def test_platform_is_allowed_if_the_platform_login_is_enabled() -> None:
     check_configuration(settings(auth="platform", tenant_id=TENANT), AZURE | {"WEBSITE_AUTH_ENABLED": "True"})
 
 
@@ -69,7 +69,7 @@ def test_platform_starts_where_the_platforms_login_is_on() -> None:
         ({"auth": "platform", "tenant_id": TENANT}, {"WEBSITE_AUTH_ENABLED": "False"}, "WEBSITE_AUTH_ENABLED"),
     ],
 )
-def test_what_would_leave_a_door_open_does_not_start(
+def test_the_app_does_not_start_with_insecure_settings(
     given: dict[str, object], environment: dict[str, str], named: str
 ) -> None:
     with pytest.raises(AuthNotConfiguredError, match=named):
@@ -80,12 +80,12 @@ def test_what_would_leave_a_door_open_does_not_start(
     ("environment", "said"),
     [
         ({}, "UPLOADS_TENANT_ID"),
-        ({"UPLOADS_AUTH": "none", **AZURE}, "UPLOADS_AUTH=none opens the service to everybody"),
+        ({"UPLOADS_AUTH": "none", **AZURE}, "UPLOADS_AUTH=none disables authentication"),
         ({"UPLOADS_AUTH": "off"}, "auth"),
     ],
     ids=["nothing is set", "none in Azure", "no such way"],
 )
-def test_the_app_cannot_be_imported_then(environment: dict[str, str], said: str) -> None:
+def test_the_app_cannot_be_imported_with_insecure_settings(environment: dict[str, str], said: str) -> None:
     ours = {name: value for name, value in os.environ.items() if not name.startswith(("UPLOADS_", "WEBSITE_"))}
 
     done = subprocess.run(
@@ -101,7 +101,7 @@ def test_the_app_cannot_be_imported_then(environment: dict[str, str], said: str)
     assert said in done.stderr
 
 
-def test_the_local_host_says_it_in_one_line() -> None:
+def test_the_local_host_reports_the_error_in_one_line() -> None:
     ours = {name: value for name, value in os.environ.items() if not name.startswith(("UPLOADS_", "WEBSITE_"))}
 
     done = subprocess.run(
@@ -120,7 +120,7 @@ def test_the_local_host_says_it_in_one_line() -> None:
 
 
 @pytest.mark.parametrize(("given", "level"), [("", "ANONYMOUS"), ("true", "FUNCTION")])
-def test_function_keys_are_a_second_lock(given: str, level: str) -> None:
+def test_function_keys_can_be_required(given: str, level: str) -> None:
     code = (
         "from function_app import app\n"
         "routed = [f for f in app.get_functions() if hasattr(f.get_trigger(), 'route')]\n"

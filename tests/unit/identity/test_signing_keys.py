@@ -1,4 +1,4 @@
-"""The keys that sign tokens: when they are fetched, how long they are kept; against a real server, with a clock."""
+"""The signing keys: when they are fetched and how long they are kept. With a real server and a controlled clock."""
 
 import asyncio
 import json
@@ -62,7 +62,7 @@ async def test_keys_are_fetched_once_and_kept(keys: SigningKeys, authority: Auth
     assert authority.fetches == 1
 
 
-async def test_requests_that_meet_share_one_fetch(keys: SigningKeys, authority: Authority) -> None:
+async def test_concurrent_requests_share_one_fetch(keys: SigningKeys, authority: Authority) -> None:
     authority.delay = 0.2
 
     found = await asyncio.gather(*(keys.get("first") for _ in range(50)))
@@ -71,7 +71,7 @@ async def test_requests_that_meet_share_one_fetch(keys: SigningKeys, authority: 
     assert authority.fetches == 1
 
 
-async def test_a_fetch_does_not_hold_up_the_event_loop(keys: SigningKeys, authority: Authority) -> None:
+async def test_a_fetch_does_not_block_the_event_loop(keys: SigningKeys, authority: Authority) -> None:
     authority.delay = 0.3
     fetch = asyncio.create_task(keys.get("first"))
     loop = asyncio.get_running_loop()
@@ -84,9 +84,7 @@ async def test_a_fetch_does_not_hold_up_the_event_loop(keys: SigningKeys, author
     assert longest < 0.15
 
 
-async def test_a_request_that_is_cancelled_does_not_take_the_fetch_along(
-    keys: SigningKeys, authority: Authority
-) -> None:
+async def test_a_cancelled_request_does_not_cancel_the_fetch(keys: SigningKeys, authority: Authority) -> None:
     authority.delay = 0.2
     gone = asyncio.create_task(keys.get("first"))
     await asyncio.sleep(0.05)
@@ -107,7 +105,7 @@ async def test_a_new_key_is_found_at_once(keys: SigningKeys, authority: Authorit
     assert authority.fetches == 2
 
 
-async def test_unknown_keys_make_one_fetch_in_a_while(keys: SigningKeys, authority: Authority, clock: Clock) -> None:
+async def test_fetches_for_unknown_keys_are_limited(keys: SigningKeys, authority: Authority, clock: Clock) -> None:
     await keys.get("first")
 
     assert await asyncio.gather(*(keys.get(f"unknown {number}") for number in range(50))) == [None] * 50
@@ -121,9 +119,7 @@ async def test_unknown_keys_make_one_fetch_in_a_while(keys: SigningKeys, authori
     assert authority.fetches == 3
 
 
-async def test_keys_are_refreshed_behind_the_requests_back(
-    keys: SigningKeys, authority: Authority, clock: Clock
-) -> None:
+async def test_keys_are_refreshed_in_the_background(keys: SigningKeys, authority: Authority, clock: Clock) -> None:
     await keys.get("first")
     authority.publish("second")
     authority.delay = 0.02
@@ -160,7 +156,7 @@ async def test_keys_are_not_trusted_for_ever(keys: SigningKeys, authority: Autho
         await keys.get("first")
 
 
-async def test_an_unknown_key_is_not_called_bad_in_an_outage(
+async def test_an_unknown_key_is_not_called_invalid_in_an_outage(
     keys: SigningKeys, authority: Authority, clock: Clock
 ) -> None:
     await keys.get("first")
@@ -178,9 +174,7 @@ async def test_an_unknown_key_is_not_called_bad_in_an_outage(
     assert await keys.get("second") is not None
 
 
-async def test_an_endpoint_that_is_away_at_the_start_is_not_hammered(
-    keys: SigningKeys, authority: Authority, clock: Clock
-) -> None:
+async def test_an_unavailable_endpoint_is_not_flooded(keys: SigningKeys, authority: Authority, clock: Clock) -> None:
     authority.status = 503
     for _ in range(20):
         with pytest.raises(KeysUnavailableError):
@@ -192,7 +186,7 @@ async def test_an_endpoint_that_is_away_at_the_start_is_not_hammered(
     assert await keys.get("first") is not None
 
 
-async def test_nobody_listening_is_an_outage_too(clock: Clock) -> None:
+async def test_a_refused_connection_is_an_outage(clock: Clock) -> None:
     with pytest.raises(KeysUnavailableError):
         await SigningKeys("http://127.0.0.1:9/keys", clock=clock).get("first")
 
@@ -212,7 +206,7 @@ async def test_nobody_listening_is_an_outage_too(clock: Clock) -> None:
     ],
     ids=["empty", "html", "list", "no list", "no key", "no good key", "no text", "endless", "deep"],
 )
-async def test_a_document_that_is_none_changes_nothing(
+async def test_an_invalid_document_changes_nothing(
     keys: SigningKeys, authority: Authority, clock: Clock, document: bytes
 ) -> None:
     await keys.get("first")
@@ -225,9 +219,7 @@ async def test_a_document_that_is_none_changes_nothing(
     assert await keys.get("first") is not None
 
 
-async def test_only_rsa_keys_for_signing_that_are_long_enough_are_taken(
-    keys: SigningKeys, authority: Authority
-) -> None:
+async def test_only_long_rsa_signing_keys_are_accepted(keys: SigningKeys, authority: Authority) -> None:
     others = [
         {"kty": "oct", "kid": "secret", "k": "AAAA"},
         {"kty": "EC", "kid": "curve", "crv": "P-256", "x": "AA", "y": "AA"},

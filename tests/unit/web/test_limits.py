@@ -1,4 +1,4 @@
-"""The token buckets, on a clock that stands still until it is moved; and uploads at the same time."""
+"""The token buckets, with a clock that the test controls; and concurrent uploads."""
 
 import pytest
 
@@ -26,7 +26,7 @@ def taken(limit: RequestLimit, caller: str, times: int) -> int:
     return got
 
 
-def test_a_burst_is_a_minutes_worth_and_then_it_is_the_rate() -> None:
+def test_a_burst_is_limited_to_the_requests_of_one_minute() -> None:
     clock = Clock()
     limit = RequestLimit(60, clock)
 
@@ -37,7 +37,7 @@ def test_a_burst_is_a_minutes_worth_and_then_it_is_the_rate() -> None:
     assert taken(limit, "a", 100) == 60
 
 
-def test_callers_do_not_share() -> None:
+def test_each_caller_has_its_own_limit() -> None:
     limit = RequestLimit(5, Clock())
 
     assert taken(limit, "a", 10) == 5
@@ -45,7 +45,7 @@ def test_callers_do_not_share() -> None:
 
 
 @pytest.mark.parametrize(("per_minute", "wait"), [(60, "1"), (6, "10"), (1, "60")])
-def test_the_answer_says_how_long_to_wait_and_that_is_enough(per_minute: int, wait: str) -> None:
+def test_retry_after_is_long_enough(per_minute: int, wait: str) -> None:
     clock = Clock()
     limit = RequestLimit(per_minute, clock)
     taken(limit, "a", per_minute)
@@ -59,7 +59,7 @@ def test_the_answer_says_how_long_to_wait_and_that_is_enough(per_minute: int, wa
     limit.take("a")
 
 
-def test_those_who_asked_longest_ago_are_forgotten(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_least_recent_callers_are_removed(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("shared.web.limits._MAX_CALLERS", 2)
     limit = RequestLimit(1, Clock())
 
@@ -68,7 +68,7 @@ def test_those_who_asked_longest_ago_are_forgotten(monkeypatch: pytest.MonkeyPat
     assert taken(limit, "a", 1) == 1, "a was forgotten for c"
 
 
-def test_an_upload_counts_while_it_lasts_however_it_ends() -> None:
+def test_an_upload_counts_until_it_ends() -> None:
     limit = UploadLimit(2)
 
     for _ in range(5):

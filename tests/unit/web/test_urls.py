@@ -1,4 +1,4 @@
-"""The base of urls where nobody has set one: never what a caller writes."""
+"""The base of URLs without a setting: never a host from the request."""
 
 import pytest
 from fastapi import Request
@@ -22,7 +22,7 @@ def request(host: str) -> Request:
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1:7071", "localhost:7071", "127.0.0.1"])
-def test_on_ones_own_machine_it_is_where_the_request_came_in(host: str) -> None:
+def test_on_a_development_machine_the_host_of_the_request_is_used(host: str) -> None:
     assert urls.base_url(request(host)) == f"http://{host}"
 
 
@@ -44,6 +44,6 @@ def test_a_foreign_host_is_refused(host: str) -> None:
         ("localhost:7071", "http://localhost:7071"),
     ],
 )
-def test_what_azure_says_comes_before_any_host(monkeypatch: pytest.MonkeyPatch, hostname: str, base: str) -> None:
+def test_the_host_name_from_azure_has_precedence(monkeypatch: pytest.MonkeyPatch, hostname: str, base: str) -> None:
     monkeypatch.setenv("WEBSITE_HOSTNAME", hostname)
     assert urls.base_url(request("evil.example")) == base

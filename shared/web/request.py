@@ -1,4 +1,4 @@
-"""What handlers read from a request: who asks, ids, the dialect, query options, preferences."""
+"""Reads the parts of a request before its body: the caller, ids in the path, query options, preferences."""
 
 import re
 from urllib.parse import quote
@@ -13,17 +13,17 @@ from shared.domain.lifecycle import ResourceKey, SessionKey
 from shared.models.dialects import Dialect
 from shared.query.options import Query, parse_query
 from shared.web.contracts import Contract
-from shared.web.routes import PathFamily, allowed_methods
+from shared.web.routes import PathPrefix, allowed_methods
 
 
 def actor(req: Request) -> Actor:
-    """Who asks, and by which request: for the audit."""
-    by: Actor = req.state.actor
-    return by
+    """The caller and the request id, for the audit."""
+    stored: Actor = req.state.actor
+    return stored
 
 
 def resource_key(req: Request) -> ResourceKey:
-    """The resource that a path names.
+    """The resource in the path.
 
     Raises:
         GraphError: 400, if an id is not a GUID.
@@ -32,7 +32,7 @@ def resource_key(req: Request) -> ResourceKey:
 
 
 def session_key(req: Request) -> SessionKey:
-    """The session that a path names.
+    """The session in the path.
 
     Raises:
         GraphError: 400, if an id is not a GUID.
@@ -41,7 +41,7 @@ def session_key(req: Request) -> SessionKey:
 
 
 def grant_key(req: Request) -> GrantKey:
-    """What the path of a grant names: a catalog or a resource, and whom.
+    """The scope (a catalog or a resource) and the principal in the path of a grant.
 
     Raises:
         GraphError: 400, if an id is not a GUID.
@@ -51,7 +51,7 @@ def grant_key(req: Request) -> GrantKey:
 
 
 def path_guid(req: Request, name: str) -> str:
-    """An id of the path, in lower case. Only a GUID ever gets into a storage key or a blob's name.
+    """An id in the path, in lower case. Only GUIDs become part of storage keys and blob names.
 
     Raises:
         GraphError: 400.
@@ -59,8 +59,8 @@ def path_guid(req: Request, name: str) -> str:
     text: str = req.path_params[name]
     guid = parse_guid(text)
     if guid is None and text.startswith("$"):
-        # No id, but a word of OData, which has a route of its own for other methods.
-        raise unserved(req)
+        # An OData segment such as $count, which has a route of its own for other methods.
+        raise no_route(req)
     if guid is None:
         raise GraphError(
             INVALID_PARAMETER,
@@ -71,44 +71,44 @@ def path_guid(req: Request, name: str) -> str:
 
 
 def raw_path(req: Request) -> str:
-    """The path as it was sent, not decoded."""
+    """The path as it was sent, without decoding."""
     raw: bytes | None = req.scope.get("raw_path")
     return quote(req.url.path) if raw is None else raw.decode("latin-1")
 
 
 def dialect(req: Request) -> Dialect:
-    """Which of Graph's versions the request speaks."""
-    family: PathFamily = req.state.family
-    return family.dialect
+    """The version of Graph in the path of the request."""
+    prefix: PathPrefix = req.state.prefix
+    return prefix.dialect
 
 
 def parse_options(req: Request) -> Query:
-    """The query options of a request; an operation whose contract names none takes none.
+    """The query options of a request, checked against the operation's contract.
 
     Raises:
-        GraphError: 400 for an option, or a part of one, that is not supported, naming it.
+        GraphError: 400 with the name of an option that is not supported or not valid.
     """
     contract: Contract = req.state.contract
     return parse_query(req.query_params.multi_items(), capabilities=contract.capabilities, allowed=contract.options)
 
 
-def unserved(req: Request) -> GraphError:
-    """The error for a path that nothing serves, or not with this method: 405 with ``Allow``, or 404."""
+def no_route(req: Request) -> GraphError:
+    """The error for a request that no function serves: 405 with ``Allow`` if the path exists, else 404."""
     allowed = allowed_methods(raw_path(req))
     if allowed:
         return GraphError(
             METHOD_NOT_ALLOWED,
-            f"This path takes {' and '.join(allowed)}, and not {req.method}.",
+            f"This path does not support {req.method}. Supported: {', '.join(allowed)}.",
             headers={"Allow": ", ".join(allowed)},
         )
     return GraphError(
         UNKNOWN_PATH,
-        "There is nothing at this path. Upload sessions are at "
+        "This path does not exist. The path of upload sessions is "
         "/v1.0/identityGovernance/entitlementManagement/catalogs/{catalogId}/resources/{resourceId}/uploadSessions.",
     )
 
 
 def prefers(req: Request, preference: str) -> bool:
     """Whether the header ``Prefer`` (RFC 7240) names a preference."""
-    wishes = ",".join(req.headers.getlist("prefer")).lower().split(",")
-    return any(re.split(r"[=;\s]", wish.strip())[0] == preference for wish in wishes)
+    preferences = ",".join(req.headers.getlist("prefer")).lower().split(",")
+    return any(re.split(r"[=;\s]", each.strip())[0] == preference for each in preferences)

@@ -1,4 +1,4 @@
-"""A session as an answer: its JSON in the path's dialect, its context and its ETag."""
+"""Builds responses: a session as JSON in the dialect of the path, with its context and ETag."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -15,7 +15,7 @@ from shared.models.serializers import session_json
 from shared.query.options import Query, select_properties
 from shared.services.listing import matching_files, page_of_files
 from shared.services.sessions import Snapshot
-from shared.web.parameters import dialect
+from shared.web.request import dialect
 from shared.web.urls import metadata_url, sessions_context
 
 
@@ -29,10 +29,16 @@ def session_response(
     headers: Mapping[str, str] | None = None,
     report: Report | None = None,
 ) -> Response:
-    """The answer with one session: all of it and its files, or with a ``query`` what that asks for.
+    """The response with one session.
 
-    ``action`` is for the answer of an action, whose context is a type; ``report`` for the warnings of a file that was
-    uploaded with it.
+    Args:
+        req: the request.
+        snapshot: the session and its files.
+        query: the query options of the request. By default the response has all properties and the files.
+        action: whether the operation is an OData action, whose context names a type.
+        status: the status of the response.
+        headers: headers besides the ETag.
+        report: the report on the uploaded file, whose warnings are included.
     """
     session = snapshot.session
     query = query or Query(expand_files=Query())
@@ -51,7 +57,7 @@ def session_response(
 
 
 def session_body(req: Request, session: Session, query: Query, files: Sequence[StoredFile]) -> dict[str, Any]:
-    """A session's JSON with what a query asks for of it and, if expanded, of its files."""
+    """A session as JSON, with the properties and the files that the query selects."""
     body: dict[str, Any] = dict(session_json(session, dialect=dialect(req), now=utc_now(), idle=settings().idle))
     if query.expand_files is not None:
         matching = matching_files(files, query.expand_files)
@@ -62,7 +68,7 @@ def session_body(req: Request, session: Session, query: Query, files: Sequence[S
 
 
 def warnings_json(report: Report) -> dict[str, Any]:
-    """The annotations for what is worth a look in a file that is valid; none if there is nothing."""
+    """The annotations with the warnings about a valid file; empty if there are none."""
     if not report.warning_count and report.duplicates_checked:
         return {}
     return {
@@ -75,6 +81,6 @@ def warnings_json(report: Report) -> dict[str, Any]:
 
 
 def json_response(body: Any, *, status: int = 200, headers: Mapping[str, str] | None = None) -> Response:
-    """An answer with a JSON body."""
+    """A response with a JSON body."""
     content = json.dumps(body, ensure_ascii=False, separators=(",", ":")).encode()
     return Response(content, status_code=status, headers=dict(headers or {}), media_type="application/json")
