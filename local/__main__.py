@@ -15,6 +15,7 @@ from threading import Thread
 
 import uvicorn
 
+from local.arguments import run_parser
 from local.azurite import Azurite, AzuriteError
 from local.core_tools import CoreToolsError
 from local.core_tools import serve as serve_with_core_tools
@@ -24,7 +25,7 @@ ROOT = Path(__file__).parent.parent
 
 def main() -> int:
     """Run until SIGINT or SIGTERM; gives the exit code."""
-    arguments = _arguments()
+    arguments = run_parser().parse_args()
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(name)s %(message)s", stream=sys.stderr)
     # From here on a signal means: end in good order, wherever we are.
     for number in (signal.SIGINT, signal.SIGTERM):
@@ -55,23 +56,6 @@ def main() -> int:
 
 class StartError(Exception):
     """The service cannot be started as asked; the message says what to do."""
-
-
-def _arguments() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(prog="dev.py run", description="Run the service on this machine.")
-    parser.add_argument("--port", type=int, default=7071, help="where to listen; 0 for a free port (default 7071)")
-    parser.add_argument(
-        "--data", type=Path, default=ROOT / ".data", help="folder of Azurite's data (default .data); it is kept"
-    )
-    parser.add_argument(
-        "--auth",
-        choices=("none", "entra"),
-        help="none lets everybody in, entra those with a token of 'dev.py token' (default: UPLOADS_AUTH, or none)",
-    )
-    parser.add_argument(
-        "--host", choices=("local", "func"), default="local", help="our own host, or Core Tools' func (default local)"
-    )
-    return parser.parse_args()
 
 
 def _choose_auth(arguments: argparse.Namespace, running: ExitStack) -> None:

@@ -1,6 +1,5 @@
 """A whole session, told request by request: ``python3 dev.py demo``."""
 
-import argparse
 import os
 import sys
 import tempfile
@@ -12,6 +11,7 @@ from uuid import uuid4
 
 import httpx
 
+from local.arguments import demo_parser
 from local.service import NEVER, ROOT, ServiceNotReadyError, running_service
 
 SAMPLES = ROOT / "samples"
@@ -124,9 +124,7 @@ def own_service() -> Iterator[str]:
 
 def main() -> None:
     """Tell the story to the terminal."""
-    parser = argparse.ArgumentParser(prog="dev.py demo", description="Take real files through a whole session.")
-    parser.add_argument("--url", help="use the service that runs there; its sessions are not made to expire")
-    url = parser.parse_args().url
+    url = demo_parser().parse_args().url
     if url:
         with httpx.Client(base_url=url, timeout=60) as http:
             tell(Story(http), idle_seconds=None)

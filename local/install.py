@@ -1,0 +1,236 @@
+"""Installs what a command of ``dev.py`` needs: Python packages into .venv, and Azurite into local/node_modules.
+
+The two are installed at the same time. What is installed already stays, and nothing is installed twice.
+"""
+
+import fcntl
+import hashlib
+import importlib.util
+import os
+import shutil
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
+from pathlib import Path
+
+from local.progress import Progress
+from local.uv_settings import uv_settings
+
+ROOT = Path(__file__).parent.parent
+VENV = ROOT / ".venv"
+BIN = VENV / "bin"
+PYTHON = BIN / "python"
+LOGS = ROOT / ".setup"
+AZURITE = ROOT / "local"
+
+GROUPS = {
+    "app": "requirements.txt",
+    "local": "requirements/local.txt",
+    "node": "requirements/node.txt",
+    "test": "requirements/test.txt",
+    "lint": "requirements/lint.txt",
+}
+"""The groups of Python packages, each with its file."""
+
+UV = "uv==0.13.9"
+OLDEST_NODE = 20
+LAST_LINES = 15
+
+
+class InstallError(Exception):
+    """Something could not be installed; the message says what to do."""
+
+
+class StoppedError(InstallError):
+    """The user has stopped the installation with Ctrl-C."""
+
+
+def install(groups: Sequence[str], *, azurite: bool) -> None:
+    """Install the groups and Azurite, as far as they are missing.
+
+    Raises:
+        InstallError: a package registry cannot be reached, or this Python cannot make virtual environments.
+    """
+    if azurite and _node_is_missing():
+        groups = [*groups, "node"]
+    if not _missing(groups) and not (azurite and _azurite_is_missing()):
+        return
+    LOGS.mkdir(exist_ok=True)
+    with _locked(), Progress() as progress, ThreadPoolExecutor(2) as pool:
+        packages = pool.submit(_install_packages, groups, progress)
+        both: list[Future[None]] = [packages]
+        if azurite:
+            both.append(pool.submit(_install_azurite, progress, packages if "node" in groups else None))
+        progress.show_until_done(both)
+
+
+def environment() -> dict[str, str]:
+    """The environment with the programs of .venv before those of the machine."""
+    return os.environ | {"PATH": f"{BIN}{os.pathsep}{os.environ.get('PATH', '')}"}
+
+
+def _missing(groups: Sequence[str]) -> list[str]:
+    """The groups that are not installed as their files have them now."""
+    if not PYTHON.exists() or _read(VENV / "made-for") != _python_version():
+        return list(groups)
+    return [group for group in groups if _read(_stamp(group)) != _fingerprint(GROUPS[group])]
+
+
+def _install_packages(groups: Sequence[str], progress: Progress) -> None:
+    if not _missing(groups):
+        return
+    if not PYTHON.exists() or _read(VENV / "made-for") != _python_version():
+        _make_venv(progress)
+    uv = _uv(progress)
+    # All groups of the command and not only those that are missing: the versions have to fit together.
+    files = [argument for group in groups for argument in ("-r", GROUPS[group])]
+    what = f"Python packages ({', '.join(groups)})"
+    if uv is not None:
+        config = _output([str(PYTHON), "-m", "pip", "config", "list"])
+        own = environment() | uv_settings(config, os.environ)
+        try:
+            _run(progress, what, "packages", [str(uv), "pip", "install", "--python", str(PYTHON), *files], env=own)
+        except StoppedError:
+            raise
+        except InstallError:
+            # An index that only pip can use, such as one with a keyring.
+            progress.say("uv could not install them. Trying again with pip.")
+            uv = None
+    if uv is None:
+        _run(progress, f"{what} with pip", "packages", [*_pip(), *files])
+    for group in groups:
+        _stamp(group).write_text(_fingerprint(GROUPS[group]))
+
+
+def _make_venv(progress: Progress) -> None:
+    lacking = [module for module in ("venv", "ensurepip") if importlib.util.find_spec(module) is None]
+    if lacking:
+        raise InstallError(
+            f"{sys.executable} cannot make a virtual environment: its module {lacking[0]} is missing. "
+            f"On Debian and Ubuntu install it with: apt install python{_python_version()}-venv"
+        )
+    if VENV.exists():
+        progress.say(f"The packages in .venv are not for Python {_python_version()}: installing them again.")
+        shutil.rmtree(VENV)
+    _run(progress, "virtual environment in .venv", "venv", [sys.executable, "-m", "venv", "--clear", str(VENV)])
+    (VENV / "installed").mkdir()
+    (VENV / "made-for").write_text(_python_version())
+
+
+def _uv(progress: Progress) -> Path | None:
+    """The fast installer; ``None`` if it is not to be had, so that pip has to do."""
+    uv = BIN / "uv"
+    if not uv.exists():
+        try:
+            _run(progress, "uv, a fast installer", "uv", [*_pip(), UV])
+        except StoppedError:
+            raise
+        except InstallError:
+            progress.say("uv cannot be installed here. Installing with pip, which takes longer.")
+            return None
+    return uv
+
+
+def _pip() -> list[str]:
+    return [str(PYTHON), "-m", "pip", "install", "--disable-pip-version-check", "--no-input"]
+
+
+def _install_azurite(progress: Progress, node: "Future[None] | None") -> None:
+    """Install Azurite, after Node.js if that is installed, too."""
+    if not _azurite_is_missing():
+        return
+    if node is not None:
+        node.result()
+    own = BIN / "npm"
+    command = [str(own) if own.exists() else "npm", "ci", "--no-audit", "--no-fund"]
+    _run(progress, "Azurite, the storage emulator", "azurite", command, cwd=AZURITE)
+    (AZURITE / "node_modules" / ".made").write_text(_azurite_fingerprint())
+
+
+def _azurite_is_missing() -> bool:
+    return _read(AZURITE / "node_modules" / ".made") != _azurite_fingerprint()
+
+
+def _azurite_fingerprint() -> str:
+    return _fingerprint("local/package.json", "local/package-lock.json")
+
+
+def _node_is_missing() -> bool:
+    """Whether the machine has no Node.js that is new enough, or no npm; what is in .venv does not count."""
+    node = shutil.which("node")
+    if node is None or shutil.which("npm") is None:
+        return True
+    try:
+        major = int(_output([node, "--version"]).strip().lstrip("v").split(".")[0])
+    except ValueError:
+        return True
+    return major < OLDEST_NODE
+
+
+def _run(
+    progress: Progress,
+    what: str,
+    log: str,
+    command: Sequence[str],
+    *,
+    env: Mapping[str, str] | None = None,
+    cwd: Path | None = None,
+) -> None:
+    """Run a program and keep what it prints in a log.
+
+    Raises:
+        InstallError: it failed; the message has the last lines of the log.
+    """
+    path = LOGS / f"{log}.log"
+    with progress.step(what), path.open("wb") as output:
+        try:
+            code = subprocess.run(
+                command, cwd=cwd or ROOT, env=env or environment(), stdout=output, stderr=subprocess.STDOUT, check=False
+            ).returncode
+        except OSError as error:
+            raise InstallError(f"{command[0]} could not be started: {error}") from None
+    if code in (-signal.SIGINT, 128 + signal.SIGINT):
+        raise StoppedError(f"Installing {what} was stopped.")
+    if code != 0:
+        last = path.read_text(errors="replace").strip().splitlines()[-LAST_LINES:]
+        raise InstallError(
+            "\n".join(last)
+            + f"\n\nInstalling {what} failed. The last lines of its output are above, all of it is in "
+            + f"{path.relative_to(ROOT)}.\nCheck that the package registries (PyPI and npm) can be reached; behind a "
+            "proxy, set HTTPS_PROXY. Then run the same command again: it continues where it stopped."
+        )
+
+
+@contextmanager
+def _locked() -> Iterator[None]:
+    """One installation at a time: ``dev.py`` may run twice at once."""
+    with (LOGS / "lock").open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            sys.stderr.write("Another dev.py is installing. Waiting for it to finish.\n")
+            fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
+def _output(command: Sequence[str]) -> str:
+    return subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, check=False).stdout.decode()
+
+
+def _python_version() -> str:
+    return ".".join(map(str, sys.version_info[:2]))
+
+
+def _stamp(group: str) -> Path:
+    return VENV / "installed" / group
+
+
+def _fingerprint(*names: str) -> str:
+    return hashlib.sha256(b"\0".join((ROOT / name).read_bytes() for name in names)).hexdigest()
+
+
+def _read(path: Path) -> str:
+    return path.read_text() if path.exists() else ""
