@@ -116,7 +116,7 @@ async def _authorize(req: Request, need: Need) -> None:
         GraphError: 400, 401, 403, 404, 429; 503 if the caller cannot be authenticated now.
     """
     if need is Need.NONE:
-        check_size(raw_path(req), req.scope["query_string"], req.headers.raw)
+        check_head_size(raw_path(req), req.scope["query_string"], req.headers.raw)
         return
     caller = await authenticate(req.headers)
     req.state.actor = replace(actor(req), caller=caller)
