@@ -9,6 +9,7 @@ from typing import Any
 from pydantic import TypeAdapter
 
 from shared.core.settings import AuthMode, settings
+from shared.core.version import VERSION
 from shared.domain.callers import READ_ALL, READ_WRITE_ALL, Need
 from shared.models import responses
 from shared.models.dialects import Dialect
@@ -74,8 +75,8 @@ def openapi(dialect: Dialect, base_url: str) -> Json:
     return {
         "openapi": "3.1.0",
         "info": {
-            "title": "Upload sessions for access data",
-            "version": dialect.value,
+            "title": f"Upload sessions for access data, {dialect.value}",
+            "version": VERSION,
             "description": "The API of customDataProvidedResourceUploadSession in Microsoft Graph, with extensions.",
         },
         "servers": [{"url": base_url}],

@@ -12,6 +12,7 @@ from azure.functions import HttpMethod
 from azure.functions.decorators.http import HttpTrigger
 from openapi_spec_validator import validate
 
+from shared.core.version import VERSION
 from tests.support.authority import Authority
 from tests.support.client import Resource, as_object, assert_error, http_client
 from tests.support.invariants import Storage
@@ -43,6 +44,7 @@ def test_the_document_is_valid_and_has_the_address_of_the_service(
     document = as_object(answer)
     validate(document)
     assert document["openapi"] == "3.1.0"
+    assert document["info"]["version"] == VERSION
     assert document["servers"] == [{"url": service}]
     assert document["security"] == []
     # What an answer has beside what it promises would go unnoticed otherwise.
