@@ -1,4 +1,4 @@
-"""Packs the service's validator into the client, as ``accup.access_data``: the same source, not a copy in this folder."""
+"""Packs the service's validator into the client as ``accup.access_data``: the same source, not a copy."""
 
 from pathlib import Path
 from typing import Any
@@ -11,7 +11,7 @@ VALIDATOR = "shared/access_data"
 class ValidatorHook(BuildHookInterface[Any]):
     """In a checkout the validator is beside this folder; an sdist carries it inside ``src/accup`` already."""
 
-    def initialize(self, version: str, build_data: dict[str, Any]) -> None:  # noqa: ARG002  # hatchling's signature
+    def initialize(self, version: str, build_data: dict[str, Any]) -> None:
         """Add the validator's files to the wheel or the sdist."""
         source = Path(self.root).parent / VALIDATOR
         if source.is_dir():

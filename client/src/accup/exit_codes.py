@@ -28,7 +28,7 @@ _MEANINGS = {
     ExitCode.REFUSED: "A file was refused. Nothing was completed.",
     ExitCode.NOT_PERMITTED: "No valid token, no permission, or not found (the service gives callers without "
     "permission the same answer).",
-    ExitCode.CONFLICT: "The session is complete, has expired or contains other content, or something changed meanwhile.",
+    ExitCode.CONFLICT: "The session is complete, has expired or has other contents, or something changed meanwhile.",
     ExitCode.SERVICE: "The service or the network failed, after all retries.",
     ExitCode.INTERRUPTED: "Interrupted with Ctrl-C. The same command continues where it stopped.",
 }

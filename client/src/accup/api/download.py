@@ -38,5 +38,4 @@ def download(transport: Transport, path: str, file: StoredFile, to: BinaryIO, pr
             )
         return found
 
-    result: str = transport.retrying(once)
-    return result
+    return transport.retrying(once)

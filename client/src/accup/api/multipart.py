@@ -1,4 +1,4 @@
-"""The body of an upload: ``multipart/form-data`` (RFC 7578) with one file, read piece by piece, compressed if wanted."""
+"""The body of an upload: ``multipart/form-data`` (RFC 7578) with one file, read in pieces, compressed if wanted."""
 
 import zlib
 from collections.abc import Callable, Iterator, Mapping

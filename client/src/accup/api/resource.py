@@ -135,7 +135,8 @@ class Resource:
             UsageError: a name or size is missing, or the name cannot be used.
         """
         upload = Upload.of(source, name=name, size=size)
-        return self._uploader.run(self.get, self._one(session_id), session_id, upload, progress, compress)
+        path = self._one(session_id)
+        return self._uploader.run(path, upload, read=lambda: self.get(session_id), progress=progress, compress=compress)
 
     def download(self, session_id: str, file: StoredFile, to: BinaryIO, progress: Progress | None = None) -> str:
         """Write a file's bytes to ``to``, and give their SHA-256 (hex); ``to`` is truncated before a repetition.
@@ -143,7 +144,9 @@ class Resource:
         Raises:
             ConflictError: they are not what the session says about the file.
         """
-        return download(self._transport, f"{self._one(session_id)}/files/{quote(file.id, safe='')}/$value", file, to, progress)
+        return download(
+            self._transport, f"{self._one(session_id)}/files/{quote(file.id, safe='')}/$value", file, to, progress
+        )
 
     def remove(self, session_id: str, file_id: str) -> None:
         """Remove a file from a session (not on Graph)."""

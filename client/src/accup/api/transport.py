@@ -2,9 +2,10 @@
 
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from json import loads
 from threading import Event
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 from urllib.parse import urlsplit
 from uuid import uuid4
 
@@ -15,6 +16,8 @@ from accup.api.targets import Target
 from accup.errors import ApiError, InterruptedByUserError, NotPermittedError, ServiceError
 from accup.findings import Finding
 from accup.signin.challenge import Challenge
+
+T = TypeVar("T")
 
 # Azure's load balancer gives up after 230 seconds, so an answer that takes longer never comes.
 _TIMEOUT = httpx.Timeout(connect=15, read=240, write=60, pool=None)
@@ -88,7 +91,7 @@ class Transport:
         """
         return self.retrying(lambda: self.once(method, path, json=json, params=params, headers=headers))
 
-    def retrying(self, call: Callable[[], Any]) -> Any:
+    def retrying(self, call: Callable[[], T]) -> T:
         """Repeat a call of ``once``, as the policy says."""
         return self._retries.run(call, self.cancelled, self._on_retry)
 
@@ -145,7 +148,9 @@ class Transport:
                 raise InterruptedByUserError("Interrupted.") from None
             raise TransientError(ServiceError(_unreachable(self.target, error))) from None
 
-    def _send(self, method: str, url: str, token: str | None, *, content: Body | None = None, **request: Any) -> httpx.Response:
+    def _send(
+        self, method: str, url: str, token: str | None, *, content: Body | None = None, **request: Any
+    ) -> httpx.Response:
         request["headers"] = dict(request.get("headers") or {}) | {"client-request-id": str(uuid4())}
         if token is not None:
             if not self.target.may_carry_tokens:
@@ -203,10 +208,8 @@ def _api_error(answer: httpx.Response) -> ApiError:
         if len(read) > _MAX_ERROR_BYTES:
             break
     error: Any = None
-    try:
-        error = httpx.Response(200, content=bytes(read)).json()["error"]
-    except (ValueError, KeyError, TypeError):
-        pass
+    with suppress(ValueError, KeyError, TypeError):
+        error = loads(bytes(read))["error"]
     if not isinstance(error, dict):
         message = f"The service answered {answer.status_code} {answer.reason_phrase}."
         return ApiError(answer.status_code, message, headers=answer.headers)

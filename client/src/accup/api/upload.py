@@ -48,10 +48,10 @@ class Uploader:
 
     def run(
         self,
-        read: Callable[[str], Session],
         path: str,
-        session_id: str,
         upload: Upload,
+        *,
+        read: Callable[[], Session],
         progress: Progress | None,
         compress: bool | None,
     ) -> Session:
@@ -61,15 +61,14 @@ class Uploader:
         def once() -> Session:
             nonlocal sent_before
             if sent_before:
-                session = read(session_id)
+                session = read()
                 arrived = session.file(upload.name)
                 if arrived is not None and arrived.size == upload.size:
                     return session
             sent_before = True
             return self._send(path, upload, progress, compress)
 
-        result: Session = self._transport.retrying(once)
-        return result
+        return self._transport.retrying(once)
 
     def _send(self, path: str, upload: Upload, progress: Progress | None, compress: bool | None) -> Session:
         wanted = self._compresses and upload.size >= _SMALLEST_TO_COMPRESS if compress is None else compress

@@ -43,7 +43,10 @@ def audit(**values: Any) -> int:
 def _filter(given: Given) -> str:
     if given.values["since"]:
         chosen = f"activityDateTime ge {given.values['since']}"
-        if "'" in chosen or not given.values["since"].replace("-", "").replace(":", "").rstrip("Z").replace("T", "").isdigit():
+        if (
+            "'" in chosen
+            or not given.values["since"].replace("-", "").replace(":", "").rstrip("Z").replace("T", "").isdigit()
+        ):
             raise UsageError("--since needs a time such as 2026-11-01T00:00:00Z.")
     else:
         chosen = f"catalogId eq {given.need('catalog')} and resourceId eq {given.need('resource')}"

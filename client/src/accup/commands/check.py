@@ -7,10 +7,9 @@ import click
 
 from accup.commands.options import Given, common
 from accup.exit_codes import ExitCode
-from accup.local.checking import CheckedFile
+from accup.local.checking import PRINCIPAL_TYPES, CheckedFile
 from accup.local.checking import check as check_file
 from accup.local.files import find_files
-from accup.local.validation import PRINCIPAL_TYPES
 from accup.screen import tables
 from accup.screen.progress import reporter
 from accup.screen.wording import plural
@@ -39,18 +38,20 @@ def check(**values: Any) -> int:
         for file in files:
             checked.append(check_file(file, types, shown.checking(file)))
             shown.ended(file, accepted=checked[-1].accepted)
-    refused = [file for file in checked if not file.accepted]
+    refused = [each for each in checked if not each.accepted]
     if screen.as_json:
-        screen.result({"files": [_as_json(file) for file in checked]})
+        screen.result({"files": [_as_json(each) for each in checked]})
     else:
-        for file in checked:
-            if file.finding_count:
-                tables.findings(screen.out(), file.file.name, file.findings, file.finding_count)
-            if file.warning_count:
-                tables.findings(screen.out(), file.file.name, file.warnings, file.warning_count, "warning")
+        for each in checked:
+            if each.finding_count:
+                tables.findings(screen.out(), each.file.name, each.findings, each.finding_count)
+            if each.warning_count:
+                tables.findings(screen.out(), each.file.name, each.warnings, each.warning_count, "warning")
         tables.checks(screen.out(), checked)
     if refused:
-        screen.say(f"{plural(len(refused), 'file')} of {len(checked)} would be refused. Fix the findings and check again.")
+        screen.say(
+            f"{plural(len(refused), 'file')} of {len(checked)} would be refused. Fix the findings and check again."
+        )
         return ExitCode.REFUSED
     screen.say(f"{plural(len(checked), 'file')} checked, all would be accepted.")
     return ExitCode.DONE

@@ -2,7 +2,7 @@
 
 import os
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -14,6 +14,10 @@ from accup.local.files import LocalFile
 from accup.screen import tables
 from accup.screen.progress import reporter
 from accup.screen.wording import plural, size_text
+
+if TYPE_CHECKING:
+    from accup.api.multipart import Progress
+    from accup.api.resource import Resource
 
 
 @click.command()
@@ -108,7 +112,9 @@ def withdraw(**values: Any) -> int:
         wanted = values["name"]
         found = next((each for each in resource.refusals(session.id) if wanted in (each.id, each.name)), None)
         if found is None:
-            raise NotPermittedError(f"Session {session.id} has no open refusal of '{wanted}'. 'accup files' lists them.")
+            raise NotPermittedError(
+                f"Session {session.id} has no open refusal of '{wanted}'. 'accup files' lists them."
+            )
         resource.withdraw(session.id, found.id)
     if given.screen.as_json:
         given.screen.result({"session": session.id, "withdrawn": found.name})
@@ -123,17 +129,16 @@ def _chosen(session: Session, wanted: str) -> StoredFile:
     return found
 
 
-def _refusals(resource: Any, session: Session) -> tuple[Refusal, ...]:
+def _refusals(resource: "Resource", session: Session) -> tuple[Refusal, ...]:
     """The open refusals; none where the service does not have them (Graph)."""
     if not session.explains_refusals:
         return ()
     try:
-        found: tuple[Refusal, ...] = resource.refusals(session.id)
+        return resource.refusals(session.id)
     except ApiError as error:
         if error.status not in (404, 405):
             raise
         return ()
-    return found
 
 
 def _safe_name(name: str) -> str:
@@ -144,7 +149,9 @@ def _safe_name(name: str) -> str:
     return safe
 
 
-def _download(resource: Any, session: Session, file: StoredFile, path: Path, progress: Any) -> dict[str, Any]:
+def _download(
+    resource: "Resource", session: Session, file: StoredFile, path: Path, progress: "Progress"
+) -> dict[str, Any]:
     """Download beside the destination, so that a file with this name is always whole."""
     partial = path.with_name(path.name + ".part")
     try:

@@ -8,6 +8,7 @@ import click
 from accup.commands.options import Given, on_service
 from accup.errors import ApiError, NotPermittedError
 from accup.exit_codes import ExitCode
+from accup.signin.challenge import Challenge
 from accup.signin.credentials import log_in
 from accup.signin.entra import checked_scope
 
@@ -36,14 +37,13 @@ def login(**values: Any) -> int:
     return ExitCode.DONE
 
 
-def _challenge(given: Given) -> Any:
+def _challenge(given: Given) -> Challenge:
     """What the service answers to a request without a token.
 
     Raises:
         NotPermittedError: it does not ask for one.
     """
     from accup.api.client import Client  # noqa: PLC0415  # HTTP takes 0.2 s to import
-    from accup.signin.challenge import Challenge  # noqa: PLC0415
 
     try:
         with Client(given.target(), log=given.screen.log) as client:

@@ -24,7 +24,21 @@ def cli() -> None:
     """Send access data to an upload session of Microsoft Graph, or of a service with the same API."""
 
 
-for command in (send, check, status, list_sessions, files, get, complete, delete, remove, withdraw, watch, login, audit):
+for command in (
+    send,
+    check,
+    status,
+    list_sessions,
+    files,
+    get,
+    complete,
+    delete,
+    remove,
+    withdraw,
+    watch,
+    login,
+    audit,
+):
     cli.add_command(command)
 
 

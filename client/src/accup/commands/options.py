@@ -2,22 +2,28 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 from uuid import UUID
 
 import click
 
-from accup.api.models import Session
+from accup.api.retries import RetryPolicy
 from accup.api.targets import Target
 from accup.errors import NotPermittedError, UsageError
 from accup.profiles import config_folder, load_profile
 from accup.screen.console import Screen
 from accup.signin.credentials import KINDS, SignIn
 
+if TYPE_CHECKING:
+    from accup.api.client import Client
+    from accup.api.models import Session
+    from accup.api.resource import Resource
+    from accup.api.transport import Tokens
+
 Command = TypeVar("Command", bound=Callable[..., Any])
 
 
-class Guid(click.ParamType):
+class Guid(click.ParamType[str]):
     """A GUID, in any case and with or without braces."""
 
     name = "guid"
@@ -49,6 +55,9 @@ _TARGET = (
     option("--credential", "How to sign in to Microsoft Entra.", type=click.Choice(KINDS)),
     option("--scope", "Scope of the token, if the service does not say it.", metavar="SCOPE"),
     option("--tenant", "Tenant to sign in to.", metavar="TENANT"),
+    option(
+        "--retries", "Repetitions of a request that failed.", type=click.IntRange(0, 50), default=6, show_default=True
+    ),
     option("--client-id", "Application to sign in with, or the managed identity's client id.", metavar="GUID"),
 )
 _RESOURCE = (
@@ -136,18 +145,19 @@ class Given:
             record=config_folder() / "sign-in.json",
         )
 
-    def client(self) -> Any:
+    def client(self) -> "Client":
         """The client of the service, with the tokens that the options describe."""
         from accup.api.client import Client  # noqa: PLC0415  # HTTP takes 0.2 s to import; ``check`` needs none
 
         target = self.target()
-        return Client(target, self._tokens(target), log=self.screen.log)
+        retries = RetryPolicy(attempts=self.values["retries"] + 1)
+        return Client(target, self._tokens(target), retries=retries, log=self.screen.log)
 
-    def resource(self, client: Any) -> Any:
+    def resource(self, client: "Client") -> "Resource":
         """The sessions of the resource that the options name."""
         return client.resource(self.need("catalog"), self.need("resource"))
 
-    def session(self, resource: Any) -> Session:
+    def session(self, resource: "Resource") -> "Session":
         """The session that the options name, by its id or by its review instance, with its files.
 
         Raises:
@@ -155,11 +165,10 @@ class Given:
             UsageError: the options name none.
         """
         if self.values.get("session_id"):
-            found: Session = resource.get(self.values["session_id"])
-            return found
+            return resource.get(self.values["session_id"])
         if not self.values.get("review"):
             raise UsageError("Name the upload session with --session, or its review instance with --review.")
-        of_review: Session | None = resource.find(self.values["review"])
+        of_review = resource.find(self.values["review"])
         if of_review is None:
             raise NotPermittedError(
                 f"Review instance {self.values['review']} has no upload session for this resource that is active or "
@@ -167,7 +176,7 @@ class Given:
             )
         return of_review
 
-    def _tokens(self, target: Target) -> Any:
+    def _tokens(self, target: Target) -> "Tokens":
         from accup.signin.entra import EntraTokens  # noqa: PLC0415
         from accup.signin.tokens import CommandToken, StaticToken  # noqa: PLC0415
 

@@ -6,10 +6,10 @@ from typing import Any
 import click
 
 from accup.api.models import Review
-from accup.commands.options import Given, Guid, option, on_resource
+from accup.commands.options import Given, Guid, on_resource, option
 from accup.errors import ApiError, InterruptedByUserError
+from accup.local.checking import PRINCIPAL_TYPES
 from accup.local.files import find_files
-from accup.local.validation import PRINCIPAL_TYPES
 from accup.screen import tables
 from accup.screen.console import Screen
 from accup.screen.progress import reporter
@@ -25,9 +25,13 @@ from accup.sending.sender import UPLOADS_AT_ONCE, Sender, SendOptions
 @click.option("--complete", is_flag=True, help="Complete the session if every file was accepted, without a question.")
 @click.option("--replace", is_flag=True, help="Replace files of the session that have other contents (not on Graph).")
 @click.option(
-    "--compress/--no-compress", default=None, help="Send gzip (default: where the service accepts it and it saves time)."
+    "--compress/--no-compress",
+    default=None,
+    help="Send gzip (default: where the service accepts it and it saves time).",
 )
-@click.option("--at-once", type=click.IntRange(1, 16), default=UPLOADS_AT_ONCE, show_default=True, help="Parallel uploads.")
+@click.option(
+    "--at-once", type=click.IntRange(1, 16), default=UPLOADS_AT_ONCE, show_default=True, help="Parallel uploads."
+)
 @click.option(
     "--principal-type",
     "principal_types",
@@ -93,7 +97,9 @@ def _tell_others(screen: Screen, outcome: SendOutcome) -> None:
     if outcome.others:
         names = ", ".join(file.name for file in outcome.others[:5])
         more = f" and {len(outcome.others) - 5} more" if len(outcome.others) > 5 else ""
-        screen.say(f"The session also has {plural(len(outcome.others), 'file')} that this command did not send: {names}{more}.")
+        screen.say(
+            f"The session also has {plural(len(outcome.others), 'file')} that this command did not send: {names}{more}."
+        )
 
 
 def last_line(outcome: SendOutcome) -> str:
@@ -124,4 +130,3 @@ def _next_step(outcome: SendOutcome) -> str:
     if code is not None and code.name in ("SERVICE", "INTERRUPTED"):
         return "Run the same command again: it continues where it stopped."
     return "Nothing is lost: what was accepted stays in the session." if outcome.session else "Nothing was sent."
-

@@ -5,7 +5,7 @@ from typing import Any
 
 import click
 
-from accup.api.models import Session
+from accup.api.models import Session, StoredFile
 from accup.commands.options import Given, on_resource, on_session
 from accup.errors import ConflictError, UsageError
 from accup.exit_codes import ExitCode
@@ -57,7 +57,9 @@ def list_sessions(**values: Any) -> int:
 
 @click.command()
 @click.option("--allow-incomplete", is_flag=True, help="Although it has no file, or a refused file was not replaced.")
-@click.option("--allow-change", is_flag=True, help="Although the number of rows differs from the last time by too much.")
+@click.option(
+    "--allow-change", is_flag=True, help="Although the number of rows differs from the last time by too much."
+)
 @click.option("--yes", is_flag=True, help="Do not ask.")
 @on_session
 def complete(**values: Any) -> int:
@@ -94,7 +96,9 @@ def delete(**values: Any) -> int:
 
 
 @click.command()
-@click.option("--interval", type=click.FloatRange(1, 3600), default=15, show_default=True, help="Seconds between looks.")
+@click.option(
+    "--interval", type=click.FloatRange(1, 3600), default=15, show_default=True, help="Seconds between looks."
+)
 @click.option("--timeout", type=click.FloatRange(0), help="Seconds after which to give up.")
 @on_session
 def watch(**values: Any) -> int:
@@ -106,9 +110,13 @@ def watch(**values: Any) -> int:
         session = given.session(resource)
         while session.status not in ("complete", "expired"):
             if deadline is not None and time.monotonic() + values["interval"] > deadline:
-                raise ConflictError(f"Session {session.id} is still {session.status} after {values['timeout']:g} seconds.")
+                raise ConflictError(
+                    f"Session {session.id} is still {session.status} after {values['timeout']:g} seconds."
+                )
             if given.screen.shows_progress:
-                given.screen.say(f"{session.status}, {plural(session.files_uploaded, 'file')}, time left: {_left(session)}")
+                given.screen.say(
+                    f"{session.status}, {plural(session.files_uploaded, 'file')}, time left: {_left(session)}"
+                )
             time.sleep(values["interval"])
             session = resource.get(session.id)
         _show(given.screen, session)
@@ -161,5 +169,5 @@ def _as_json(session: Session) -> dict[str, Any]:
     }
 
 
-def _file_json(file: Any) -> dict[str, Any]:
+def _file_json(file: StoredFile) -> dict[str, Any]:
     return {"id": file.id, "name": file.name, "size": file.size, "rows": file.rows, "sha256": file.sha256}

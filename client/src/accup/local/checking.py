@@ -7,7 +7,9 @@ from dataclasses import dataclass
 from accup.errors import UsageError
 from accup.findings import Finding
 from accup.local.files import LocalFile
-from accup.local.validation import PRINCIPAL_TYPES, Validator
+
+PRINCIPAL_TYPES = ("EntraIdUser", "user")
+"""The values of ``principalType`` that a service accepts unless its settings say otherwise."""
 
 _PIECE_BYTES = 1024 * 1024
 
@@ -44,6 +46,9 @@ def check(
     Raises:
         UsageError: the file cannot be read.
     """
+    # Imported here, since NumPy, which is behind it, takes 0.1 s, and most commands check nothing.
+    from accup.local.validation import Validator  # noqa: PLC0415
+
     validator = Validator(principal_types=principal_types)
     digest = hashlib.sha256()
     size = 0

@@ -30,9 +30,7 @@ def find_files(paths: Sequence[Path]) -> list[LocalFile]:
         check_name(name)
         same = found.get(name)
         if same is not None and same.path.resolve() != path.resolve():
-            raise UsageError(
-                f"Two files are named '{name}': {same.path} and {path}. A session has each name once. Rename one of them."
-            )
+            raise UsageError(f"Two files are named '{name}': {same.path} and {path}. Rename one of them.")
         found[name] = LocalFile(path, name, path.stat().st_size)
     return [found[name] for name in sorted(found)]
 

@@ -1,6 +1,6 @@
 """The service's own validator.
 
-An installed client carries it as ``accup.access_data`` (``hatch_build.py``); in a checkout it is ``shared.access_data``.
+An installed client has it as ``accup.access_data`` (``hatch_build.py``); in a checkout it is ``shared.access_data``.
 """
 
 from typing import TYPE_CHECKING
@@ -13,7 +13,4 @@ else:
     except ModuleNotFoundError:
         from shared.access_data.validator import Validator
 
-__all__ = ["PRINCIPAL_TYPES", "Validator"]
-
-PRINCIPAL_TYPES = ("EntraIdUser", "user")
-"""The values of ``principalType`` that a service accepts unless its settings say otherwise."""
+__all__ = ["Validator"]

@@ -15,11 +15,11 @@ if TYPE_CHECKING:
 class Silent:
     """Shows nothing."""
 
-    def checking(self, file: LocalFile) -> Callable[[int], None]:  # noqa: ARG002
+    def checking(self, file: LocalFile) -> Callable[[int], None]:
         """Take no notice."""
         return lambda _: None
 
-    def uploading(self, file: LocalFile) -> Callable[[int], None]:  # noqa: ARG002
+    def uploading(self, file: LocalFile) -> Callable[[int], None]:
         """Take no notice."""
         return lambda _: None
 
@@ -53,9 +53,7 @@ class Bars:
         known = self._tasks.get(file.name)
         if known is not None:
             self._progress.remove_task(known)
-        task = self._tasks[file.name] = self._progress.add_task(
-            printable(file.name), total=file.size or 1, what=what
-        )
+        task = self._tasks[file.name] = self._progress.add_task(printable(file.name), total=file.size or 1, what=what)
         return lambda done: self._progress.update(task, completed=done)
 
 

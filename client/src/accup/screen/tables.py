@@ -42,13 +42,21 @@ def findings(console: "Console", name: str, found: Sequence[Finding], count: int
         title=f"{printable(name)}: {plural(count, what)}",
     )
     if count > len(rows):
-        console.print(f"... and {plural(count - len(rows), f'more {what}')}. With --json all that are known are listed.")
+        console.print(
+            f"... and {plural(count - len(rows), f'more {what}')}. With --json all that are known are listed."
+        )
 
 
 def receipt(console: "Console", files: Sequence[FileOutcome]) -> None:
     """Print the files that the session has, as verified."""
     rows = [
-        (file.name, size_text(file.checked.file.size), f"{file.checked.rows:,}", file.checked.sha256, file.verified or "")
+        (
+            file.name,
+            size_text(file.checked.file.size),
+            f"{file.checked.rows:,}",
+            file.checked.sha256,
+            file.verified or "",
+        )
         for file in files
         if file.accepted
     ]

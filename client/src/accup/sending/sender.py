@@ -4,18 +4,19 @@ import tempfile
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
 from functools import partial
-from typing import BinaryIO, Protocol, cast
+from typing import TYPE_CHECKING, BinaryIO, Protocol, cast
 
 from accup.api.models import Review, Session, StoredFile
-from accup.api.resource import Resource
 from accup.errors import AccupError, ApiError, ConflictError
 from accup.findings import Finding
-from accup.local.checking import CheckedFile, check
+from accup.local.checking import PRINCIPAL_TYPES, CheckedFile, check
 from accup.local.files import LocalFile
-from accup.local.validation import PRINCIPAL_TYPES
 from accup.sending.outcome import FileOutcome, SendOutcome
 from accup.sending.parallel import run_all
 from accup.sending.plan import Action, Step, plan
+
+if TYPE_CHECKING:
+    from accup.api.resource import Resource
 
 UPLOADS_AT_ONCE = 4
 
@@ -48,7 +49,7 @@ class SendOptions:
 class Sender:
     """One send into one resource; ``outcome`` is kept up to date, whatever happens."""
 
-    resource: Resource
+    resource: "Resource"
     options: SendOptions = field(default_factory=SendOptions)
     outcome: SendOutcome = field(default_factory=SendOutcome)
 

@@ -29,9 +29,7 @@ class SignIn:
 
     def of_tenant(self, challenge: Challenge) -> "SignIn":
         """The same, in the tenant that a challenge names, unless one was given."""
-        return replace(
-            self, tenant=self.tenant or challenge.tenant, authority=self.authority or challenge.authority
-        )
+        return replace(self, tenant=self.tenant or challenge.tenant, authority=self.authority or challenge.authority)
 
 
 def credential(sign_in: SignIn) -> Any:
@@ -40,27 +38,24 @@ def credential(sign_in: SignIn) -> Any:
     Raises:
         UsageError: there is no such kind.
     """
-    import azure.identity as identity  # noqa: PLC0415  # half a second
+    from azure import identity  # noqa: PLC0415  # half a second
 
-    where = _where(sign_in)
-    client = {"client_id": sign_in.client_id} if sign_in.client_id else {}
+    client: dict[str, Any] = {"client_id": sign_in.client_id} if sign_in.client_id else {}
     match sign_in.kind:
         case "auto":
             chain: list[Any] = []
             if sign_in.record is not None and sign_in.record.exists():
                 chain.append(interactive(sign_in, may_ask=False))
-            authority = {"authority": sign_in.authority} if sign_in.authority else {}
-            chain.append(identity.DefaultAzureCredential(**authority))
+            chain.append(identity.DefaultAzureCredential(authority=sign_in.authority))
             return identity.ChainedTokenCredential(*chain)
         case "cli":
-            tenant = {"tenant_id": sign_in.tenant} if sign_in.tenant else {}
-            return identity.AzureCliCredential(**tenant)
+            return identity.AzureCliCredential(tenant_id=sign_in.tenant or "")
         case "device-code" | "browser":
             return interactive(sign_in, may_ask=True)
         case "managed-identity":
             return identity.ManagedIdentityCredential(**client)
         case "workload-identity":
-            return identity.WorkloadIdentityCredential(**where, **client)
+            return identity.WorkloadIdentityCredential(**_where(sign_in), **client)
         case "environment":
             return identity.EnvironmentCredential()
     raise UsageError(f"'{sign_in.kind}' is not a kind of credential. Possible: {', '.join(KINDS)}.")
@@ -68,7 +63,7 @@ def credential(sign_in: SignIn) -> Any:
 
 def interactive(sign_in: SignIn, *, may_ask: bool) -> Any:
     """The credential of a person, whose tokens are kept in the system's own encrypted store between runs."""
-    import azure.identity as identity  # noqa: PLC0415  # half a second
+    from azure import identity  # noqa: PLC0415  # half a second
 
     options: dict[str, Any] = dict(_where(sign_in))
     if sign_in.client_id:
@@ -99,6 +94,6 @@ def log_in(sign_in: SignIn) -> str:
     return str(json.loads(record.serialize()).get("username", ""))
 
 
-def _where(sign_in: SignIn) -> dict[str, str]:
+def _where(sign_in: SignIn) -> dict[str, Any]:
     where = {"tenant_id": sign_in.tenant, "authority": sign_in.authority}
     return {name: value for name, value in where.items() if value}

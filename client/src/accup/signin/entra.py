@@ -22,9 +22,7 @@ _SPARE_SECONDS = 300
 class EntraTokens:
     """Tokens for the target's audience, which is known (Graph, or a setting) or learned from its first 401."""
 
-    def __init__(
-        self, target: Target, sign_in: SignIn, make: Callable[[SignIn], Any] = credential
-    ) -> None:
+    def __init__(self, target: Target, sign_in: SignIn, make: Callable[[SignIn], Any] = credential) -> None:
         self._target = target
         self._sign_in = sign_in
         self._make = make
@@ -75,7 +73,7 @@ class EntraTokens:
             reason = str(error).strip().splitlines()
             raise NotPermittedError(
                 f"No token for {scope}: {reason[0] if reason else type(error).__name__}\n"
-                f"Sign in with 'accup login --url {self._target.base}' or 'az login', or give --token or --token-command."
+                f"Sign in with 'accup login --url {self._target.base}' or 'az login'; or give --token."
             ) from None
         self._token = got.token
         self._valid_until = float(got.expires_on)
