@@ -8,6 +8,7 @@ import create_session
 import delete_session
 import expire_sessions
 import get_session
+import page
 import update_session
 import upload_file
 import validate_file
@@ -16,6 +17,7 @@ from files import count_files, get_file, get_file_value, list_files
 from grants import delete_grant, list_grants, put_grant
 from list_sessions import count_sessions, list_sessions
 from meta import get_health, get_openapi, unknown_path
+from resources import delete_resource, get_resource, list_resources, put_resource
 from shared.core.settings import settings
 from shared.identity.authentication import check_configuration
 from shared.web.log import quiet_libraries
@@ -43,9 +45,14 @@ for operation in (
     put_grant,
     list_grants,
     delete_grant,
+    put_resource,
+    get_resource,
+    list_resources,
+    delete_resource,
     list_audit,
     get_openapi,
     get_health,
+    page,
     unknown_path,
     expire_sessions,
 ):

@@ -4,9 +4,8 @@ import azure.functions as func
 from fastapi import Request, Response
 
 from shared.core.errors import GRANT_NOT_FOUND, GraphError
-from shared.domain.audit import Activity, new_record
 from shared.domain.callers import Need
-from shared.storage.account import storage
+from shared.services import grants
 from shared.web.contracts import Contract
 from shared.web.endpoint import operation
 from shared.web.request import actor, grant_key, parse_options
@@ -23,8 +22,7 @@ async def delete_grant(req: Request) -> Response:
     """Revoke a grant. It no longer applies from the next request on."""
     key = grant_key(req)
     parse_options(req)
-    record = new_record(Activity.DELETE_GRANT, key, actor(req), principalId=key.principal_id)
-    if not await (await storage()).grants.delete(key, record):
+    if not await grants.delete_grant(key, actor(req)):
         raise GraphError(
             GRANT_NOT_FOUND,
             "This principal has no such grant. List the grants of the catalog to find the existing ones.",

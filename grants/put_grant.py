@@ -3,12 +3,11 @@
 import azure.functions as func
 from fastapi import Request, Response
 
-from shared.domain.audit import Activity, new_record
 from shared.domain.callers import Grant, Need
 from shared.models.requests import GRANT_BODY, parse_grant
 from shared.models.responses import GrantEntity
 from shared.models.serializers import grant_json
-from shared.storage.account import storage
+from shared.services import grants
 from shared.web.contracts import Contract
 from shared.web.endpoint import operation
 from shared.web.request import actor, grant_key, parse_options
@@ -29,6 +28,5 @@ async def put_grant(req: Request) -> Response:
     key = grant_key(req)
     parse_options(req)
     grant = Grant(key, parse_grant(await read_json(req)))
-    record = new_record(Activity.PUT_GRANT, key, actor(req), principalId=key.principal_id, role=grant.role.value)
-    await (await storage()).grants.put(grant, record)
+    await grants.put_grant(grant, actor(req))
     return json_response({"@odata.context": metadata_url(req, "uploads/grants/$entity"), **grant_json(grant)})

@@ -19,7 +19,6 @@ from local.arguments import run_parser
 from local.azurite import Azurite, AzuriteError
 from local.core_tools import CoreToolsError
 from local.core_tools import serve as serve_with_core_tools
-from shared.core.environment import SettingsError, storage_variables
 
 ROOT = Path(__file__).parent.parent
 
@@ -47,7 +46,7 @@ def main() -> int:
             os.environ.setdefault("UPLOADS_PUBLIC_URL", url)
             running.enter_context(_storage(arguments.data, meanwhile=_import_app))
             asyncio.run(_serve(listener, url))
-    except (AzuriteError, CoreToolsError, SettingsError, StartError) as error:
+    except (AzuriteError, CoreToolsError, StartError) as error:
         sys.stderr.write(f"{error}\n")
         return 1
     except KeyboardInterrupt:
@@ -109,7 +108,7 @@ def _locked(data: Path) -> Iterator[None]:
 
 def _own_storage() -> bool:
     """Whether storage is ours to bring, since the environment names none."""
-    return not storage_variables(os.environ)
+    return not any(name in os.environ for name in ("UPLOADS_STORAGE", "UPLOADS_STORAGE__blobServiceUri"))
 
 
 @contextmanager
@@ -142,7 +141,12 @@ def _import_app() -> None:
 
 
 async def _serve(listener: socket.socket, url: str) -> None:
-    from function_app import app  # noqa: PLC0415  # see above
+    from shared.identity.authentication import AuthNotConfiguredError  # noqa: PLC0415  # see above
+
+    try:
+        from function_app import app  # noqa: PLC0415  # see above
+    except AuthNotConfiguredError as error:
+        raise StartError(str(error)) from None
     from local.host import Host  # noqa: PLC0415  # it brings the app's packages
     from shared.storage.account import close_storage  # noqa: PLC0415
 

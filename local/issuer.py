@@ -10,14 +10,19 @@ import sys
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
+from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from threading import Thread
+from urllib.parse import parse_qsl
 from uuid import uuid4
 
 import jwt
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
+
+from local.sign_in import TOKEN_MINUTES, Person, SignIn
 
 ROOT = Path(__file__).parent.parent
 DATA = ROOT / ".data"
@@ -39,21 +44,7 @@ def issuer(data: Path) -> Iterator[dict[str, str]]:
     data.mkdir(parents=True, exist_ok=True)
     key = jwt.algorithms.RSAAlgorithm.to_jwk(_key(data).public_key(), as_dict=True)
     document = json.dumps({"keys": [key | {"use": "sig", "kid": _KEY_ID}]}).encode()
-
-    class Keys(BaseHTTPRequestHandler):
-        """Answers with the keys, under the path that Entra has for them."""
-
-        def do_GET(self) -> None:  # the name that the base class calls
-            found = self.path == f"/{TENANT_ID}/discovery/v2.0/keys"
-            self.send_response(200 if found else 404)
-            self.send_header("Content-Type", "application/json" if found else "text/plain")
-            self.end_headers()
-            self.wfile.write(document if found else b"Tokens come from 'python3 dev.py token'.\n")
-
-        def log_message(self, *_: object) -> None:
-            pass
-
-    server = _server(_port_file(data), Keys)
+    server = _server(_port_file(data), _handler(document, SignIn(partial(_mint_for, data))))
     Thread(target=server.serve_forever, daemon=True).start()
     try:
         yield {
@@ -61,10 +52,60 @@ def issuer(data: Path) -> Iterator[dict[str, str]]:
             "UPLOADS_TENANT_ID": TENANT_ID,
             "UPLOADS_AUDIENCE": AUDIENCE,
             "UPLOADS_AUTHORITY": _authority(data),
+            "UPLOADS_PAGE_CLIENT_ID": CLIENT_ID,
         }
     finally:
         server.shutdown()
         server.server_close()
+
+
+def _handler(keys: bytes, sign_in: SignIn) -> type[BaseHTTPRequestHandler]:
+    """What answers for the issuer, under the paths that the Microsoft identity platform has."""
+
+    class Handler(BaseHTTPRequestHandler):
+        """Publishes the keys, and signs people in."""
+
+        def do_GET(self) -> None:  # the name that the base class calls
+            path, _, query = self.path.partition("?")
+            given = dict(parse_qsl(query))
+            match path.removeprefix(f"/{TENANT_ID}/"):
+                case "discovery/v2.0/keys":
+                    self._send(HTTPStatus.OK, "application/json", keys)
+                case "oauth2/v2.0/authorize":
+                    status, document = sign_in.page(given)
+                    self._send(status, "text/html; charset=utf-8", document.encode())
+                case "oauth2/v2.0/pick" if location := sign_in.pick(given):
+                    self._send(HTTPStatus.FOUND, "text/plain", b"", Location=location)
+                case _:
+                    self._send(HTTPStatus.NOT_FOUND, "text/plain", b"Tokens come from 'python3 dev.py token'.\n")
+
+        def do_POST(self) -> None:  # the name that the base class calls
+            body = self.rfile.read(int(self.headers.get("Content-Length", 0))).decode()
+            if self.path != f"/{TENANT_ID}/oauth2/v2.0/token":
+                self._send(HTTPStatus.NOT_FOUND, "text/plain", b"")
+                return
+            status, answer = sign_in.token(dict(parse_qsl(body)))
+            # The page is on another port, which is another origin.
+            self._send(status, "application/json", json.dumps(answer).encode(), **{"Access-Control-Allow-Origin": "*"})
+
+        def _send(self, status: HTTPStatus, media_type: str, body: bytes, **headers: str) -> None:
+            self.send_response(status)
+            for name, value in ({"Content-Type": media_type, "Content-Length": str(len(body))} | headers).items():
+                self.send_header(name, value)
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    return Handler
+
+
+def _mint_for(data: Path, person: Person, kind: str) -> str:
+    """A token of a person who has signed in: for the service, or for the page, which shows the name in it."""
+    if kind == "access":
+        return mint(data, scopes=person.scopes, oid=person.oid, minutes=TOKEN_MINUTES)
+    return jwt.encode({"name": person.name, "oid": person.oid}, _key(data), algorithm="RS256", headers={"kid": _KEY_ID})
 
 
 def mint(

@@ -11,7 +11,7 @@ from enum import StrEnum
 
 from shared.core.ids import id_time, new_id, utc_now
 from shared.domain.callers import Caller, GrantKey
-from shared.domain.lifecycle import SessionKey
+from shared.domain.lifecycle import ResourceKey, SessionKey
 
 
 class Activity(StrEnum):
@@ -24,6 +24,8 @@ class Activity(StrEnum):
     EXPIRE_SESSION = "expireSession"
     PUT_GRANT = "putGrant"
     DELETE_GRANT = "deleteGrant"
+    PUT_RESOURCE = "putResource"
+    DELETE_RESOURCE = "deleteResource"
 
 
 class Outcome(StrEnum):
@@ -61,7 +63,7 @@ class Subject:
     session_id: str | None = None
 
 
-def subject_of(key: SessionKey | GrantKey) -> Subject:
+def subject_of(key: SessionKey | GrantKey | ResourceKey) -> Subject:
     """The subject that a key names."""
     if isinstance(key, SessionKey):
         return Subject(key.resource.catalog_id, key.resource.resource_id, key.session_id)
@@ -90,7 +92,7 @@ class AuditRecord:
 
 def new_record(
     activity: Activity,
-    key: SessionKey | GrantKey,
+    key: SessionKey | GrantKey | ResourceKey,
     actor: Actor,
     outcome: Outcome = Outcome.SUCCESS,
     **details: str | int | None,

@@ -6,7 +6,6 @@ from typing import NoReturn, Protocol
 
 from starlette.datastructures import Headers
 
-from shared.core.environment import SettingsError
 from shared.core.errors import KEYS_UNAVAILABLE, UNAUTHENTICATED, GraphError
 from shared.core.ids import parse_guid
 from shared.core.settings import AuthMode, Settings, settings
@@ -29,7 +28,7 @@ _GRAPH_AUDIENCES = frozenset(
 )
 
 
-class AuthNotConfiguredError(SettingsError):
+class AuthNotConfiguredError(Exception):
     """Authentication is not configured; the message names the settings to change."""
 
 

@@ -27,6 +27,7 @@ from shared.core.errors import INVALID_REQUEST, NOT_UPDATEABLE, Detail, GraphErr
 from shared.core.ids import parse_guid
 from shared.domain.callers import Role
 from shared.domain.lifecycle import Review
+from shared.domain.resources import ResourceDescription
 from shared.models.dialects import Dialect
 
 SCHEMAS = "#/components/schemas/{model}"
@@ -250,4 +251,32 @@ def _invalid_body(error: ValidationError) -> GraphError:
         f"The body is not valid. {first.target}: {first.message}",
         target=first.target,
         details=details,
+    )
+
+
+class PutResource(_Body):
+    """The body that describes a resource: what people call it, and what its files are expected to hold."""
+
+    displayName: Annotated[str, Field(min_length=1, max_length=256)]
+    description: Annotated[str, Field(max_length=1024)] | None = None
+    contact: Annotated[str, Field(max_length=256)] | None = None
+    expectedLayout: Literal["graph", "early", "extended"] | None = None
+    expectedRows: Annotated[int, Field(ge=1, le=2**31 - 1)] | None = None
+
+
+RESOURCE_BODY = _json_body(lambda _: TypeAdapter(PutResource))
+
+
+def parse_resource(body: bytes) -> ResourceDescription:
+    """What a body says of a resource.
+
+    Raises:
+        GraphError: 400, with a detail for each fault.
+    """
+    try:
+        given = PutResource.model_validate_json(body)
+    except ValidationError as error:
+        raise _invalid_body(error) from None
+    return ResourceDescription(
+        given.displayName, given.description, given.contact, given.expectedLayout, given.expectedRows
     )

@@ -138,6 +138,38 @@ class GrantCollection(Collection):
     value: list[Grant]
 
 
+class Resource(TypedDict):
+    """What people call a resource of a catalog, and what its files are expected to hold."""
+
+    catalogId: Guid
+    resourceId: Guid
+    displayName: str | None
+    description: str | None
+    contact: str | None
+    expectedLayout: str | None
+    expectedRows: int | None
+
+
+class ResourceEntity(Entity, Resource):
+    """A resource's description as a response of its own."""
+
+
+VisibleResource = TypedDict("VisibleResource", {"@uploads.role": str | None})
+
+
+class ListedResource(Resource, VisibleResource):
+    """A resource that the caller may see, and the role that a grant gives there; null for a tenant-wide permission."""
+
+
+CallerPermission = TypedDict("CallerPermission", {"@uploads.permission": str | None})
+
+
+class ResourceCollection(Collection, CallerPermission):
+    """A page of resources, and what the caller may do in the whole tenant: readWrite, read, or null."""
+
+    value: list[ListedResource]
+
+
 class AuditRecord(TypedDict):
     """One change and who made it; ids are null where there is none, as for the service's timer."""
 

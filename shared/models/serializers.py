@@ -6,7 +6,8 @@ from datetime import datetime, timedelta
 from shared.core.ids import format_instant
 from shared.domain.audit import AuditRecord
 from shared.domain.callers import Grant
-from shared.domain.lifecycle import Session, StoredFile, expires_at, status_at
+from shared.domain.lifecycle import ResourceKey, Session, StoredFile, expires_at, status_at
+from shared.domain.resources import ResourceDescription, VisibleResource
 from shared.models import responses
 from shared.models.dialects import Dialect
 
@@ -76,6 +77,25 @@ def grant_json(grant: Grant) -> responses.Grant:
         "principalId": grant.key.principal_id,
         "role": grant.role.value,
     }
+
+
+def resource_json(key: ResourceKey, description: ResourceDescription | None) -> responses.Resource:
+    """A resource as a response shows it; everything is null where it has no description."""
+    return {
+        "catalogId": key.catalog_id,
+        "resourceId": key.resource_id,
+        "displayName": description.display_name if description else None,
+        "description": description.description if description else None,
+        "contact": description.contact if description else None,
+        "expectedLayout": description.expected_layout if description else None,
+        "expectedRows": description.expected_rows if description else None,
+    }
+
+
+def visible_resource_json(resource: VisibleResource) -> responses.ListedResource:
+    """A resource as a list shows it to its caller."""
+    role = None if resource.role is None else resource.role.value
+    return {**resource_json(resource.key, resource.description), "@uploads.role": role}
 
 
 def audit_json(record: AuditRecord) -> responses.AuditRecord:

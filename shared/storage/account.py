@@ -6,10 +6,12 @@ from dataclasses import dataclass, field
 from azure.data.tables.aio import TableServiceClient
 
 from shared.core.settings import Settings, settings
+from shared.storage.access_index import AccessIndex
 from shared.storage.audit_log import AuditLog
 from shared.storage.blobs import BlobStore
 from shared.storage.grant_table import GRANTS_TABLE, GrantTable
 from shared.storage.quotas import Quotas
+from shared.storage.resource_table import ResourceTable
 from shared.storage.session_table import SESSIONS_TABLE, SessionTable
 from shared.storage.table_calls import connect_tables
 
@@ -22,6 +24,8 @@ class Storage:
     table: SessionTable
     blobs: BlobStore
     grants: GrantTable
+    access: AccessIndex
+    resources: ResourceTable
     audit: AuditLog
     quotas: Quotas
     _creating: asyncio.Lock = field(default_factory=asyncio.Lock)
@@ -34,7 +38,16 @@ class Storage:
         audit = AuditLog(tables, sessions=SESSIONS_TABLE, grants=GRANTS_TABLE)
         table = SessionTable(tables, audit)
         quotas = Quotas(tables, table, config)
-        return cls(tables, table, BlobStore.connect(config), GrantTable(tables, audit), audit, quotas)
+        return cls(
+            tables,
+            table,
+            BlobStore.connect(config),
+            GrantTable(tables, audit),
+            AccessIndex(tables),
+            ResourceTable(tables, audit),
+            audit,
+            quotas,
+        )
 
     async def create(self) -> None:
         """Create the tables and the container if they are missing. Does nothing once that has succeeded."""
@@ -46,6 +59,7 @@ class Storage:
                     self.table.create_tables(),
                     self.blobs.create_container(),
                     self.grants.create_table(),
+                    self.access.create_table(),
                     self.audit.create_table(),
                     self.quotas.create_table(),
                 )

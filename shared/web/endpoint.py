@@ -18,12 +18,13 @@ from fastapi import Request, Response
 from starlette.requests import ClientDisconnect
 
 from shared.core.errors import INTERNAL, INVALID_REQUEST, SESSION_NOT_FOUND, STORAGE_UNAVAILABLE, GraphError
-from shared.core.settings import settings
+from shared.core.settings import AuthMode, settings
 from shared.domain.audit import Actor
 from shared.domain.callers import ANONYMOUS, Need
 from shared.domain.lifecycle import session_not_found
 from shared.identity.authentication import authenticate
 from shared.identity.authorization import check_grant, denied
+from shared.identity.cross_site import check_own_page
 from shared.web.contracts import Contract
 from shared.web.limits import RequestLimit, check_head_size
 from shared.web.log import log_defect, log_request, log_storage_fault
@@ -122,7 +123,9 @@ async def _authorize(req: Request, need: Need) -> None:
     req.state.actor = replace(actor(req), caller=caller)
     check_head_size(raw_path(req), req.scope["query_string"], req.headers.raw)
     # Checked before anything changes, because the response will have links.
-    base_url(req)
+    base = base_url(req)
+    if settings().auth is AuthMode.PLATFORM:
+        check_own_page(req.method, req.headers, base)
     if caller is not ANONYMOUS:
         _request_limit().take(caller.object_id)
     if caller.may(need):

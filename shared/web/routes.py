@@ -30,6 +30,9 @@ GRANTS = "grants/catalogs/{catalogId}"
 CATALOG_GRANT = f"{GRANTS}/principals/{{principalId}}"
 RESOURCE_GRANT = f"{GRANTS}/resources/{{resourceId}}/principals/{{principalId}}"
 
+RESOURCES = "resources"
+RESOURCE = f"{RESOURCES}/{{catalogId}}/{{resourceId}}"
+
 
 @dataclass(frozen=True, slots=True)
 class PathPrefix:

@@ -441,6 +441,9 @@ def test_the_log_has_the_callers_id_and_no_token_and_no_name(
 
 # The platform's own login
 
+# What the page of the service sends with each request, so that it cannot be one of another site.
+OWN_PAGE = {"X-Requested-With": "uploads-page", "Sec-Fetch-Site": "same-origin"}
+
 
 def principal(tenant_id: str, *roles: str, short: bool = False, **changes: str | None) -> str:
     """The header in which App Service says who signed in."""
@@ -498,6 +501,7 @@ def test_the_platform_header_is_trusted_where_configured(
     behind_the_platform: str, header: str | None, read: int, create: int
 ) -> None:
     with http_client(behind_the_platform) as http:
+        http.headers.update(OWN_PAGE)
         if header is not None:
             http.headers["x-ms-client-principal"] = header
         resource = Resource(http)
@@ -522,3 +526,31 @@ def test_without_authentication_every_request_is_accepted(service: str, headers:
     with http_client(service) as http:
         http.headers.update(headers)
         Resource(http).new_session()
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {},
+        {"X-Requested-With": "uploads-page"},
+        {"Sec-Fetch-Site": "same-origin"},
+        OWN_PAGE | {"Sec-Fetch-Site": "cross-site"},
+        {"X-Requested-With": "uploads-page", "Origin": "https://evil.example"},
+    ],
+)
+def test_another_site_cannot_change_anything_with_the_platforms_cookie(
+    behind_the_platform: str, headers: dict[str, str]
+) -> None:
+    with http_client(behind_the_platform) as http:
+        http.headers["x-ms-client-principal"] = principal(TENANT, READ_WRITE_ALL)
+        session = Resource(http)
+        http.headers.update(OWN_PAGE)
+        there = session.new_session()
+        for name in OWN_PAGE:
+            del http.headers[name]
+        http.headers.update(headers)
+        assert_error(session.create(), 403, "accessDenied")
+        assert_error(there.upload("a.csv"), 403, "accessDenied")
+        assert_error(there.complete(), 403, "accessDenied")
+        assert_error(there.delete(), 403, "accessDenied")
+        assert there.read()["status"] == "active"

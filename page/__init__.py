@@ -1,0 +1,50 @@
+"""GET /uploads: the page for people, its files, and the configuration that it needs to sign people in."""
+
+import azure.functions as func
+from fastapi import Request, Response
+
+from page.assets import PAGE_HEADERS, Assets
+from page.configuration import page_configuration
+from shared.core.errors import UNKNOWN_PATH, GraphError
+from shared.core.settings import settings
+from shared.domain.callers import Need
+from shared.web.endpoint import endpoint
+from shared.web.response import json_response
+
+blueprint = func.Blueprint()
+
+_assets = Assets.load()
+
+
+async def show_page(req: Request) -> Response:
+    """The page. It is asked for again at each visit, so that a new version of the app is seen at once."""
+    del req
+    return Response(_assets.index, media_type="text/html", headers=PAGE_HEADERS | {"Cache-Control": "no-cache"})
+
+
+async def get_page_file(req: Request) -> Response:
+    """A file of the page, under the digest of all of them: it never changes under its address.
+
+    Raises:
+        GraphError: 404.
+    """
+    file = _assets.find(req.path_params["version"], req.path_params["path"])
+    if file is None:
+        raise GraphError(UNKNOWN_PATH, "The page has no such file. Load the page again: it may be a newer version.")
+    return file.response(req.headers.get("accept-encoding", ""))
+
+
+async def get_page_configuration(req: Request) -> Response:
+    """What the page must know before anybody is signed in: how to sign in, the column layouts, the limits."""
+    del req
+    return json_response(page_configuration(settings()), headers={"Cache-Control": "no-store"})
+
+
+for handler, route in (
+    (show_page, "uploads"),
+    (get_page_configuration, "uploads/config"),
+    (get_page_file, "uploads/assets/{version}/{*path}"),
+):
+    # A browser asks for these before anybody is signed in, and without a function key. They hold no data of anybody.
+    opened = blueprint.route(route=route, methods=["GET"], auth_level=func.AuthLevel.ANONYMOUS)
+    blueprint.function_name(handler.__name__)(opened(endpoint(handler, Need.NONE)))

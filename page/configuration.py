@@ -1,0 +1,35 @@
+"""What the page must know before anybody is signed in."""
+
+from typing import Any
+
+from shared.access_data.layouts import LAYOUTS
+from shared.core.ids import parse_guid
+from shared.core.settings import AuthMode, Settings
+
+
+def page_configuration(config: Settings) -> dict[str, Any]:
+    """How to sign people in, which columns a file may have, and the limits. Nothing in it is secret."""
+    return {
+        "auth": _auth(config),
+        "layouts": [
+            {
+                "name": layout.name,
+                "columns": [{"name": column.name, "required": column.required} for column in layout.columns],
+            }
+            for layout in LAYOUTS
+        ],
+        "limits": {"maxFiles": config.max_files, "maxFileBytes": config.max_file_bytes},
+    }
+
+
+def _auth(config: Settings) -> dict[str, str]:
+    if config.auth is not AuthMode.ENTRA:
+        return {"mode": config.auth.value}
+    client_id = config.page_client_id or next(iter(filter(parse_guid, sorted(config.audience))), "")
+    audience = next((name for name in sorted(config.audience) if parse_guid(name) is None), client_id)
+    return {
+        "mode": config.auth.value,
+        "authority": f"{config.authority_base}/{config.tenant_id.lower()}",
+        "clientId": client_id,
+        "scope": f"{audience}/.default",
+    }

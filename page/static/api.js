@@ -1,0 +1,183 @@
+// Every request to the service. Nothing else of the page talks to it.
+
+import { renew, token } from "./auth.js";
+
+const ROOT = "/v1.0";
+const MANAGEMENT = `${ROOT}/identityGovernance/entitlementManagement`;
+
+// A header that no form of another site can send: the service asks for it where the browser signs requests by cookie.
+const OWN_HEADER = ["X-Requested-With", "uploads-page"];
+
+/** An answer that is an error: Graph's code, the exact reason, the sentence for people, and its details. */
+export class ServiceError extends Error {
+  constructor(status, body, retryAfter) {
+    const error = body?.error ?? {};
+    super(error.message ?? "The service gave an answer that this page does not understand.");
+    this.status = status;
+    this.code = error.code ?? "";
+    this.reason = error.innerError?.code ?? "";
+    this.inner = error.innerError ?? {};
+    this.details = error.details ?? [];
+    this.retryAfter = retryAfter;
+  }
+}
+
+/** The request did not reach the service, or its answer did not come back. */
+export class NetworkError extends Error {}
+
+/** The caller stopped the request. */
+export class CancelledError extends Error {}
+
+/** The page's configuration: how to sign in, the column layouts, the limits. */
+export const config = async () => (await send("GET", "/uploads/config", { anonymous: true })).body;
+
+// Applications
+
+export const applications = () => all(`${ROOT}/uploads/resources?$top=999`);
+
+export const application = async ({ catalogId, resourceId }) => (await send("GET", resourcePath(catalogId, resourceId))).body;
+
+export const putApplication = async ({ catalogId, resourceId }, properties) =>
+  (await send("PUT", resourcePath(catalogId, resourceId), { json: properties })).body;
+
+export const deleteApplication = ({ catalogId, resourceId }) => send("DELETE", resourcePath(catalogId, resourceId));
+
+// Sessions
+
+export const sessions = async (key, top = 20) =>
+  (await send("GET", `${sessionsPath(key)}?$orderby=createdDateTime desc&$top=${top}`)).body.value;
+
+export const createSession = async (key, review) => (await send("POST", sessionsPath(key), { json: { data: review } })).body;
+
+/** A session with its files. `quiet`: whoever is signed out is not asked to sign in again just for this. */
+export const session = async (key, options) => (await send("GET", `${sessionPath(key)}?$expand=files($top=999)`, options)).body;
+
+export const completeSession = async (key, { etag, allow = [] }) =>
+  (
+    await send("PATCH", `${sessionPath(key)}`, {
+      json: { isUploadDone: true },
+      headers: [["If-Match", etag], ...(allow.length ? [["Prefer", allow.join(", ")]] : [])],
+    })
+  ).body;
+
+export const deleteSession = (key) => send("DELETE", sessionPath(key));
+
+// Files
+
+export const refusals = async (key, options) => (await send("GET", `${sessionPath(key)}/refusals`, options)).body.value;
+
+export const withdrawRefusal = (key, id) => send("DELETE", `${sessionPath(key)}/refusals/${id}`);
+
+export const removeFile = (key, id) => send("DELETE", `${sessionPath(key)}/files/${id}`);
+
+export const downloadFile = async (key, id) => (await send("GET", `${sessionPath(key)}/files/${id}/$value`, { blob: true })).body;
+
+/** Uploads one file; `progress` gets the bytes that were sent. `signal` stops it. */
+export const uploadFile = (key, file, options) => sendForm(`${sessionPath(key)}/uploadFile`, file, options);
+
+// Access and audit
+
+export const grants = (catalogId) => all(`${ROOT}/uploads/grants/catalogs/${catalogId}?$top=999`);
+
+export const putGrant = ({ catalogId, resourceId }, principalId, role) =>
+  send("PUT", grantPath(catalogId, resourceId, principalId), { json: { role } });
+
+export const deleteGrant = ({ catalogId, resourceId, principalId }) =>
+  send("DELETE", grantPath(catalogId, resourceId, principalId));
+
+export const audit = (key) =>
+  all(`${ROOT}/uploads/audit?$filter=${encodeURIComponent(`catalogId eq ${key.catalogId} and resourceId eq ${key.resourceId}`)}&$top=200`, 5);
+
+// Paths
+
+const resourcePath = (catalogId, resourceId) => `${ROOT}/uploads/resources/${catalogId}/${resourceId}`;
+const sessionsPath = (key) => `${MANAGEMENT}/catalogs/${key.catalogId}/resources/${key.resourceId}/uploadSessions`;
+const sessionPath = (key) => `${sessionsPath(key)}/${key.sessionId}`;
+const grantPath = (catalogId, resourceId, principalId) =>
+  `${ROOT}/uploads/grants/catalogs/${catalogId}${resourceId ? `/resources/${resourceId}` : ""}/principals/${principalId}`;
+
+/** All entries of a collection, page after page. The first page's annotations come along. */
+async function all(path, pages = 50) {
+  const first = (await send("GET", path)).body;
+  const value = [...first.value];
+  let next = first["@odata.nextLink"];
+  for (let page = 1; next && page < pages; page += 1) {
+    const url = new URL(next);
+    const { body } = await send("GET", url.pathname + url.search);
+    value.push(...body.value);
+    next = body["@odata.nextLink"];
+  }
+  return { ...first, value };
+}
+
+async function send(method, path, { json, headers = [], anonymous = false, blob = false, quiet = false } = {}) {
+  const attempt = async () => {
+    const bearer = anonymous ? null : await token();
+    const all = [OWN_HEADER, ...headers];
+    if (bearer) all.push(["Authorization", `Bearer ${bearer}`]);
+    if (json !== undefined) all.push(["Content-Type", "application/json"]);
+    try {
+      return await fetch(path, {
+        method,
+        headers: all,
+        body: json === undefined ? undefined : JSON.stringify(json),
+        cache: "no-store",
+        redirect: "error",
+      });
+    } catch (error) {
+      throw new NetworkError(error.message);
+    }
+  };
+  let answer = await attempt();
+  if (answer.status === 401 && !anonymous && (await renew({ quiet }))) answer = await attempt();
+  if (!answer.ok) {
+    const body = await answer.json().catch(() => null);
+    throw new ServiceError(answer.status, body, Number(answer.headers.get("Retry-After")) || null);
+  }
+  try {
+    if (blob) return { body: await answer.blob() };
+    const text = await answer.text();
+    return { body: text ? JSON.parse(text) : null };
+  } catch (error) {
+    throw new NetworkError(error.message);
+  }
+}
+
+/** Sends one file as a form. XMLHttpRequest, since fetch does not tell how much of a body has been sent. */
+async function sendForm(path, file, { progress = () => {}, signal } = {}) {
+  const attempt = async () => {
+    const bearer = await token();
+    return new Promise((resolve, reject) => {
+      if (signal?.aborted) {
+        reject(new CancelledError());
+        return;
+      }
+      const request = new XMLHttpRequest();
+      const stop = () => request.abort();
+      signal?.addEventListener("abort", stop);
+      request.addEventListener("loadend", () => signal?.removeEventListener("abort", stop));
+      request.upload.addEventListener("progress", (event) => progress(Math.min(event.loaded, file.size)));
+      request.addEventListener("load", () => resolve(request));
+      request.addEventListener("error", () => reject(new NetworkError("The connection was lost.")));
+      request.addEventListener("abort", () => reject(new CancelledError()));
+      request.open("POST", path);
+      request.setRequestHeader(...OWN_HEADER);
+      if (bearer) request.setRequestHeader("Authorization", `Bearer ${bearer}`);
+      const form = new FormData();
+      form.append("file", file, file.name);
+      request.send(form);
+    });
+  };
+  let request = await attempt();
+  if (request.status === 401 && (await renew())) request = await attempt();
+  let body = null;
+  try {
+    body = JSON.parse(request.responseText);
+  } catch {
+    // An answer that is no JSON is told as such below.
+  }
+  if (request.status !== 200 || body === null) {
+    throw new ServiceError(request.status, body, Number(request.getResponseHeader("Retry-After")) || null);
+  }
+  return body;
+}

@@ -1,0 +1,156 @@
+// Signing in: nothing to do (none), the platform's cookie (platform), or a token of Microsoft Entra (entra).
+//
+// Entra: authorization code with PKCE (RFC 7636), as Microsoft describes it for single-page applications. Tokens are
+// held in memory only. A refresh token renews them while the page is open; where that is no longer possible, a window
+// asks for the sign-in again and the page stays as it is, so that nothing chosen or under way is lost.
+
+const CHANNEL = "uploads-sign-in";
+const PENDING = "uploads-sign-in-pending";
+const EARLY_SECONDS = 120;
+
+let settings = { mode: "none" };
+let tokens = null;
+let renewing = null;
+let onSignedOut = async () => false;
+
+/** Prepares signing in; `askAgain` is called when the page needs the person to sign in again, and resolves to whether. */
+export async function start(configured, askAgain) {
+  settings = configured;
+  onSignedOut = askAgain;
+  if (settings.mode !== "entra") return true;
+  const answer = new URLSearchParams(location.search);
+  if (answer.has("state") && (answer.has("code") || answer.has("error"))) {
+    if (window.opener || window.name === CHANNEL) {
+      new BroadcastChannel(CHANNEL).postMessage(Object.fromEntries(answer));
+      window.close();
+      return false;
+    }
+    const pending = JSON.parse(sessionStorage.getItem(PENDING) ?? "null");
+    sessionStorage.removeItem(PENDING);
+    history.replaceState(null, "", location.pathname + (pending?.hash ?? ""));
+    if (pending && answer.get("state") === pending.state && answer.has("code")) {
+      tokens = await redeem({ grant_type: "authorization_code", code: answer.get("code"), code_verifier: pending.verifier });
+      return true;
+    }
+    throw new Error(answer.get("error_description") ?? "The sign-in did not come to its end. Try again.");
+  }
+  await redirectToSignIn();
+  return false;
+}
+
+/** Who is signed in, by the name in the token that is meant for this page; null where the service asks for no token. */
+export function signedInName() {
+  return tokens?.name ?? null;
+}
+
+/** The token for a request; null where the service asks for none. */
+export async function token() {
+  if (settings.mode !== "entra") return null;
+  if (tokens && Date.now() < tokens.expires - EARLY_SECONDS * 1000) return tokens.access;
+  await renew();
+  return tokens?.access ?? null;
+}
+
+/** Gets a new token, or a new cookie; resolves to whether there is one. With `quiet` the person is not asked. */
+export function renew({ quiet = false } = {}) {
+  if (settings.mode === "none") return Promise.resolve(false);
+  renewing ??= renewOnce(quiet).finally(() => {
+    renewing = null;
+  });
+  return renewing;
+}
+
+async function renewOnce(quiet) {
+  if (settings.mode === "entra" && tokens?.refresh) {
+    try {
+      tokens = await redeem({ grant_type: "refresh_token", refresh_token: tokens.refresh });
+      return true;
+    } catch {
+      // The refresh token has expired or was revoked: the person has to sign in again.
+    }
+  }
+  return quiet ? false : onSignedOut();
+}
+
+/** Signs in again in a window of its own. Must be called from a click, or browsers block the window. */
+export async function signInAgain() {
+  if (settings.mode === "platform") {
+    const back = encodeURIComponent("/uploads");
+    const opened = window.open(`/.auth/login/aad?post_login_redirect_uri=${back}`, CHANNEL, "popup,width=500,height=650");
+    return opened !== null;
+  }
+  const { url, state, verifier } = await signInRequest();
+  const channel = new BroadcastChannel(CHANNEL);
+  try {
+    if (!window.open(url, CHANNEL, "popup,width=500,height=650")) return false;
+    const answer = await new Promise((resolve) => {
+      channel.onmessage = (event) => event.data?.state === state && resolve(event.data);
+    });
+    if (!answer.code) return false;
+    tokens = await redeem({ grant_type: "authorization_code", code: answer.code, code_verifier: verifier });
+    return true;
+  } finally {
+    channel.close();
+  }
+}
+
+async function redirectToSignIn() {
+  const { url, state, verifier } = await signInRequest();
+  // The verifier is no secret once it is used, and has to outlive the redirect; tokens never get in here.
+  sessionStorage.setItem(PENDING, JSON.stringify({ state, verifier, hash: location.hash }));
+  location.assign(url);
+}
+
+async function signInRequest() {
+  const state = random();
+  const verifier = random();
+  const digest = await crypto.subtle.digest("SHA-256", new TextEncoder().encode(verifier));
+  const parameters = new URLSearchParams({
+    client_id: settings.clientId,
+    response_type: "code",
+    response_mode: "query",
+    redirect_uri: redirectUri(),
+    scope: `${settings.scope} openid profile offline_access`,
+    state,
+    code_challenge: base64url(new Uint8Array(digest)),
+    code_challenge_method: "S256",
+  });
+  return { url: `${settings.authority}/oauth2/v2.0/authorize?${parameters}`, state, verifier };
+}
+
+async function redeem(parameters) {
+  const answer = await fetch(`${settings.authority}/oauth2/v2.0/token`, {
+    method: "POST",
+    body: new URLSearchParams({
+      client_id: settings.clientId,
+      redirect_uri: redirectUri(),
+      scope: `${settings.scope} openid profile offline_access`,
+      ...parameters,
+    }),
+  });
+  const body = await answer.json().catch(() => ({}));
+  if (!answer.ok) throw new Error(body.error_description ?? "The sign-in was refused.");
+  return {
+    access: body.access_token,
+    refresh: body.refresh_token ?? null,
+    expires: Date.now() + body.expires_in * 1000,
+    name: nameIn(body.id_token) ?? tokens?.name ?? null,
+  };
+}
+
+// For display only: the service checks the access token; nothing is decided by this one.
+function nameIn(idToken) {
+  try {
+    const claims = idToken.split(".")[1].replaceAll("-", "+").replaceAll("_", "/");
+    const text = new TextDecoder().decode(Uint8Array.from(atob(claims), (letter) => letter.charCodeAt(0)));
+    const { name, preferred_username: user } = JSON.parse(text);
+    return name ?? user ?? null;
+  } catch {
+    return null;
+  }
+}
+
+const redirectUri = () => `${location.origin}/uploads`;
+const random = () => base64url(crypto.getRandomValues(new Uint8Array(32)));
+const base64url = (octets) =>
+  btoa(String.fromCharCode(...octets)).replaceAll("+", "-").replaceAll("/", "_").replace(/=+$/, "");

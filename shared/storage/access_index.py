@@ -1,0 +1,50 @@
+"""Table ``access``: which resources a principal may see, so that "my applications" is a range and not a scan.
+
+One partition for each principal that has a grant, and one, ``tenant``, for all resources that have a description. A row
+is written before what it points to and removed after it. So a row may point to nothing, and readers look at what it
+points to; but nothing that is there lacks its row.
+"""
+
+from collections.abc import AsyncIterator
+
+from azure.data.tables import UpdateMode
+from azure.data.tables.aio import TableClient, TableServiceClient
+
+ACCESS_TABLE = "access"
+
+TENANT = "tenant"
+"""The partition of all resources that have a description."""
+
+
+class AccessIndex:
+    """The rows of the index. A row's key is a catalog's id, or a catalog's and a resource's."""
+
+    def __init__(self, service: TableServiceClient) -> None:
+        self._service = service
+        self._access: TableClient = service.get_table_client(ACCESS_TABLE)
+
+    async def create_table(self) -> None:
+        """Make the table unless it is there."""
+        await self._service.create_table_if_not_exists(ACCESS_TABLE)
+
+    async def put(self, partition: str, catalog_id: str, resource_id: str | None) -> None:
+        """Write a row; writing it again changes nothing."""
+        row = {"PartitionKey": partition, "RowKey": _row_key(catalog_id, resource_id)}
+        await self._access.upsert_entity(row, mode=UpdateMode.REPLACE)
+
+    async def delete(self, partition: str, catalog_id: str, resource_id: str | None) -> None:
+        """Remove a row; one that is not there is no error."""
+        await self._access.delete_entity(partition, _row_key(catalog_id, resource_id))
+
+    async def entries(self, partition: str, *, after: str = "") -> AsyncIterator[tuple[str, str | None]]:
+        """The ids of catalog and resource of a partition's rows after the key ``after``, in the order of their keys."""
+        rows = self._access.query_entities(
+            "PartitionKey eq @partition and RowKey gt @after", parameters={"partition": partition, "after": after}
+        )
+        async for row in rows:
+            catalog_id, _, resource_id = row["RowKey"].partition("_")
+            yield catalog_id, resource_id or None
+
+
+def _row_key(catalog_id: str, resource_id: str | None) -> str:
+    return catalog_id if resource_id is None else f"{catalog_id}_{resource_id}"

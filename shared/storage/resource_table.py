@@ -1,0 +1,90 @@
+"""The rows that describe resources: in table ``grants``, in their catalog's partition, beside its audit records."""
+
+from collections.abc import AsyncIterator, Mapping
+from typing import Any
+
+from azure.core.exceptions import HttpResponseError, ResourceNotFoundError
+from azure.data.tables import EdmType, EntityProperty, UpdateMode
+from azure.data.tables.aio import TableClient, TableServiceClient
+
+from shared.domain.audit import AuditRecord
+from shared.domain.lifecycle import ResourceKey
+from shared.domain.resources import ResourceDescription
+from shared.storage.audit_log import AuditLog
+from shared.storage.grant_table import GRANTS_TABLE
+from shared.storage.table_calls import Operation, reraise_missing_table
+
+# Sorts before the rows of audit records and grants, whose ranges therefore never meet these.
+_PREFIX = "application:"
+
+
+class ResourceTable:
+    """The descriptions of resources."""
+
+    def __init__(self, service: TableServiceClient, log: AuditLog) -> None:
+        self._rows: TableClient = service.get_table_client(GRANTS_TABLE)
+        self._audit = log
+
+    async def get(self, key: ResourceKey) -> ResourceDescription | None:
+        """A resource's description by a point read; ``None`` if it has none."""
+        try:
+            return _description(await self._rows.get_entity(key.catalog_id, _PREFIX + key.resource_id))
+        except ResourceNotFoundError as error:
+            reraise_missing_table(error)
+            return None
+
+    async def of_catalog(self, catalog_id: str) -> AsyncIterator[tuple[ResourceKey, ResourceDescription]]:
+        """The resources of a catalog that have a description: one range scan."""
+        rows = self._rows.query_entities(
+            "PartitionKey eq @catalog and RowKey ge @first and RowKey lt @end",
+            parameters={"catalog": catalog_id, "first": _PREFIX, "end": "application;"},
+        )
+        async for row in rows:
+            yield ResourceKey(catalog_id, row["RowKey"].removeprefix(_PREFIX)), _description(row)
+
+    async def put(self, key: ResourceKey, description: ResourceDescription, record: AuditRecord) -> None:
+        """Store a description, and its audit record, both or none; it replaces the one that is there."""
+        rows = description.expected_rows
+        entity = {
+            "PartitionKey": key.catalog_id,
+            "RowKey": _PREFIX + key.resource_id,
+            "DisplayName": description.display_name,
+            "Description": description.description,
+            "Contact": description.contact,
+            "ExpectedLayout": description.expected_layout,
+            "ExpectedRows": None if rows is None else EntityProperty(rows, EdmType.INT64),
+        }
+        present = {name: value for name, value in entity.items() if value is not None}
+        await self._write(("upsert", present, {"mode": UpdateMode.REPLACE}), record)
+
+    async def delete(self, key: ResourceKey, record: AuditRecord) -> bool:
+        """Remove a description; whether there was one."""
+        row = {"PartitionKey": key.catalog_id, "RowKey": _PREFIX + key.resource_id}
+        try:
+            await self._write(("delete", row, {}), record)
+        except HttpResponseError as error:
+            reraise_missing_table(error)
+            if error.status_code == 404:
+                return False
+            raise
+        return True
+
+    async def _write(self, change: Operation, record: AuditRecord) -> None:
+        entry = await self._audit.entry(record)
+        try:
+            await self._rows.submit_transaction([change, entry])
+        except HttpResponseError:
+            # The SDK may have repeated a call that had succeeded, and whose answer was lost.
+            if not await self._audit.has(record):
+                raise
+
+
+def _description(row: Mapping[str, Any]) -> ResourceDescription:
+    rows = row.get("ExpectedRows")
+    return ResourceDescription(
+        display_name=row["DisplayName"],
+        description=row.get("Description"),
+        contact=row.get("Contact"),
+        expected_layout=row.get("ExpectedLayout"),
+        expected_rows=None if rows is None else rows.value,
+    )

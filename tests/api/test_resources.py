@@ -1,0 +1,156 @@
+"""Applications by name: who may describe a resource, and who sees which."""
+
+from collections.abc import Iterator
+from uuid import uuid4
+
+import httpx
+import pytest
+
+from tests.support.authority import READ_ALL, Authority
+from tests.support.client import assert_error, http_client
+
+DESCRIPTION = {
+    "displayName": "Building access",
+    "description": "Doors and badges",
+    "contact": "facilities@fabrikam.example",
+    "expectedLayout": "graph",
+    "expectedRows": 4800,
+}
+
+
+@pytest.fixture
+def administrator(guarded: str, authority: Authority) -> Iterator[httpx.Client]:
+    with http_client(guarded, authority.token()) as http:
+        yield http
+
+
+@pytest.fixture
+def catalog() -> str:
+    return str(uuid4())
+
+
+def path(catalog: str, resource: str, version: str = "v1.0") -> str:
+    return f"/{version}/uploads/resources/{catalog}/{resource}"
+
+
+def seen(http: httpx.Client, top: int = 999) -> dict[str, dict[str, object]]:
+    """All that a caller sees, page by page, by the resource's id."""
+    found: dict[str, dict[str, object]] = {}
+    url = f"/v1.0/uploads/resources?$top={top}"
+    while url:
+        answer = http.get(url)
+        assert answer.status_code == 200, answer.text
+        page = answer.json()
+        assert len(page["value"]) <= top
+        assert not found.keys() & {each["resourceId"] for each in page["value"]}
+        found |= {each["resourceId"]: each for each in page["value"]}
+        url = page.get("@odata.nextLink", "")
+    return found
+
+
+@pytest.mark.parametrize("version", ["v1.0", "beta"])
+def test_a_description_is_put_read_replaced_and_deleted(
+    administrator: httpx.Client, catalog: str, version: str
+) -> None:
+    resource = str(uuid4())
+    place = path(catalog.upper(), resource, version)
+    assert_error(administrator.get(place), 404, "itemNotFound")
+    put = administrator.put(place, json=DESCRIPTION)
+    assert put.status_code == 200, put.text
+    expected = {"catalogId": catalog, "resourceId": resource, **DESCRIPTION}
+    assert {name: put.json()[name] for name in expected} == expected
+    assert administrator.get(place).json() == put.json()
+    replaced = administrator.put(place, json={"displayName": "Doors"})
+    assert (replaced.json()["displayName"], replaced.json()["contact"]) == ("Doors", None)
+    assert seen(administrator)[resource]["displayName"] == "Doors"
+    assert administrator.delete(place).status_code == 204
+    assert_error(administrator.delete(place), 404, "itemNotFound")
+    assert_error(administrator.get(place), 404, "itemNotFound")
+    assert resource not in seen(administrator)
+
+
+@pytest.mark.parametrize(
+    ("body", "target"),
+    [
+        ({}, "displayName"),
+        ({"displayName": ""}, "displayName"),
+        ({"displayName": "x" * 257}, "displayName"),
+        ({"displayName": "x", "expectedRows": 0}, "expectedRows"),
+        ({"displayName": "x", "expectedRows": "10"}, "expectedRows"),
+        ({"displayName": "x", "expectedLayout": "other"}, "expectedLayout"),
+        ({"displayName": "x", "color": "red"}, "color"),
+    ],
+)
+def test_a_bad_description_is_refused_by_property(
+    administrator: httpx.Client, catalog: str, body: object, target: str
+) -> None:
+    assert_error(administrator.put(path(catalog, str(uuid4())), json=body), 400, "invalidRequest", target=target)
+
+
+def test_only_those_who_may_write_in_the_whole_tenant_describe(
+    guarded: str, authority: Authority, administrator: httpx.Client, catalog: str
+) -> None:
+    resource, oid = str(uuid4()), str(uuid4())
+    administrator.put(f"/v1.0/uploads/grants/catalogs/{catalog}/principals/{oid}", json={"role": "owner"})
+    for token in (authority.token(roles=[READ_ALL]), authority.token(roles=None, oid=oid)):
+        with http_client(guarded, token) as http:
+            assert_error(http.put(path(catalog, resource), json=DESCRIPTION), 403, "accessDenied")
+            assert_error(http.delete(path(catalog, resource)), 403, "accessDenied")
+
+
+def test_a_list_holds_what_grants_give_and_nothing_else(
+    guarded: str, authority: Authority, administrator: httpx.Client, catalog: str
+) -> None:
+    oid, group = str(uuid4()), str(uuid4())
+    granted, of_group, unnamed, other = (str(uuid4()) for _ in range(4))
+    for resource in (granted, of_group, other):
+        administrator.put(path(catalog, resource), json={"displayName": resource})
+    grants = f"/v1.0/uploads/grants/catalogs/{catalog}"
+    administrator.put(f"{grants}/resources/{granted}/principals/{oid}", json={"role": "owner"})
+    administrator.put(f"{grants}/resources/{unnamed}/principals/{oid}", json={"role": "reader"})
+    administrator.put(f"{grants}/resources/{of_group}/principals/{group}", json={"role": "reader"})
+    with http_client(guarded, authority.token(roles=None, oid=oid, groups=[group])) as http:
+        roles = {resource: (each["displayName"], each["@uploads.role"]) for resource, each in seen(http).items()}
+        assert roles == {
+            granted: (granted, "owner"),
+            unnamed: (None, "reader"),
+            of_group: (of_group, "reader"),
+        }
+        assert seen(http, top=1).keys() == roles.keys()
+        assert http.get("/v1.0/uploads/resources").json()["@uploads.permission"] is None
+        assert http.get(path(catalog, granted)).status_code == 200
+        assert_error(http.get(path(catalog, other)), 404, "itemNotFound")
+
+        administrator.delete(f"{grants}/resources/{granted}/principals/{oid}")
+        assert seen(http).keys() == {unnamed, of_group}
+        administrator.put(f"{grants}/principals/{oid}", json={"role": "reader"})
+        assert seen(http).keys() == {granted, unnamed, of_group, other}
+
+
+@pytest.mark.parametrize(("roles", "permission"), [([READ_ALL], "read"), (None, "readWrite")])
+def test_tenant_wide_callers_see_all_that_is_named_in_pages(
+    guarded: str,
+    authority: Authority,
+    administrator: httpx.Client,
+    catalog: str,
+    roles: list[str] | None,
+    permission: str,
+) -> None:
+    named = [str(uuid4()) for _ in range(5)]
+    for resource in named:
+        administrator.put(path(catalog, resource), json={"displayName": resource})
+    token = authority.token() if roles is None else authority.token(roles=roles)
+    with http_client(guarded, token) as http:
+        assert set(named) <= seen(http, top=2).keys()
+        assert http.get("/v1.0/uploads/resources").json()["@uploads.permission"] == permission
+        assert_error(http.get("/v1.0/uploads/resources?$skiptoken=made-up"), 400, "invalidRequest", target="$skiptoken")
+
+
+def test_a_change_of_a_description_leaves_an_audit_record(administrator: httpx.Client, catalog: str) -> None:
+    resource = str(uuid4())
+    administrator.put(path(catalog, resource), json=DESCRIPTION)
+    administrator.delete(path(catalog, resource))
+    condition = f"catalogId eq {catalog} and resourceId eq {resource}"
+    records = administrator.get("/v1.0/uploads/audit", params={"$filter": condition}).json()["value"]
+    assert [record["activity"] for record in records] == ["putResource", "deleteResource"]
+    assert records[0]["details"] == {"displayName": "Building access"}

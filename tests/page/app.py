@@ -1,0 +1,90 @@
+"""What people do on the page, as the tests say it."""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypedDict
+
+from playwright.sync_api import FileChooser, Locator, Page, expect
+
+from tests.support.client import Resource, Session
+
+
+class FilePayload(TypedDict):
+    """A file that exists in the test only."""
+
+    name: str
+    mimeType: str
+    buffer: bytes
+
+
+def payload(name: str, content: bytes) -> FilePayload:
+    """A CSV file to choose."""
+    return {"name": name, "mimeType": "text/csv", "buffer": content}
+
+
+@dataclass(frozen=True, slots=True)
+class App:
+    """The page, as one person has it open."""
+
+    page: Page
+    url: str
+
+    def open_home(self) -> None:
+        """Open "My applications"."""
+        self.page.goto(f"{self.url}/uploads")
+        expect(self.page.get_by_role("heading", level=1)).to_have_text("My applications")
+
+    def open_application(self, resource: Resource) -> None:
+        """Open one application."""
+        self.page.goto(f"{self.url}/uploads#/{resource.catalog_id}/{resource.resource_id}")
+        expect(self.page.get_by_role("heading", name="Upload sessions")).to_be_visible()
+
+    def open_session(self, session: Session) -> None:
+        """Follow the link to a session."""
+        resource = session.resource
+        self.page.goto(f"{self.url}/uploads#/{resource.catalog_id}/{resource.resource_id}/{session.id}")
+        expect(self.status).to_be_visible()
+
+    @property
+    def status(self) -> Locator:
+        """The element that tells the session's state."""
+        return self.page.locator("[data-session-status]")
+
+    @property
+    def file_input(self) -> Locator:
+        """Where files are chosen."""
+        return self.page.locator("input[type=file][multiple]")
+
+    def choose(self, *files: FilePayload | Path) -> None:
+        """Choose files, as the file dialog does."""
+        chosen: Sequence[FilePayload] | Sequence[str] = (
+            [str(file) for file in files if isinstance(file, Path)]
+            if isinstance(files[0], Path)
+            else [file for file in files if not isinstance(file, Path)]
+        )
+        self.file_input.set_input_files(chosen)
+
+    def file(self, state: str, name: str | None = None) -> Locator:
+        """The elements of files in a state, perhaps only the one of that name."""
+        found = self.page.locator(f'[data-file-state="{state}"]')
+        return found if name is None else found.and_(self.page.locator(f'[data-name="{name}"]'))
+
+    def replace(self, name: str, content: bytes, *, file_name: str | None = None) -> None:
+        """Upload the fixed file in the place of a refused one."""
+        button = self.file("refused", name).get_by_role("button", name=re.compile("Upload the fixed file"))
+        with self.page.expect_file_chooser() as chooser:
+            button.click()
+        picked: FileChooser = chooser.value
+        picked.set_files([payload(file_name or name, content)])
+
+    def confirm(self, words: str) -> None:
+        """Answer a question with yes."""
+        self.page.get_by_role("dialog").get_by_role("button", name=words).click()
+
+    def finish(self) -> None:
+        """Finish the session, and see the receipt."""
+        self.page.get_by_role("button", name="Finish this session").click()
+        self.confirm("Finish and seal")
+        expect(self.status).to_have_attribute("data-session-status", "complete")

@@ -1,0 +1,104 @@
+"""WCAG 2.2 AA: axe in every state, the keyboard alone, narrow, enlarged, dark."""
+
+import pytest
+from playwright.sync_api import expect
+
+from tests.page.app import App, payload
+from tests.page.browser import assert_accessible
+from tests.page.conftest import Open
+from tests.support.access_files import access_file, faulty_access_file
+from tests.support.client import Resource
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_axe_finds_no_violation_in_any_state(people: Open, named: Resource, scheme: str) -> None:
+    app = people(color_scheme=scheme)
+    page = app.page
+    app.open_home()
+    assert_accessible(page, "home")
+    page.get_by_text("Name an application").click()
+    page.get_by_role("button", name="Save the name").click()
+    assert_accessible(page, "a form with faults")
+
+    app.open_application(named)
+    page.get_by_text("Create a session for a review").click()
+    page.get_by_text("Change its name and expectations").click()
+    page.get_by_text("Who has access").click()
+    page.get_by_text("History", exact=True).click()
+    expect(page.get_by_role("button", name="Give access")).to_be_visible()
+    assert_accessible(page, "an application")
+
+    session = named.new_session()
+    session.upload("earlier.csv", faulty_access_file(3))
+    app.open_session(session)
+    page.get_by_text("What a file must look like").click()
+    app.choose(payload("good.csv", access_file()), payload("bad.csv", faulty_access_file(4, 6)))
+    expect(app.file("refused", "bad.csv")).to_be_visible()
+    expect(app.file("accepted", "good.csv")).to_be_visible()
+    assert_accessible(page, "a session with accepted and refused files")
+    page.route("**/uploadFile", lambda route: None)
+    app.choose(payload("busy.csv", access_file()))
+    expect(page.locator("[data-name='busy.csv']")).to_be_visible()
+    assert_accessible(page, "an upload under way")
+    page.get_by_role("button", name="Cancel busy.csv").click()
+    assert_accessible(page, "a cancelled upload")
+    page.unroute("**/uploadFile")
+
+    app.replace("bad.csv", access_file())
+    expect(app.file("accepted")).to_have_count(2)
+    app.replace("earlier.csv", access_file())
+    expect(app.file("accepted")).to_have_count(3)
+    page.get_by_role("button", name="Finish this session").click()
+    assert_accessible(page, "the question")
+    app.confirm("Finish and seal")
+    expect(app.status).to_have_attribute("data-session-status", "complete")
+    assert_accessible(page, "the receipt")
+    page.goto(f"{app.url}/uploads#/nowhere")
+    expect(page.get_by_role("heading", level=1)).to_have_text("There is no such page")
+    assert_accessible(page, "a problem")
+
+
+def test_everything_works_from_the_keyboard(app: App, named: Resource) -> None:
+    session = named.new_session()
+    session.uploaded("a.csv")
+    page = app.page
+    app.open_home()
+    page.keyboard.press("Tab")
+    link = page.get_by_role("link", name=str(page.evaluate("document.activeElement.textContent")))
+    expect(link.first).to_be_focused()
+    app.open_session(session)
+    expect(page.get_by_role("heading", level=1)).to_be_focused()
+    for _ in range(30):
+        page.keyboard.press("Tab")
+        if page.evaluate("document.activeElement.textContent") == "Finish this session":
+            break
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("dialog")).to_be_visible()
+    page.keyboard.press("Escape")
+    expect(page.get_by_role("dialog")).to_have_count(0)
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("dialog").get_by_role("button", name="Finish and seal")).to_be_focused()
+    page.keyboard.press("Enter")
+    expect(app.status).to_have_attribute("data-session-status", "complete")
+
+
+def test_a_refusal_moves_the_focus_to_its_summary_and_is_announced(app: App, named: Resource) -> None:
+    app.open_session(named.new_session())
+    app.file_input.focus()
+    app.choose(payload("bad.csv", faulty_access_file(4)))
+    expect(app.page.get_by_role("heading", name="There is a problem with this file")).to_be_focused()
+    expect(app.page.locator("#announcer")).to_contain_text("bad.csv was refused: 1 fault.")
+
+
+@pytest.mark.parametrize(("width", "zoom"), [(320, 1), (1280, 4), (640, 2)])
+def test_nothing_needs_sideways_scrolling_when_narrow_or_enlarged(
+    people: Open, named: Resource, width: int, zoom: int
+) -> None:
+    # Enlarging to 200 % or 400 % leaves a half or a quarter of the width (WCAG 2.2, 1.4.10).
+    app = people(viewport={"width": width // zoom, "height": 800}, device_scale_factor=zoom)
+    session = named.new_session()
+    session.uploaded("a-rather-long-name-of-a-file-that-has-no-spaces-in-it-at-all.csv")
+    session.upload("bad.csv", faulty_access_file(4))
+    for opened in (app.open_home, lambda: app.open_application(named), lambda: app.open_session(session)):
+        opened()
+        assert app.page.evaluate("document.documentElement.scrollWidth <= document.documentElement.clientWidth")

@@ -1,0 +1,142 @@
+"""The way of an app owner: from the link to the receipt."""
+
+import json
+import re
+from pathlib import Path
+from uuid import uuid4
+
+import pytest
+from playwright.sync_api import expect
+
+from tests.page.app import App, payload
+from tests.page.conftest import Open
+from tests.support.access_files import GRAPH_COLUMNS, access_file, csv_text, faulty_access_file
+from tests.support.client import Resource, Session
+
+
+def test_an_owner_uploads_fixes_finishes_and_keeps_the_receipt(app: App, named: Resource, tmp_path: Path) -> None:
+    session = named.new_session()
+    app.open_session(session)
+    expect(app.status).to_have_attribute("data-session-status", "active")
+    expect(app.status).to_contain_text("left")
+    good = access_file(40)
+    app.choose(payload("doors.csv", good), payload("badges.csv", faulty_access_file(5, 9, rows=20)))
+    expect(app.file("accepted", "doors.csv")).to_contain_text("40 rows")
+    refused = app.file("refused", "badges.csv")
+    expect(refused.locator("tbody tr")).to_have_count(2)
+    expect(refused.locator("tbody tr").first).to_contain_text("5permissionIdempty")
+    expect(app.page.get_by_role("button", name="Finish this session")).to_be_disabled()
+    fixed = access_file(20)
+    app.replace("badges.csv", fixed, file_name="badges fixed (2).csv")
+    expect(app.file("accepted", "badges.csv")).to_contain_text("20 rows")
+    expect(app.file("refused")).to_have_count(0)
+    app.page.get_by_role("button", name="Finish this session").click()
+    dialog = app.page.get_by_role("dialog")
+    expect(dialog).to_contain_text("Files2")
+    expect(dialog).to_contain_text("Rows60")
+    app.confirm("Finish and seal")
+    expect(app.status).to_have_attribute("data-session-status", "complete")
+    expect(app.page.get_by_role("heading", name="Receipt")).to_be_focused()
+    with app.page.expect_download() as download:
+        app.page.get_by_role("button", name="Save the receipt").click()
+    saved = tmp_path / "receipt.json"
+    download.value.save_as(saved)
+    receipt = json.loads(saved.read_text())
+    stored = session.read({"$expand": "files"})
+    assert stored["status"] == "complete"
+    assert {file["name"]: file["sha256"] for file in receipt["files"]} == {
+        file["name"]: file["@uploads.sha256"] for file in stored["files"]
+    }
+    assert receipt["rows"] == 60
+
+
+def test_a_second_review_is_compared_with_the_last(app: App, named: Resource) -> None:
+    first = named.new_session()
+    first.uploaded("a.csv", access_file(12))
+    first.completed()
+    second = named.new_session()
+    second.uploaded("a.csv", access_file(11))
+    app.open_session(second)
+    app.page.get_by_role("button", name="Finish this session").click()
+    expect(app.page.get_by_role("dialog")).to_contain_text("11 (last time 12)")
+
+
+def test_a_faulty_file_of_two_thousand_rows_is_fixed_and_sent_again(app: App, session: Session, tmp_path: Path) -> None:
+    faulty = range(10, 2000, 10)
+    app.open_session(session)
+    app.choose(payload("large.csv", faulty_access_file(*faulty, rows=2000)))
+    refused = app.file("refused", "large.csv")
+    expect(refused).to_contain_text(f"{len(faulty)} faults")
+    expect(refused.locator("tbody tr")).to_have_count(100)
+    expect(refused).to_contain_text(f"The first 100 of {len(faulty)} faults")
+    with app.page.expect_download() as download:
+        refused.get_by_role("button", name="Save the faults as CSV").click()
+    saved = tmp_path / "faults.csv"
+    download.value.save_as(saved)
+    lines = saved.read_text("utf-8-sig").splitlines()
+    assert len(lines) == 1 + len(faulty)
+    assert lines[1].startswith("large.csv,10,permissionId,missingValue,")
+    app.replace("large.csv", access_file(2000))
+    expect(app.file("accepted", "large.csv")).to_contain_text("2,000 rows")
+
+
+def test_a_refused_file_of_an_earlier_visit_can_be_withdrawn(app: App, session: Session) -> None:
+    session.uploaded("good.csv")
+    assert session.upload("bad.xlsx", faulty_access_file(3)).status_code == 400
+    app.open_session(session)
+    refused = app.file("refused", "bad.xlsx")
+    expect(refused.locator("table")).to_have_count(1)
+    refused.get_by_role("button", name=re.compile("Withdraw")).click()
+    expect(app.file("refused")).to_have_count(0)
+    app.finish()
+
+
+def test_an_accepted_file_can_be_removed(app: App, session: Session) -> None:
+    session.uploaded("one.csv")
+    session.uploaded("two.csv")
+    app.open_session(session)
+    app.file("accepted", "one.csv").get_by_role("button", name=re.compile("Remove")).click()
+    app.confirm("Remove the file")
+    expect(app.file("accepted")).to_have_count(1)
+    assert session.file_names() == ["two.csv"]
+
+
+def test_two_people_in_one_session_see_what_the_other_does(people: Open, session: Session) -> None:
+    one, other = people(), people()
+    for each in (one, other):
+        each.open_session(session)
+    one.choose(payload("from-one.csv", access_file()))
+    expect(one.file("accepted", "from-one.csv")).to_be_visible()
+    expect(other.file("accepted", "from-one.csv")).to_be_visible(timeout=20_000)
+    other.finish()
+    expect(one.status).to_have_attribute("data-session-status", "complete", timeout=20_000)
+
+
+def test_names_and_cells_that_are_scripts_or_formulas_are_only_text(app: App, session: Session, tmp_path: Path) -> None:
+    script = "<img src=x onerror=alert(1)><script>alert(2)</script>"
+    right_to_left = "\u202e\u05d0\u05d1\u05d2"
+    rows = [
+        (cell, "EntraIdUser", "door", "Door", "", "")
+        for cell in (script, "=cmd|' /C calc'!A0", right_to_left, "x" * 255)
+    ]
+    content = csv_text(GRAPH_COLUMNS, rows).encode()
+    names = (f"{'x' * 251}.csv", "=1+1.csv", "<b>bold<b>.csv", "\u05d0\u05d1\u05d2.csv")
+    app.page.on("dialog", lambda dialog: pytest.fail(f"a script ran: {dialog.message}"))
+    app.open_session(session)
+    app.choose(*(payload(name, content) for name in names))
+    expect(app.file("refused")).to_have_count(len(names))
+    first = app.file("refused").first
+    expect(first).to_contain_text("<img src=x")
+    assert app.page.locator("img, b, main script").count() == 0
+    with app.page.expect_download() as download:
+        app.file("refused", "=1+1.csv").get_by_role("button", name="Save the faults as CSV").click()
+    saved = tmp_path / "faults.csv"
+    download.value.save_as(saved)
+    assert all(line.startswith("'=1+1.csv,") for line in saved.read_text("utf-8-sig").splitlines()[1:])
+
+
+def test_a_link_that_leads_nowhere_says_so(app: App) -> None:
+    app.page.goto(f"{app.url}/uploads#/{uuid4()}/{uuid4()}/{uuid4()}")
+    expect(app.page.get_by_role("heading", level=1)).to_have_text("There is nothing here that you can see")
+    app.page.goto(f"{app.url}/uploads#/nonsense")
+    expect(app.page.get_by_role("heading", level=1)).to_have_text("There is no such page")
