@@ -9,13 +9,15 @@ import sys
 from typing import Dict, List, NamedTuple, NoReturn, Tuple
 
 NEEDED = (3, 11)
+ROOT = os.path.dirname(os.path.abspath(__file__))
 
 
 class Command(NamedTuple):
     """A command of ``dev.py``.
 
     ``groups`` are the groups of Python packages that it needs (``local.install.GROUPS``). ``module`` is what Python
-    runs for it, with ``arguments`` before those of the command line.
+    runs for it, with ``arguments`` before those of the command line. With ``source``, the folder that has the
+    module, it runs in the caller's folder, so that relative paths are the caller's.
     """
 
     help: str
@@ -23,14 +25,23 @@ class Command(NamedTuple):
     azurite: bool
     module: str
     arguments: Tuple[str, ...] = ()
+    source: str = ""
 
 
 APP = ("app", "local")
-TESTS = (*APP, "test")
+TESTS = (*APP, "client", "test")
 
 COMMANDS: Dict[str, Command] = {
     "run": Command("run the service and its storage on this machine", APP, True, "local"),
     "demo": Command("take real files through a whole session and show each request", APP, True, "local.demo"),
+    "send": Command(
+        "send files to an upload session, with the client in client/",
+        ("client",),
+        False,
+        "accup",
+        ("send",),
+        "client/src",
+    ),
     "token": Command("print a token for the service that runs with --auth entra", APP, False, "local.issuer"),
     "check": Command("check what is stored against the invariants; --quick reads no files", APP, False, "local.check"),
     "test": Command("run the quick tests; --all runs all; other arguments go to pytest", TESTS, True, "pytest"),
@@ -66,7 +77,12 @@ def main() -> int:
         return 1
     except KeyboardInterrupt:
         return 130
-    return become([str(install.PYTHON), "-m", command.module, *command.arguments, *arguments], install.environment())
+    environment = install.environment()
+    if command.source:
+        environment["PYTHONPATH"] = os.pathsep.join([os.path.join(ROOT, *command.source.split("/")), ROOT])
+    else:
+        os.chdir(ROOT)
+    return become([str(install.PYTHON), "-m", command.module, *command.arguments, *arguments], environment)
 
 
 def usage() -> str:
@@ -79,7 +95,6 @@ def usage() -> str:
 
 def become(command: List[str], environment: Dict[str, str]) -> NoReturn:
     """Replace this process by a program, so that signals reach the program itself."""
-    os.chdir(os.path.dirname(os.path.abspath(__file__)))
     os.execve(command[0], command, environment)  # our own programs
 
 

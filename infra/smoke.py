@@ -24,7 +24,7 @@ from urllib.parse import urlsplit
 WAIT_SECONDS = 300
 REQUEST_SECONDS = 60
 LOOPBACK = ("localhost", "127.0.0.1", "::1")
-TOKEN_VARIABLE = "UPLOADS_TOKEN"  # noqa: S105  # the name of a variable
+TOKEN_VARIABLE = "SMOKE_TOKEN"  # noqa: S105  # the name of a variable
 
 HEADER = "principalId,principalType,permissionId,permissionName,permissionDescription,permissionType\r\n"
 SAMPLE = (

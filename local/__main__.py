@@ -19,6 +19,7 @@ from local.arguments import run_parser
 from local.azurite import Azurite, AzuriteError
 from local.core_tools import CoreToolsError
 from local.core_tools import serve as serve_with_core_tools
+from shared.core.environment import SettingsError, storage_variables
 
 ROOT = Path(__file__).parent.parent
 
@@ -46,7 +47,7 @@ def main() -> int:
             os.environ.setdefault("UPLOADS_PUBLIC_URL", url)
             running.enter_context(_storage(arguments.data, meanwhile=_import_app))
             asyncio.run(_serve(listener, url))
-    except (AzuriteError, CoreToolsError, StartError) as error:
+    except (AzuriteError, CoreToolsError, SettingsError, StartError) as error:
         sys.stderr.write(f"{error}\n")
         return 1
     except KeyboardInterrupt:
@@ -108,7 +109,7 @@ def _locked(data: Path) -> Iterator[None]:
 
 def _own_storage() -> bool:
     """Whether storage is ours to bring, since the environment names none."""
-    return not any(name in os.environ for name in ("UPLOADS_STORAGE", "UPLOADS_STORAGE__blobServiceUri"))
+    return not storage_variables(os.environ)
 
 
 @contextmanager
@@ -141,12 +142,7 @@ def _import_app() -> None:
 
 
 async def _serve(listener: socket.socket, url: str) -> None:
-    from shared.identity.authentication import AuthNotConfiguredError  # noqa: PLC0415  # see above
-
-    try:
-        from function_app import app  # noqa: PLC0415  # see above
-    except AuthNotConfiguredError as error:
-        raise StartError(str(error)) from None
+    from function_app import app  # noqa: PLC0415  # see above
     from local.host import Host  # noqa: PLC0415  # it brings the app's packages
     from shared.storage.account import close_storage  # noqa: PLC0415
 

@@ -11,15 +11,15 @@ from hashlib import sha256
 from itertools import groupby
 from typing import Any
 
+import azure.identity
 from azure.core.exceptions import ResourceNotFoundError
 from azure.data.tables import TableClient, TableServiceClient
-from azure.identity import DefaultAzureCredential
 from azure.storage.blob import BlobServiceClient, ContainerClient
 
 from shared.core.settings import Settings
 from shared.storage.audit_log import ACTIVITY_TABLE
 from shared.storage.blobs import CONTAINER
-from shared.storage.connections import StorageNotConfiguredError
+from shared.storage.connections import StorageNotConfiguredError, credential
 from shared.storage.session_table import EXPIRY_TABLE, SESSIONS_TABLE
 
 Row = Mapping[str, Any]
@@ -69,12 +69,12 @@ class Account:
                 TableServiceClient.from_connection_string(settings.storage),
                 BlobServiceClient.from_connection_string(settings.storage),
             )
-        if settings.table_service_uri is None or settings.blob_service_uri is None:
+        if settings.table_endpoint is None or settings.blob_endpoint is None:
             raise StorageNotConfiguredError
-        identity = DefaultAzureCredential()
+        identity = credential(settings, azure.identity)
         return cls(
-            TableServiceClient(str(settings.table_service_uri), credential=identity),
-            BlobServiceClient(str(settings.blob_service_uri), credential=identity),
+            TableServiceClient(settings.table_endpoint, credential=identity),
+            BlobServiceClient(settings.blob_endpoint, credential=identity),
         )
 
     def close(self) -> None:

@@ -19,8 +19,9 @@ from azure.core.exceptions import AzureError
 from local.account import Account, Contents, Row
 from local.azurite import AzuriteError, azurite
 from local.service import ROOT
+from shared.core.environment import SettingsError
 from shared.core.ids import id_time
-from shared.core.settings import Settings
+from shared.core.settings import load_settings
 from shared.storage.blobs import MANIFEST
 
 # The first word of the audit record of each final state. An active session has only that of its creation.
@@ -188,14 +189,14 @@ def main() -> int:
     parser.add_argument("--data", type=Path, default=ROOT / ".data", help="folder of Azurite's data (default .data)")
     parser.add_argument("--quick", action="store_true", help="do not read the files' bytes")
     arguments = parser.parse_args()
-    settings = Settings()
     try:
-        with nullcontext() if settings.storage or settings.blob_service_uri else azurite(arguments.data) as own:
+        settings = load_settings()
+        with nullcontext() if settings.storage or settings.blob_endpoint else azurite(arguments.data) as own:
             if own is not None:
                 settings = settings.model_copy(update={"storage": own.connection_string})
             with closing(Account.connect(settings)) as account:
                 return 1 if check(account, quick=arguments.quick) else 0
-    except (AzuriteError, AzureError) as error:
+    except (AzuriteError, AzureError, SettingsError) as error:
         sys.stderr.write(f"{error}\n")
         return 2
 

@@ -26,11 +26,14 @@ def serve(root: Path, port: int) -> int:
             "or leave '--host func' away: our own host needs nothing."
         )
     # Core Tools itself needs a storage account, too; for Python 3.10 to 3.12 HTTP streams need the setting.
-    environment = os.environ | {
-        "AzureWebJobsStorage": os.environ["UPLOADS_STORAGE"],
-        "FUNCTIONS_WORKER_RUNTIME": "python",
-        "PYTHON_ENABLE_INIT_INDEXING": "1",
-    }
+    environment = (
+        {"AzureWebJobsStorage": os.environ.get("UPLOADS_STORAGE", "")}
+        | os.environ
+        | {
+            "FUNCTIONS_WORKER_RUNTIME": "python",
+            "PYTHON_ENABLE_INIT_INDEXING": "1",
+        }
+    )
     process = subprocess.Popen([func, "start", "--port", str(port)], cwd=root, env=environment, stdout=sys.stderr)
     try:
         while process.poll() is None and not _answers(port):

@@ -29,6 +29,7 @@ AZURITE = ROOT / "local"
 GROUPS = {
     "app": "requirements.txt",
     "local": "requirements/local.txt",
+    "client": "requirements/client.txt",
     "node": "requirements/node.txt",
     "test": "requirements/test.txt",
     "lint": "requirements/lint.txt",

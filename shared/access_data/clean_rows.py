@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from .grid import COMMA, QUOTE, Flags, Grid, Places, cut
 from .layouts import Column, Content, Layout
+from .patterns import compiled
 from .principals import PLAIN_PRINCIPAL
 
 # A cell has at most as many characters as bytes.
@@ -30,10 +31,10 @@ _GUID_LENGTH = len(_GUID_SHAPE)
 # Bytes of a cell that are compared as an array; longer permissions, and user principal names, are compared one by one.
 _WINDOW = 64
 
-_PRINCIPAL = re.compile(PLAIN_PRINCIPAL.encode())
+_PRINCIPAL = compiled(PLAIN_PRINCIPAL.encode())
 _OWNER = rb'""[^"\\\r\n]*+""'
-_WITHOUT_QUOTE = re.compile(rb'[^"]*+')
-_OWNERS = re.compile(rb"\[(?:%s(?:, ?%s)*+)?\]" % (_OWNER, _OWNER))
+_WITHOUT_QUOTE = compiled(rb'[^"]*+')
+_OWNERS = compiled(rb"\[(?:%s(?:, ?%s)*+)?\]" % (_OWNER, _OWNER))
 
 
 def row_key(principal: bytes, permission: bytes) -> bytes:

@@ -4,8 +4,9 @@ It reports faults in a record and continues after them. ``clean_rows`` is the fa
 without faults.
 """
 
-import re
 from dataclasses import dataclass
+
+from .patterns import compiled
 
 # A record is kept in memory while it is read. No layout comes near this limit; an unclosed quote does.
 MAX_RECORD_BYTES = 1024 * 1024
@@ -13,7 +14,7 @@ MAX_RECORD_BYTES = 1024 * 1024
 # Many more than any layout has. Without a limit, a row of half a million commas would take seconds and 40 MB.
 MAX_CELLS = 1000
 
-_CELL = re.compile(rb'(?:"((?:[^"]++|"")*+)("?)([^,\n]*+)|([^,\n]*+))([,\n]?)')
+_CELL = compiled(rb'(?:"((?:[^"]++|"")*+)("?)([^,\n]*+)|([^,\n]*+))([,\n]?)')
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,6 +13,7 @@ from .duplicates import DuplicateRows
 from .findings import Collected, Finding, Report, shown
 from .header import HEADER_RULE, read_header
 from .layouts import Column, Content, Layout
+from .patterns import compiled
 from .records import MAX_CELLS, MAX_RECORD_BYTES, Cell, CsvRecord, read_record
 
 # Bytes that are checked in one step: less than a millisecond, during which the event loop waits.
@@ -24,7 +25,7 @@ MAX_FINDINGS_COUNTED = 100_000
 # Cells that the careful reader reads in one step; a record has between 1 and 1,000.
 _CELLS_A_STEP = 400
 
-_BLANK_LINES = re.compile(rb"(?:\r?\n)++")
+_BLANK_LINES = compiled(rb"(?:\r?\n)++")
 
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 _BEGINNING_BYTES = 4  # enough to recognize the encoding

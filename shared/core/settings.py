@@ -7,10 +7,18 @@ import os
 from datetime import timedelta
 from enum import StrEnum
 from functools import cache
-from typing import Annotated
+from typing import Annotated, Literal
 
-from pydantic import AliasChoices, BeforeValidator, Field, HttpUrl
-from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+from pydantic import BeforeValidator, Field, HttpUrl, ValidationError
+from pydantic_settings import (
+    BaseSettings,
+    EnvSettingsSource,
+    NoDecode,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+)
+
+from shared.core.environment import PREFIX, SettingsError, check_names, storage_variables
 
 MIB = 1024 * 1024
 GIB = 1024 * MIB
@@ -18,11 +26,6 @@ GIB = 1024 * MIB
 
 def _split_list(text: object) -> object:
     return [item.strip() for item in text.split(",") if item.strip()] if isinstance(text, str) else text
-
-
-def _storage(suffix: str = "") -> AliasChoices:
-    """A storage connection as Functions names it: ``UPLOADS_STORAGE``, else the host's own."""
-    return AliasChoices(f"UPLOADS_STORAGE{suffix}", f"AzureWebJobsStorage{suffix}")
 
 
 class AuthMode(StrEnum):
@@ -36,22 +39,40 @@ class AuthMode(StrEnum):
 class Settings(BaseSettings):
     """The settings of the app. Each is read from ``UPLOADS_<NAME>`` unless it has an alias."""
 
-    model_config = SettingsConfigDict(env_prefix="UPLOADS_", frozen=True, extra="ignore")
+    model_config = SettingsConfigDict(env_prefix=PREFIX, env_ignore_empty=True, frozen=True, extra="ignore")
 
     storage: str | None = Field(
         default=None,
-        validation_alias=_storage(),
-        description="Connection string of the storage account that holds sessions and files.",
+        description="Connection string of the storage account that holds sessions and files. If no variable of "
+        "UPLOADS_STORAGE is set, AzureWebJobsStorage is used in its place, with the same endings.",
+    )
+    storage_account_name: str | None = Field(
+        default=None,
+        pattern="^[a-z0-9]{3,24}$",
+        validation_alias="UPLOADS_STORAGE__accountName",
+        description="Instead of a connection string: the account's name in the public cloud, accessed with the app's "
+        "managed identity.",
     )
     blob_service_uri: HttpUrl | None = Field(
         default=None,
-        validation_alias=_storage("__blobServiceUri"),
-        description="Instead of a connection string: the blob endpoint, accessed with the app's managed identity.",
+        validation_alias="UPLOADS_STORAGE__blobServiceUri",
+        description="Instead of the account's name: its blob endpoint, as in sovereign clouds.",
     )
     table_service_uri: HttpUrl | None = Field(
         default=None,
-        validation_alias=_storage("__tableServiceUri"),
-        description="Instead of a connection string: the table endpoint, accessed with the app's managed identity.",
+        validation_alias="UPLOADS_STORAGE__tableServiceUri",
+        description="Instead of the account's name: its table endpoint, as in sovereign clouds.",
+    )
+    storage_credential: Literal["managedidentity"] | None = Field(
+        default=None,
+        validation_alias="UPLOADS_STORAGE__credential",
+        description="managedidentity: use a managed identity and nothing else. Unset: what azure-identity's "
+        "DefaultAzureCredential finds, for example the login of the Azure CLI.",
+    )
+    storage_client_id: str | None = Field(
+        default=None,
+        validation_alias="UPLOADS_STORAGE__clientId",
+        description="Client id of a user-assigned managed identity. Unset: the system-assigned one.",
     )
     auth: AuthMode = Field(
         default=AuthMode.ENTRA,
@@ -169,6 +190,44 @@ class Settings(BaseSettings):
         description="Allowed values of principalType, comma-separated, case-insensitive.",
     )
 
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Read the environment, in which the storage connection is chosen; no files."""
+        assert isinstance(env_settings, EnvSettingsSource)  # noqa: S101  # as documented
+        env_settings.env_vars = {**env_settings.env_vars, **storage_variables(env_settings.env_vars)}
+        return init_settings, env_settings
+
+    @classmethod
+    def variables(cls) -> dict[str, str]:
+        """The environment variable of each setting, by the names of the settings."""
+        return {
+            name: str(field.validation_alias or f"{PREFIX}{name.upper()}") for name, field in cls.model_fields.items()
+        }
+
+    @property
+    def blob_endpoint(self) -> str | None:
+        """Where Blob Storage is; ``None`` with a connection string."""
+        return self._endpoint(self.blob_service_uri, "blob")
+
+    @property
+    def table_endpoint(self) -> str | None:
+        """Where Table Storage is; ``None`` with a connection string."""
+        return self._endpoint(self.table_service_uri, "table")
+
+    def _endpoint(self, uri: HttpUrl | None, service: str) -> str | None:
+        if uri is not None:
+            return str(uri)
+        # As Functions does it; other clouds have other domains, and need the endpoints.
+        name = self.storage_account_name
+        return None if name is None else f"https://{name}.{service}.core.windows.net"
+
     @property
     def idle(self) -> timedelta:
         """How long a session stays active without a change."""
@@ -211,7 +270,30 @@ class Settings(BaseSettings):
         return f"{'http' if host.split(':')[0] in ('localhost', '127.0.0.1') else 'https'}://{host}"
 
 
+def load_settings() -> Settings:
+    """The settings in the environment.
+
+    Raises:
+        SettingsError: a variable is unknown or has a value that is not allowed.
+    """
+    variables = Settings.variables()
+    check_names(os.environ, variables.values())
+    try:
+        return Settings()
+    except ValidationError as error:
+        # Without the values: among them may be secrets.
+        faults = [
+            f"{variables.get(str(fault['loc'][0]), fault['loc'][0])}: {fault['msg']}."
+            for fault in error.errors(include_input=False, include_url=False, include_context=False)
+        ]
+        raise SettingsError("\n".join(faults)) from None
+
+
 @cache
 def settings() -> Settings:
-    """The settings of this process, read from the environment at the first call."""
-    return Settings()
+    """The settings of this process, read from the environment at the first call.
+
+    Raises:
+        SettingsError: as ``load_settings``.
+    """
+    return load_settings()

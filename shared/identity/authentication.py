@@ -6,6 +6,7 @@ from typing import NoReturn, Protocol
 
 from starlette.datastructures import Headers
 
+from shared.core.environment import SettingsError
 from shared.core.errors import KEYS_UNAVAILABLE, UNAUTHENTICATED, GraphError
 from shared.core.ids import parse_guid
 from shared.core.settings import AuthMode, Settings, settings
@@ -28,7 +29,7 @@ _GRAPH_AUDIENCES = frozenset(
 )
 
 
-class AuthNotConfiguredError(Exception):
+class AuthNotConfiguredError(SettingsError):
     """Authentication is not configured; the message names the settings to change."""
 
 

@@ -55,9 +55,7 @@ class BlobStore:
     @classmethod
     def connect(cls, settings: Settings) -> "BlobStore":
         """The Blob Storage account of the settings. No request is sent yet."""
-        service = connect(
-            BlobServiceClient, settings.storage, settings.blob_service_uri, retry_policy=_retry(), **_CALL_OPTIONS
-        )
+        service = connect(BlobServiceClient, settings, settings.blob_endpoint, retry_policy=_retry(), **_CALL_OPTIONS)
         return cls(service, block_bytes=settings.block_bytes, blocks_in_flight=settings.blocks_in_flight)
 
     async def close(self) -> None:

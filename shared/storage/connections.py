@@ -1,10 +1,12 @@
 """Creates storage clients from a connection string, or from an endpoint and the app's managed identity."""
 
+from types import ModuleType
 from typing import Any, TypeVar
 from urllib.request import getproxies_environment
 
 from azure.core.exceptions import AzureError
-from pydantic import HttpUrl
+
+from shared.core.settings import Settings
 
 
 class StorageNotConfiguredError(AzureError):
@@ -13,15 +15,21 @@ class StorageNotConfiguredError(AzureError):
     def __init__(self) -> None:
         super().__init__(
             "no storage account is configured: set UPLOADS_STORAGE (a connection string), "
-            "or UPLOADS_STORAGE__blobServiceUri and UPLOADS_STORAGE__tableServiceUri"
+            "UPLOADS_STORAGE__accountName, or UPLOADS_STORAGE__blobServiceUri and UPLOADS_STORAGE__tableServiceUri"
         )
 
 
 Service = TypeVar("Service")
 
 
-def connect(service: type[Service], connection_string: str | None, endpoint: HttpUrl | None, **options: Any) -> Service:
+def connect(service: type[Service], settings: Settings, endpoint: str | None, **options: Any) -> Service:
     """A client of a storage service. No request is sent yet.
+
+    Args:
+        service: the class of an asynchronous client.
+        settings: they name the account.
+        endpoint: the service's own, if there is no connection string.
+        options: of the client.
 
     Raises:
         StorageNotConfiguredError: neither a connection string nor an endpoint is set.
@@ -29,12 +37,19 @@ def connect(service: type[Service], connection_string: str | None, endpoint: Htt
     # By default the transport looks for a proxy and a netrc file before every call, in a thread, which takes a third of
     # the time of a small call.
     options["use_env_settings"] = bool(getproxies_environment())
-    if connection_string is not None:
-        client: Service = service.from_connection_string(connection_string, **options)  # type: ignore[attr-defined]
+    if settings.storage is not None:
+        client: Service = service.from_connection_string(settings.storage, **options)  # type: ignore[attr-defined]
         return client
     if endpoint is None:
         raise StorageNotConfiguredError
     # Imported here, since the import takes 0.25 s and is needed only with a managed identity.
-    from azure.identity.aio import DefaultAzureCredential  # noqa: PLC0415
+    from azure.identity import aio  # noqa: PLC0415
 
-    return service(str(endpoint), credential=DefaultAzureCredential(), **options)  # type: ignore[call-arg]
+    return service(endpoint, credential=credential(settings, aio), **options)  # type: ignore[call-arg]
+
+
+def credential(settings: Settings, kinds: ModuleType) -> Any:
+    """The identity to use, of ``azure.identity`` or ``azure.identity.aio``, chosen as the Functions host does it."""
+    if settings.storage_credential is not None:
+        return kinds.ManagedIdentityCredential(client_id=settings.storage_client_id)
+    return kinds.DefaultAzureCredential(managed_identity_client_id=settings.storage_client_id)

@@ -35,7 +35,7 @@ class ConcurrentChangeError(Exception):
 
 def connect_tables(settings: Settings) -> TableServiceClient:
     """The Table Storage account of the settings. No request is sent yet."""
-    return connect(TableServiceClient, settings.storage, settings.table_service_uri, **_CALL_OPTIONS)
+    return connect(TableServiceClient, settings, settings.table_endpoint, **_CALL_OPTIONS)
 
 
 @contextmanager

@@ -22,7 +22,7 @@ SCRIPT = ROOT / "infra" / "smoke.py"
 
 def smoke(*arguments: str) -> "subprocess.CompletedProcess[str]":
     """Run the smoke test as azd and people do: with the standard library only."""
-    environment = {name: value for name, value in os.environ.items() if name != "UPLOADS_TOKEN"}
+    environment = {name: value for name, value in os.environ.items() if name != "SMOKE_TOKEN"}
     return subprocess.run(
         [sys.executable, "-I", "-S", str(SCRIPT), *arguments],
         env=environment,

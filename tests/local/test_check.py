@@ -143,18 +143,18 @@ def test_the_command_reads_a_whole_account(tmp_path_factory: pytest.TempPathFact
             sessions = [Resource(http).new_session() for _ in range(3)]
             files = [session.uploaded("access.csv") for session in sessions]
 
-        def check(*arguments: str) -> tuple[int, str]:
-            command = [sys.executable, "-m", "local.check", *arguments]
+        def check(*arguments: str, variable: str = "UPLOADS_STORAGE") -> tuple[int, str]:
             done = subprocess.run(
-                command,
+                [sys.executable, "-m", "local.check", *arguments],
                 cwd=ROOT,
-                env={"UPLOADS_STORAGE": account.connection_string},
+                env={variable: account.connection_string},
                 stdout=subprocess.PIPE,
                 text=True,
                 check=False,
             )
             return done.returncode, done.stdout
 
+        assert check(variable="AzureWebJobsStorage")[0] == 0
         assert check() == (0, "3 sessions, 3 files, 3 blobs: no violations\n")
         storage = Storage(account.connection_string)
         broken = _blob(sessions[1], files[1]["id"])
@@ -164,3 +164,20 @@ def test_the_command_reads_a_whole_account(tmp_path_factory: pytest.TempPathFact
         code, told = check()
         assert (code, len(told.splitlines())) == (1, 2)
         assert f"1: file {files[1]['id']}" in told
+
+
+def test_the_command_refuses_half_a_connection_as_the_app_does() -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "local.check"],
+        cwd=ROOT,
+        env={
+            "UPLOADS_STORAGE__blobServiceUri": "https://b.example",
+            "AzureWebJobsStorage": "UseDevelopmentStorage=true",
+        },
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    assert done.returncode == 2, done.stderr
+    assert done.stderr.startswith("UPLOADS_STORAGE__blobServiceUri is not a complete storage connection.")

@@ -1,7 +1,9 @@
 """``dev.py``: what each command installs and runs, and what it refuses."""
 
 import ast
+import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -37,6 +39,7 @@ def ran(monkeypatch: pytest.MonkeyPatch, *arguments: str) -> tuple[str, ...]:
 @pytest.mark.parametrize(
     ("command", "program"),
     [
+        ("send", ("accup", "send")),
         ("token", ("local.issuer",)),
         ("test", ("pytest", *dev.COMMANDS["test"].arguments)),
         ("bench", ("bench",)),
@@ -51,6 +54,23 @@ def test_arguments_of_run_are_passed_on(monkeypatch: pytest.MonkeyPatch) -> None
     assert ran(monkeypatch, "run", "--port", "0", "--auth", "entra") == (
         "-m", "local", "--port", "0", "--auth", "entra",
     )  # fmt: skip
+
+
+def test_send_runs_the_client_in_the_caller_s_folder(
+    monkeypatch: pytest.MonkeyPatch, installed: list[tuple[tuple[str, ...], bool]], tmp_path: Path
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "argv", ["dev.py", "send", "--help"])
+
+    def become(command: list[str], environment: dict[str, str]) -> None:
+        raise Ran(subprocess.run([sys.executable, *command[1:]], env=environment, capture_output=True, check=True))
+
+    monkeypatch.setattr(dev, "become", become)
+    with pytest.raises(Ran) as caught:
+        dev.main()
+    assert b"FILE|FOLDER" in caught.value.args[0].stdout
+    assert installed == [(("client",), False)]
+    assert Path.cwd() == tmp_path
 
 
 def test_run_installs_neither_tests_nor_lint(

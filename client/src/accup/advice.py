@@ -1,0 +1,28 @@
+"""How to fix each kind of finding. Data only; the validator and the service say what is wrong, and where."""
+
+ADVICE = {
+    "blankLine": "Remove the line.",
+    "duplicateColumn": "Remove one of the two columns.",
+    "duplicatePermission": "Remove one of the two rows if they mean the same.",
+    "emptyFile": "Export the file again, with its header row.",
+    "fieldTooLong": "Shorten the text.",
+    "formulaCell": "Check whether the text is meant to begin like this.",
+    "invalidOwners": 'Write a JSON array in quotes, with its own quotes doubled: "[""a@contoso.com""]".',
+    "invalidPrincipalId": "Use the object id or the user principal name of the user.",
+    "invalidUtf8": "Save the file as 'CSV UTF-8'.",
+    "loneCarriageReturn": "Save the file with LF or CRLF line ends.",
+    "missingColumn": "Add the column; its cells may be empty where no value is required.",
+    "missingHeader": "Make the first row name the columns.",
+    "missingValue": "Fill in the cell.",
+    "nulByte": "Export the file again as text.",
+    "rowTooLong": "Close the quote that was opened in this row.",
+    "semicolonSeparator": "Save the file with commas between the cells.",
+    "strayQuote": "Quote the whole cell, and double each quote inside it.",
+    "tabSeparator": "Save the file with commas between the cells.",
+    "tooFewFields": "Add the missing cells, or remove a line break inside a cell.",
+    "tooManyFields": "Quote the cell that contains a comma.",
+    "unclosedQuote": "Close the quote at the end of the cell.",
+    "unknownColumn": "Remove the column or correct its name.",
+    "unknownPrincipalType": "Use one of the possible values.",
+    "utf16": "Save the file as 'CSV UTF-8'.",
+}

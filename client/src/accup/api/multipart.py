@@ -1,0 +1,111 @@
+"""The body of an upload: ``multipart/form-data`` (RFC 7578) with one file, read in pieces, compressed if wanted."""
+
+import zlib
+from collections.abc import Callable, Iterator, Mapping
+from secrets import token_hex
+from threading import Event
+from typing import BinaryIO
+
+from accup.errors import ConflictError, InterruptedByUserError, UsageError
+
+PIECE_BYTES = 256 * 1024
+# Above this level CSV shrinks little further, and compressing takes longer than most lines need for the bytes.
+_LEVEL = 3
+_GZIP = 16 + zlib.MAX_WBITS
+
+Progress = Callable[[int], None]
+
+
+def check_name(name: str) -> None:
+    """Check that a form can carry a file's name unchanged, and that the service accepts it.
+
+    Raises:
+        UsageError: it cannot.
+    """
+    allowed = name.isprintable() and not set(name) & set('"\\/') and name.strip(" .") and len(name) <= 255
+    try:
+        name.encode()
+    except UnicodeEncodeError:
+        allowed = False
+    if not allowed:
+        raise UsageError(
+            f"{name!r} cannot be the name of an uploaded file. A name has 1 to 255 characters, and no quotes, "
+            "backslashes, slashes or control characters. Rename the file."
+        )
+
+
+class FileForm:
+    """A form with one file, which can be sent again: each iteration opens the file anew."""
+
+    def __init__(
+        self,
+        name: str,
+        size: int,
+        opened: Callable[[], BinaryIO],
+        *,
+        compressed: bool = False,
+        progress: Progress | None = None,
+        cancelled: Event | None = None,
+    ) -> None:
+        """Describe a file.
+
+        Args:
+            name: as the session will have it.
+            size: in bytes; the file must have exactly as many.
+            opened: opens the file for reading from its beginning.
+            compressed: whether to send the form with ``Content-Encoding: gzip``.
+            progress: is called with the number of the file's bytes sent so far.
+            cancelled: once it is set, iterating raises.
+        """
+        check_name(name)
+        boundary = token_hex(16)
+        self._beginning = (
+            f'--{boundary}\r\nContent-Disposition: form-data; name="file"; filename="{name}"\r\n'
+            "Content-Type: text/csv\r\n\r\n"
+        ).encode()
+        self._end = f"\r\n--{boundary}--\r\n".encode()
+        self._size = size
+        self._name = name
+        self._opened = opened
+        self._compressed = compressed
+        self._progress = progress
+        self._cancelled = cancelled
+        self._type = f"multipart/form-data; boundary={boundary}"
+
+    @property
+    def headers(self) -> Mapping[str, str]:
+        """Type and length; a compressed form is sent in chunks, since its length is not known before."""
+        if self._compressed:
+            return {"Content-Type": self._type, "Content-Encoding": "gzip"}
+        return {
+            "Content-Type": self._type,
+            "Content-Length": str(len(self._beginning) + self._size + len(self._end)),
+        }
+
+    def __iter__(self) -> Iterator[bytes]:
+        """The form's bytes."""
+        return self._gzipped() if self._compressed else self._plain()
+
+    def _plain(self) -> Iterator[bytes]:
+        sent = 0
+        yield self._beginning
+        with self._opened() as file:
+            while piece := file.read(PIECE_BYTES):
+                sent += len(piece)
+                if sent > self._size:
+                    break
+                if self._cancelled is not None and self._cancelled.is_set():
+                    raise InterruptedByUserError("Interrupted.")
+                yield piece
+                if self._progress is not None:
+                    self._progress(sent)
+        if sent != self._size:
+            raise ConflictError(f"'{self._name}' changed while it was sent. Run the same command again.")
+        yield self._end
+
+    def _gzipped(self) -> Iterator[bytes]:
+        packer = zlib.compressobj(_LEVEL, zlib.DEFLATED, _GZIP)
+        for piece in self._plain():
+            if packed := packer.compress(piece):
+                yield packed
+        yield packer.flush()

@@ -1,0 +1,102 @@
+"""The service that is called: its base URL, its paths, and the check that an address belongs to it."""
+
+import ipaddress
+from dataclasses import dataclass
+from urllib.parse import quote, urlsplit
+
+from accup.errors import ServiceError, UsageError
+
+# Microsoft Graph in the global cloud and the national clouds (Graph, "National cloud deployments").
+GRAPH_HOSTS = frozenset(
+    {"graph.microsoft.com", "graph.microsoft.us", "dod-graph.microsoft.us", "microsoftgraph.chinacloudapi.cn"}
+)
+_VERSIONS = ("v1.0", "beta")
+_SUFFIXES = ("/identityGovernance/entitlementManagement", "/identityGovernance")
+_DEFAULT_PORTS = {"http": 80, "https": 443}
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """A service: ``base`` is its URL with the version, such as ``https://graph.microsoft.com/v1.0``."""
+
+    base: str
+    version: str
+
+    @classmethod
+    def parse(cls, url: str) -> "Target":
+        """Read what the user gave: the service's URL with or without the version.
+
+        Raises:
+            UsageError: it is not an http or https URL, or it carries a user name, a query or a fragment.
+        """
+        parts = urlsplit(url.strip())
+        try:
+            valid = parts.scheme in _DEFAULT_PORTS and bool(parts.hostname) and parts.port != 0
+        except ValueError:
+            valid = False
+        if not valid or parts.username or parts.password or parts.query or parts.fragment:
+            raise UsageError(
+                f"'{url}' is not the URL of a service. Give one such as https://uploads.contoso.com or "
+                "https://graph.microsoft.com/v1.0."
+            )
+        path = parts.path.rstrip("/")
+        for suffix in _SUFFIXES:
+            path = path.removesuffix(suffix)
+        version = path.rsplit("/", 1)[-1]
+        if version not in _VERSIONS:
+            version = "v1.0"
+            path += f"/{version}"
+        return cls(f"{parts.scheme}://{parts.netloc}{path}", version)
+
+    @property
+    def host(self) -> str:
+        """The host name, in lower case."""
+        return urlsplit(self.base).hostname or ""
+
+    @property
+    def is_graph(self) -> bool:
+        """Whether this is Microsoft Graph itself."""
+        return self.host in GRAPH_HOSTS
+
+    @property
+    def is_loopback(self) -> bool:
+        """Whether the service runs on this machine."""
+        try:
+            return self.host == "localhost" or ipaddress.ip_address(self.host).is_loopback
+        except ValueError:
+            return False
+
+    @property
+    def may_carry_tokens(self) -> bool:
+        """Whether a token can be sent without being readable on the network."""
+        return self.base.startswith("https://") or self.is_loopback
+
+    def sessions(self, catalog_id: str, resource_id: str) -> str:
+        """The path of a resource's sessions, below ``base``."""
+        catalogs, resources = "catalogs", "resources"
+        if self.version == "beta":
+            catalogs, resources = "accessPackageCatalogs", "accessPackageResources"
+        return (
+            f"/identityGovernance/entitlementManagement/{catalogs}/{quote(catalog_id, safe='')}"
+            f"/{resources}/{quote(resource_id, safe='')}/uploadSessions"
+        )
+
+    def url(self, path: str) -> str:
+        """The URL of a path below ``base``, or a link of the service itself, which must lead to the same host.
+
+        Raises:
+            ServiceError: the link leads elsewhere.
+        """
+        if path.startswith("/"):
+            return self.base + path
+        if _origin(path) != _origin(self.base):
+            raise ServiceError(
+                f"The service answered with a link to {urlsplit(path).hostname}, which is not {self.host}. It was not "
+                "followed. If the service is behind a gateway, its setting UPLOADS_PUBLIC_URL must name the gateway."
+            )
+        return path
+
+
+def _origin(url: str) -> tuple[str, str | None, int | None]:
+    parts = urlsplit(url)
+    return parts.scheme, parts.hostname, parts.port or _DEFAULT_PORTS.get(parts.scheme)

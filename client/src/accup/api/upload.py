@@ -1,0 +1,91 @@
+"""Uploads one file, as often as it takes, without counting it twice."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from threading import Lock
+from typing import BinaryIO
+
+from accup.api.models import Session
+from accup.api.multipart import FileForm, Progress
+from accup.api.transport import Transport
+from accup.errors import ApiError, UsageError
+
+# A smaller file is sent before its compression would have saved anything.
+_SMALLEST_TO_COMPRESS = 4 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class Upload:
+    """What is uploaded: a name, a size in bytes, and what opens the file."""
+
+    name: str
+    size: int
+    opened: Callable[[], BinaryIO]
+
+    @classmethod
+    def of(cls, source: Path | Callable[[], BinaryIO], *, name: str | None, size: int | None) -> "Upload":
+        """An upload of a path, or of what a function opens.
+
+        Raises:
+            UsageError: the name or the size is not known.
+        """
+        if isinstance(source, Path):
+            return cls(name or source.name, source.stat().st_size if size is None else size, lambda: source.open("rb"))
+        if name is None or size is None:
+            raise UsageError("An upload from a stream needs its name and its size in bytes.")
+        return cls(name, size, source)
+
+
+class Uploader:
+    """The uploads through a transport; remembers whether the service accepts compressed ones."""
+
+    def __init__(self, transport: Transport) -> None:
+        self._transport = transport
+        self._lock = Lock()
+        # Graph takes none. On this machine, compressing takes longer than sending.
+        self._compresses = not (transport.target.is_graph or transport.target.is_loopback)
+
+    def run(
+        self,
+        path: str,
+        upload: Upload,
+        *,
+        read: Callable[[], Session],
+        progress: Progress | None,
+        compress: bool | None,
+    ) -> Session:
+        """Upload a file into the session at ``path``; ``read`` gives the session with its files."""
+        sent_before = False
+
+        def once() -> Session:
+            nonlocal sent_before
+            if sent_before:
+                session = read()
+                arrived = session.file(upload.name)
+                if arrived is not None and arrived.size == upload.size:
+                    return session
+            sent_before = True
+            return self._send(path, upload, progress, compress)
+
+        return self._transport.retrying(once)
+
+    def _send(self, path: str, upload: Upload, progress: Progress | None, compress: bool | None) -> Session:
+        wanted = self._compresses and upload.size >= _SMALLEST_TO_COMPRESS if compress is None else compress
+        form = FileForm(
+            upload.name,
+            upload.size,
+            upload.opened,
+            compressed=wanted,
+            progress=progress,
+            cancelled=self._transport.cancelled,
+        )
+        try:
+            answer = self._transport.once("POST", f"{path}/uploadFile", body=form)
+        except ApiError as error:
+            if error.status != 415 or not wanted:
+                raise
+            with self._lock:
+                self._compresses = False
+            return self._send(path, upload, progress, compress=False)
+        return Session.from_json(answer.json())

@@ -1,0 +1,132 @@
+"""``accup send``: files in, a complete session out, or the reasons why not."""
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from accup.api.models import Review
+from accup.commands.options import Given, Guid, on_resource, option
+from accup.errors import ApiError, InterruptedByUserError
+from accup.local.checking import PRINCIPAL_TYPES
+from accup.local.files import find_files
+from accup.screen import tables
+from accup.screen.console import Screen
+from accup.screen.progress import reporter
+from accup.screen.wording import duration_text, plural
+from accup.sending.outcome import SendOutcome
+from accup.sending.sender import UPLOADS_AT_ONCE, Sender, SendOptions
+
+
+@click.command()
+@click.argument("paths", nargs=-1, required=True, type=click.Path(path_type=Path), metavar="FILE|FOLDER...")
+@option("--review", "Review instance that the data is for.", type=Guid(), metavar="GUID")
+@option("--definition", "Review definition (default: the review instance's id).", type=Guid(), metavar="GUID")
+@click.option("--complete", is_flag=True, help="Complete the session if every file was accepted, without a question.")
+@click.option("--replace", is_flag=True, help="Replace files of the session that have other contents (not on Graph).")
+@click.option(
+    "--compress/--no-compress",
+    default=None,
+    help="Send gzip (default: where the service accepts it and it saves time).",
+)
+@click.option(
+    "--at-once", type=click.IntRange(1, 16), default=UPLOADS_AT_ONCE, show_default=True, help="Parallel uploads."
+)
+@click.option(
+    "--principal-type",
+    "principal_types",
+    multiple=True,
+    metavar="TYPE",
+    help=f"Allowed principalType; may be repeated (default: {', '.join(PRINCIPAL_TYPES)}).",
+)
+@on_resource
+def send(**values: Any) -> int:
+    """Send files, or the CSV files of folders, into the upload session of a review instance.
+
+    Checks every file first, creates the session or continues with the existing one, uploads what is missing, compares
+    the result with the local files, and completes the session only if every file was accepted. The same command
+    continues after any failure: nothing is sent twice.
+    """
+    given = Given.of(values)
+    screen = given.screen
+    files = find_files(values["paths"])
+    review = Review(given.need("review"), given.values.get("definition") or given.need("review"))
+    with given.client() as client:
+        options = SendOptions(
+            complete=values["complete"],
+            replace=values["replace"],
+            compress=values["compress"],
+            at_once=values["at_once"],
+            principal_types=values["principal_types"] or PRINCIPAL_TYPES,
+        )
+        sender = Sender(given.resource(client), options)
+        try:
+            with reporter(screen) as shown:
+                outcome = sender.send(files, review, shown)
+            if outcome.error is None and not outcome.refused and not outcome.complete and _confirmed(screen, outcome):
+                outcome = sender.complete()
+        except KeyboardInterrupt:
+            client.cancel()
+            outcome = sender.outcome
+            outcome.error = InterruptedByUserError("Interrupted. The same command continues where it stopped.")
+    _show(screen, outcome)
+    return outcome.exit_code
+
+
+def _confirmed(screen: Screen, outcome: SendOutcome) -> bool:
+    if not screen.can_ask or outcome.session is None:
+        return False
+    tables.receipt(screen.err(), outcome.files)
+    _tell_others(screen, outcome)
+    return screen.ask("All files were accepted. Complete the session? Nothing can be added afterwards.")
+
+
+def _show(screen: Screen, outcome: SendOutcome) -> None:
+    """Print the outcome: as JSON, or as tables and a last line."""
+    if screen.as_json:
+        screen.result(outcome.as_json())
+    else:
+        for file in outcome.refused:
+            tables.findings(screen.out(), file.name, file.findings, file.finding_count)
+        tables.receipt(screen.out(), outcome.files)
+        _tell_others(screen, outcome)
+    screen.say(last_line(outcome))
+
+
+def _tell_others(screen: Screen, outcome: SendOutcome) -> None:
+    if outcome.others:
+        names = ", ".join(file.name for file in outcome.others[:5])
+        more = f" and {len(outcome.others) - 5} more" if len(outcome.others) > 5 else ""
+        screen.say(
+            f"The session also has {plural(len(outcome.others), 'file')} that this command did not send: {names}{more}."
+        )
+
+
+def last_line(outcome: SendOutcome) -> str:
+    """What happened, and what to do next."""
+    where = f"Session {outcome.session.id}" if outcome.session else "No session was opened"
+    refused = outcome.refused
+    if outcome.error is not None:
+        id_text = ""
+        if isinstance(outcome.error, ApiError) and outcome.error.request_id:
+            id_text = f" (request-id {outcome.error.request_id})"
+        return f"accup: {outcome.error}{id_text}\n{where}: not completed. {_next_step(outcome)}"
+    if refused:
+        names = ", ".join(file.name for file in refused[:3]) + (" ..." if len(refused) > 3 else "")
+        return (
+            f"{where}: {plural(len(refused), 'file')} of {len(outcome.files)} refused, nothing was completed. "
+            f"Fix {names} and run the same command again."
+        )
+    count = plural(len(outcome.files), "file")
+    if outcome.complete:
+        return f"{where} is complete: {count} accepted and verified."
+    left = outcome.session.time_left() if outcome.session else None
+    time = "" if left is None else f" It expires in {duration_text(left)} if nothing happens."
+    return f"{where}: {count} accepted and verified. Run the same command with --complete to complete it.{time}"
+
+
+def _next_step(outcome: SendOutcome) -> str:
+    code = outcome.error.exit_code if outcome.error else None
+    if code is not None and code.name in ("SERVICE", "INTERRUPTED"):
+        return "Run the same command again: it continues where it stopped."
+    return "Nothing is lost: what was accepted stays in the session." if outcome.session else "Nothing was sent."

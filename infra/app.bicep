@@ -1,0 +1,178 @@
+// The function app on a Flex Consumption plan of its own, and its settings.
+
+param name string
+param planName string
+param location string
+param tags object
+
+@description('Resource id and client id of the identity that the app uses for everything.')
+param identityId string
+param identityClientId string
+
+@description('The host\'s own storage account, and the container of the deployment package in it.')
+param hostBlobEndpoint string
+param packageContainer string
+
+@description('The storage account of the sessions and files.')
+param dataBlobEndpoint string
+param dataTableEndpoint string
+
+param telemetryConnectionString string
+
+@description('Subnet for outgoing traffic; empty for none.')
+param subnetId string
+
+param instanceMemoryMB int
+param maximumInstanceCount int
+param httpConcurrency int
+param alwaysReadyInstances int
+param zoneRedundant bool
+param updateStrategy string
+
+@description('Accepted audiences of access tokens, comma-separated.')
+param audience string
+
+param maxFileBytes int
+param publicUrl string
+
+@description('Further app settings by name; they win over those below.')
+param settings object
+
+resource plan 'Microsoft.Web/serverfarms@2024-11-01' = {
+  name: planName
+  location: location
+  tags: tags
+  kind: 'functionapp'
+  sku: {
+    name: 'FC1'
+    tier: 'FlexConsumption'
+  }
+  properties: {
+    reserved: true
+    zoneRedundant: zoneRedundant
+  }
+}
+
+resource app 'Microsoft.Web/sites@2024-11-01' = {
+  name: name
+  location: location
+  // azd finds the app by this tag.
+  tags: union(tags, { 'azd-service-name': 'uploads' })
+  kind: 'functionapp,linux'
+  identity: {
+    type: 'UserAssigned'
+    userAssignedIdentities: {
+      '${identityId}': {}
+    }
+  }
+  properties: {
+    serverFarmId: plan.id
+    httpsOnly: true
+    clientAffinityEnabled: false
+    virtualNetworkSubnetId: empty(subnetId) ? null : subnetId
+    siteConfig: {
+      minTlsVersion: '1.2'
+      http20Enabled: true
+    }
+    functionAppConfig: {
+      deployment: {
+        storage: {
+          type: 'blobContainer'
+          value: '${hostBlobEndpoint}${packageContainer}'
+          authentication: {
+            type: 'UserAssignedIdentity'
+            userAssignedIdentityResourceId: identityId
+          }
+        }
+      }
+      runtime: {
+        name: 'python'
+        version: '3.13'
+      }
+      scaleAndConcurrency: {
+        instanceMemoryMB: instanceMemoryMB
+        maximumInstanceCount: maximumInstanceCount
+        alwaysReady: alwaysReadyInstances == 0 ? [] : [{ name: 'http', instanceCount: alwaysReadyInstances }]
+        triggers: {
+          http: {
+            // Always set: the platform's default for Python is one request at a time.
+            perInstanceConcurrency: httpConcurrency
+          }
+        }
+      }
+      siteUpdateStrategy: {
+        type: updateStrategy
+      }
+    }
+  }
+}
+
+// Deployments come with an identity. A publishing profile would be a password.
+resource ftpPassword 'Microsoft.Web/sites/basicPublishingCredentialsPolicies@2024-11-01' = {
+  parent: app
+  name: 'ftp'
+  properties: {
+    allow: false
+  }
+}
+
+resource scmPassword 'Microsoft.Web/sites/basicPublishingCredentialsPolicies@2024-11-01' = {
+  parent: app
+  name: 'scm'
+  properties: {
+    allow: false
+  }
+}
+
+var hostSettings = {
+  AzureWebJobsStorage__blobServiceUri: hostBlobEndpoint
+  AzureWebJobsStorage__credential: 'managedidentity'
+  AzureWebJobsStorage__clientId: identityClientId
+  // The host's own start page would tell strangers that something is here.
+  AzureWebJobsDisableHomepage: 'true'
+  // The host refuses larger bodies with 500. A form is a little larger than its file.
+  FUNCTIONS_REQUEST_BODY_SIZE_LIMIT: string(maxFileBytes + 1048576)
+}
+
+var telemetrySettings = {
+  APPLICATIONINSIGHTS_CONNECTION_STRING: telemetryConnectionString
+  APPLICATIONINSIGHTS_AUTHENTICATION_STRING: 'ClientId=${identityClientId};Authorization=AAD'
+  PYTHON_APPLICATIONINSIGHTS_ENABLE_TELEMETRY: 'true'
+  // The host makes the span of a request, and the app those within it. Other instrumentation would add duplicates.
+  OTEL_PYTHON_DISABLED_INSTRUMENTATIONS: 'azure_sdk,django,fastapi,flask,psycopg2,requests,urllib,urllib3'
+}
+
+var uploadsSettings = {
+  UPLOADS_STORAGE__blobServiceUri: dataBlobEndpoint
+  UPLOADS_STORAGE__tableServiceUri: dataTableEndpoint
+  UPLOADS_STORAGE__credential: 'managedidentity'
+  UPLOADS_STORAGE__clientId: identityClientId
+  UPLOADS_AUTH: 'entra'
+  UPLOADS_TENANT_ID: tenant().tenantId
+  UPLOADS_AUDIENCE: audience
+  UPLOADS_MAX_FILE_BYTES: string(maxFileBytes)
+}
+
+// Only where they differ from the public cloud, and from the app's own address.
+var isPublicCloud = environment().name == 'AzureCloud'
+var authoritySettings = isPublicCloud ? {} : { UPLOADS_AUTHORITY: environment().authentication.loginEndpoint }
+var isChina = environment().name == 'AzureChinaCloud'
+var chinaSettings = isChina ? { UPLOADS_AUTHORITY_V1: 'https://sts.chinacloudapi.cn' } : {}
+var publicUrlSettings = empty(publicUrl) ? {} : { UPLOADS_PUBLIC_URL: publicUrl }
+
+resource appSettings 'Microsoft.Web/sites/config@2024-11-01' = {
+  parent: app
+  name: 'appsettings'
+  properties: union(
+    hostSettings,
+    telemetrySettings,
+    uploadsSettings,
+    authoritySettings,
+    chinaSettings,
+    publicUrlSettings,
+    settings
+  )
+}
+
+output name string = app.name
+output url string = 'https://${app.properties.defaultHostName}'

@@ -1,0 +1,144 @@
+#!/usr/bin/env python3
+"""Checks, before anything is provisioned, that the azd environment is complete: one line for each thing to fix.
+
+`azd` runs it before each provisioning; by hand: azd env exec -- python3 infra/preflight.py. Standard library only.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import Callable, Mapping
+from urllib.parse import urlsplit
+
+ROOT = Path(__file__).resolve().parent.parent
+GUID = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
+AZ_SECONDS = 60
+
+# Whether a value will do, and what would.
+Rule = tuple[Callable[[str], bool], str]
+
+
+def one_of(*values: str) -> Rule:
+    """One of a few values."""
+    return (lambda value: value in values), "one of " + ", ".join(values)
+
+
+def between(least: int, most: int) -> Rule:
+    """A whole number."""
+    return (lambda value: value.isdecimal() and least <= int(value) <= most), f"a number from {least} to {most}"
+
+
+def at_least(least: int) -> Rule:
+    """A whole number without an upper limit."""
+    return (lambda value: value.isdecimal() and int(value) >= least), f"a number, at least {least}"
+
+
+def is_https(value: str) -> bool:
+    """Whether it is an https URL without a query."""
+    url = urlsplit(value)
+    return url.scheme == "https" and bool(url.hostname) and not url.query
+
+
+# The variables of main.parameters.json that may be set, and what main.bicep takes.
+VARIABLES: dict[str, Rule] = {
+    "DEPLOY_CLIENT_ID": (lambda value: bool(GUID.fullmatch(value)), "the client id (a GUID) of an app registration"),
+    "DEPLOY_IDENTIFIER_URI": (lambda value: "://" in value, "an App ID URI such as api://..."),
+    "DEPLOY_INSTANCE_MEMORY_MB": one_of("512", "2048", "4096"),
+    "DEPLOY_MAXIMUM_INSTANCES": between(40, 1000),
+    "DEPLOY_HTTP_CONCURRENCY": between(1, 1000),
+    "DEPLOY_ALWAYS_READY_INSTANCES": between(0, 1000),
+    "DEPLOY_ZONE_REDUNDANT": one_of("true", "false"),
+    "DEPLOY_UPDATE_STRATEGY": one_of("Recreate", "RollingUpdate"),
+    "DEPLOY_VIRTUAL_NETWORK": one_of("true", "false"),
+    "DEPLOY_DATA_REDUNDANCY": one_of("Standard_LRS", "Standard_ZRS", "Standard_GRS", "Standard_GZRS"),
+    "DEPLOY_SOFT_DELETE_DAYS": between(1, 365),
+    "DEPLOY_LOG_RETENTION_DAYS": between(30, 730),
+    "DEPLOY_DAILY_TELEMETRY_GB": at_least(1),
+    "UPLOADS_MAX_FILE_BYTES": at_least(1),
+    "UPLOADS_PUBLIC_URL": (is_https, "an https URL"),
+}
+
+
+def problems(environment: Mapping[str, str]) -> list[str]:
+    """What is missing or wrong in an azd environment, a line each."""
+    found = [
+        f"{name} is not set: {how}"
+        for name, how in (
+            ("AZURE_ENV_NAME", "azd env new NAME"),
+            ("AZURE_LOCATION", "azd env set AZURE_LOCATION westeurope"),
+            ("AZURE_SUBSCRIPTION_ID", "azd env set AZURE_SUBSCRIPTION_ID ..."),
+        )
+        if not environment.get(name)
+    ]
+    for name, (is_right, expected) in VARIABLES.items():
+        value = environment.get(name, "")
+        if value and not is_right(value):
+            found.append(f"{name} is '{value}': it must be {expected}")
+    if environment.get("DEPLOY_IDENTIFIER_URI") and not environment.get("DEPLOY_CLIENT_ID"):
+        found.append("DEPLOY_IDENTIFIER_URI is set without DEPLOY_CLIENT_ID, whose registration it belongs to")
+    found += [f"{name} is not in {ROOT}: run azd in the project's folder" for name in _missing_files()]
+    return found
+
+
+def _missing_files() -> list[str]:
+    return [name for name in ("function_app.py", "host.json", "requirements.txt") if not (ROOT / name).exists()]
+
+
+def problems_in_azure(environment: Mapping[str, str]) -> list[str]:
+    """What the Azure CLI can tell before a deployment fails; nothing if it is not installed or not signed in."""
+    if az("account", "show") is None:
+        print("note: the Azure CLI is not signed in; the region and the resource providers are not checked")
+        return []
+    found = []
+    location = environment.get("AZURE_LOCATION", "")
+    regions = az("functionapp", "list-flexconsumption-locations")
+    if isinstance(regions, list) and location:
+        names = {str(region.get("name", "")).replace(" ", "").lower() for region in regions}
+        if names and location.replace(" ", "").lower() not in names:
+            found.append(
+                f"AZURE_LOCATION is '{location}', which has no Flex Consumption; others: {', '.join(sorted(names))}"
+            )
+    if environment.get("DEPLOY_VIRTUAL_NETWORK") == "true":
+        provider = az("provider", "show", "--namespace", "Microsoft.App")
+        if isinstance(provider, dict) and provider.get("registrationState") != "Registered":
+            found.append("the provider Microsoft.App is not registered: az provider register --namespace Microsoft.App")
+    return found
+
+
+def az(*arguments: str) -> object:
+    """The JSON that the Azure CLI answers; `None` if it is missing or fails."""
+    program = shutil.which("az")
+    if program is None:
+        return None
+    command = [program, *arguments, "--output", "json"]
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, timeout=AZ_SECONDS, check=True)
+        return json.loads(done.stdout)
+    except (subprocess.SubprocessError, OSError, ValueError):
+        return None
+
+
+def main() -> int:
+    """Print what has to be fixed; gives the exit code."""
+    found = problems(os.environ) or problems_in_azure(os.environ)
+    for line in found:
+        print(f"missing: {line}")
+    if found:
+        return 1
+    if not os.environ.get("DEPLOY_CLIENT_ID"):
+        print(
+            "note: an app registration will be created in Microsoft Entra. If you may not do that, have an\n"
+            "      administrator run infra/register_app.py, and set DEPLOY_CLIENT_ID (docs/deploy.md, Entra)."
+        )
+    print("ready to provision")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

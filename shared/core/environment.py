@@ -1,0 +1,73 @@
+"""Checks the environment variables that hold settings, and chooses the storage connection among them."""
+
+from collections.abc import Collection, Iterable, Mapping
+from difflib import get_close_matches
+
+PREFIX = "UPLOADS_"
+
+OWN_STORAGE = "UPLOADS_STORAGE"
+HOST_STORAGE = "AzureWebJobsStorage"
+
+# Set for others: Functions knows a queue endpoint for each storage connection, and infra/smoke.py reads a token.
+_NOT_OURS = ("UPLOADS_STORAGE__queueServiceUri", "UPLOADS_TOKEN")
+
+# The parts of a connection that Functions calls identity-based ("Develop Azure Functions: connections").
+_ENDPOINTS = ("__blobServiceUri", "__tableServiceUri")
+_IDENTITY = ("__accountName", *_ENDPOINTS, "__credential", "__clientId")
+
+
+class SettingsError(Exception):
+    """The app cannot start with these settings. The message names each variable that is wrong, one in a line."""
+
+
+def check_names(names: Iterable[str], known: Collection[str]) -> None:
+    """Refuse a variable that begins like a setting and is none, since it is a misspelled one.
+
+    Raises:
+        SettingsError: it names the setting that is spelled most alike.
+    """
+    spelled = {name.upper(): name for name in (*known, *_NOT_OURS)}
+    faults = []
+    for name in sorted(names):
+        if name.upper().startswith(PREFIX) and name.upper() not in spelled:
+            nearest = get_close_matches(name.upper(), spelled, n=1, cutoff=0)
+            faults.append(f"{name} is not a setting. Did you mean {spelled[nearest[0]]}?")
+    if faults:
+        raise SettingsError("\n".join(faults))
+
+
+def storage_variables(variables: Mapping[str, str | None]) -> dict[str, str]:
+    """The storage connection to use, by the names of ``UPLOADS_STORAGE`` in lower case; empty if there is none.
+
+    If any variable of ``UPLOADS_STORAGE`` is set, only those count; else the connection of the Functions host is used.
+    An empty value counts as not set. Names are not case-sensitive.
+
+    Raises:
+        SettingsError: the connection is incomplete or contradicts itself.
+    """
+    values = {name.lower(): value for name, value in variables.items() if value}
+    for prefix in (OWN_STORAGE, HOST_STORAGE):
+        found = {
+            part: values[f"{prefix}{part}".lower()] for part in ("", *_IDENTITY) if f"{prefix}{part}".lower() in values
+        }
+        if found:
+            return {f"{OWN_STORAGE}{part}".lower(): value for part, value in _checked(prefix, found).items()}
+    return {}
+
+
+def _checked(prefix: str, found: dict[str, str]) -> dict[str, str]:
+    """One connection, by the parts of its names behind the prefix, if it is complete."""
+    if "" in found:
+        if len(found) > 1 and prefix == OWN_STORAGE:
+            others = ", ".join(f"{prefix}{part}" for part in found if part)
+            raise SettingsError(f"{prefix} is a connection string, so that {others} would be ignored. Remove either.")
+        # The Functions host prefers its connection string, too.
+        return {"": found[""]}
+    missing = [part for part in _ENDPOINTS if part not in found]
+    if missing and "__accountName" not in found:
+        raise SettingsError(
+            f"{' and '.join(f'{prefix}{part}' for part in found)} is not a complete storage connection. Set "
+            f"{' and '.join(f'{prefix}{part}' for part in missing)}, or {prefix}__accountName, or only {prefix} (a "
+            "connection string)."
+        )
+    return found

@@ -1,0 +1,213 @@
+"""``infra/preflight.py``: what is missing before a deployment, in one line each."""
+
+import json
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from local.service import ROOT
+from tests.support.bicep import INFRA, BicepFile
+
+COMPLETE = {
+    "AZURE_ENV_NAME": "test",
+    "AZURE_LOCATION": "westeurope",
+    "AZURE_SUBSCRIPTION_ID": "3f8a1c52-94de-4f0b-9c2f-0d6a5b1e7c11",
+}
+# Variables by the parameters that they give.
+VARIABLES = {
+    name: re.sub(r"\$\{(\w+).*", r"\1", parameter["value"])
+    for name, parameter in json.loads((INFRA / "main.parameters.json").read_text())["parameters"].items()
+    if isinstance(parameter["value"], str)
+}
+
+
+def preflight(environment: Mapping[str, str], path: str = "/nowhere") -> "subprocess.CompletedProcess[str]":
+    """Run the hook in an environment, by default without the Azure CLI."""
+    return subprocess.run(
+        [sys.executable, "-S", str(INFRA / "preflight.py")],
+        env={**environment, "PATH": path},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+
+
+@pytest.fixture
+def az(tmp_path: Path) -> Path:
+    """A folder for a stand-in of the Azure CLI, and what it answers: ``answers.json``, by its first words."""
+    program = tmp_path / "az"
+    program.write_text(
+        f"#!{sys.executable}\n"
+        "import json, pathlib, sys\n"
+        "answers = json.loads((pathlib.Path(__file__).parent / 'answers.json').read_text())\n"
+        "words = ' '.join(sys.argv[1:])\n"
+        "print(json.dumps(next(answer for start, answer in answers.items() if words.startswith(start))))\n"
+    )
+    program.chmod(0o755)
+    return tmp_path
+
+
+def test_a_complete_environment_is_ready() -> None:
+    done = preflight(COMPLETE)
+
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert done.stdout.splitlines()[-1] == "ready to provision"
+
+
+@pytest.mark.parametrize("name", COMPLETE)
+def test_what_azd_needs_is_missed(name: str) -> None:
+    done = preflight({key: value for key, value in COMPLETE.items() if key != name})
+
+    assert done.returncode == 1
+    (line,) = done.stdout.splitlines()
+    assert line.startswith(f"missing: {name} is not set: azd env ")
+
+
+def limits() -> list[tuple[str, str, bool]]:
+    """A value just inside and one just outside of what main.bicep takes, for each variable that has limits there."""
+    cases = []
+    for parameter, variable in VARIABLES.items():
+        declared: dict[str, Any] = BicepFile(INFRA / "main.bicep").declared("parameters")[parameter]
+        for decorator in declared["decorators"]:
+            argument = decorator["argument"]
+            match decorator["type"]:
+                case "min_value":
+                    cases += [(variable, str(argument), True), (variable, str(argument - 1), False)]
+                case "max_value":
+                    cases += [(variable, str(argument), True), (variable, str(argument + 1), False)]
+                case "allowed":
+                    cases += [(variable, str(value), True) for value in argument] + [(variable, "other", False)]
+        if declared["type"] == "bool":
+            cases += [(variable, "true", True), (variable, "false", True), (variable, "yes", False)]
+    return cases
+
+
+@pytest.mark.parametrize(("variable", "value", "good"), limits())
+def test_it_knows_the_limits_of_the_template(variable: str, value: str, good: bool) -> None:
+    done = preflight(COMPLETE | {variable: value})
+
+    assert (done.returncode == 0) is good, done.stdout
+    if not good:
+        assert done.stdout.startswith(f"missing: {variable} is '{value}': it must be ")
+
+
+@pytest.mark.parametrize(
+    ("variable", "value"),
+    [
+        ("DEPLOY_CLIENT_ID", "uploads"),
+        ("UPLOADS_PUBLIC_URL", "http://uploads.example"),
+        ("UPLOADS_PUBLIC_URL", "uploads.example"),
+        ("DEPLOY_IDENTIFIER_URI", "api://3f8a1c52-94de-4f0b-9c2f-0d6a5b1e7c11"),
+    ],
+)
+def test_what_makes_no_sense_is_refused(variable: str, value: str) -> None:
+    done = preflight(COMPLETE | {variable: value})
+
+    assert done.returncode == 1
+    assert done.stdout.count("missing: ") == 1
+    assert variable in done.stdout
+
+
+def test_every_variable_of_the_parameters_file_is_known() -> None:
+    text = (INFRA / "preflight.py").read_text()
+
+    assert [variable for variable in VARIABLES.values() if f'"{variable}"' not in text] == []
+
+
+def test_the_azure_cli_tells_of_regions_and_providers(az: Path) -> None:
+    answers: dict[str, object] = {
+        "account show": {},
+        "functionapp list-flexconsumption-locations": [{"name": "northeurope"}],
+        "provider show --namespace Microsoft.App": {"registrationState": "NotRegistered"},
+    }
+    (az / "answers.json").write_text(json.dumps(answers))
+    network = COMPLETE | {"DEPLOY_VIRTUAL_NETWORK": "true"}
+
+    refused = preflight(network, str(az))
+    assert refused.returncode == 1
+    assert "'westeurope', which has no Flex Consumption; others: northeurope" in refused.stdout
+    assert "az provider register --namespace Microsoft.App" in refused.stdout
+
+    answers["provider show --namespace Microsoft.App"] = {"registrationState": "Registered"}
+    (az / "answers.json").write_text(json.dumps(answers))
+    assert preflight(network | {"AZURE_LOCATION": "northeurope"}, str(az)).returncode == 0
+
+
+# register_app.py
+
+GRAPH = "https://graph.example"
+
+
+def test_the_script_registers_what_the_template_registers(tmp_path: Path) -> None:
+    program = tmp_path / "az"
+    program.write_text(
+        f"#!{sys.executable}\n"
+        "import json, pathlib, sys\n"
+        "words = sys.argv[1:]\n"
+        "with (pathlib.Path(__file__).parent / 'calls').open('a') as calls: calls.write(json.dumps(words) + '\\n')\n"
+        "answers = {'account': 'the-tenant', 'cloud': '" + GRAPH + "/', 'rest': 'the-client'}\n"
+        "print('' if 'patch' in words else answers[words[0]])\n"
+    )
+    program.chmod(0o755)
+
+    done = subprocess.run(
+        [sys.executable, "-S", str(INFRA / "register_app.py"), "prod"],
+        env={"PATH": str(tmp_path)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    assert done.returncode == 0, done.stderr
+    assert "azd env set DEPLOY_CLIENT_ID the-client" in done.stdout
+    assert "azd env set DEPLOY_IDENTIFIER_URI api://the-tenant/uploads-prod" in done.stdout
+    calls = [json.loads(line) for line in (tmp_path / "calls").read_text().splitlines()]
+    application, principal = [call for call in calls if "patch" in call]
+    assert f"{GRAPH}/v1.0/applications(uniqueName='uploads-prod')" in application
+    assert f"{GRAPH}/v1.0/servicePrincipals(appId='the-client')" in principal
+    assert all("Prefer=create-if-missing" in call for call in (application, principal))
+
+    content = json.loads(application[-1])
+    template = BicepFile(INFRA / "entra.bicep").declared("resources")["registration"]["config"]
+    assert set(content) == set(template) - {"uniqueName"}
+    assert content["signInAudience"] == template["signInAudience"]
+    assert content["groupMembershipClaims"] == template["groupMembershipClaims"]
+    assert set(content["api"]) == set(template["api"])
+    permissions = json.loads((INFRA / "permissions.json").read_text())
+    assert [role["value"] for role in content["appRoles"]] == [permission["value"] for permission in permissions]
+    scopes = {scope["value"]: scope for scope in content["api"]["oauth2PermissionScopes"]}
+    assert set(scopes) == {permission["value"] for permission in permissions} | {"access_as_user"}
+    for role in content["appRoles"]:
+        # Entra refuses a value that is a role and a scope unless all of these are the same.
+        scope = scopes[role["value"]]
+        assert (role["id"], role["displayName"], role["description"]) == (
+            scope["id"],
+            scope["adminConsentDisplayName"],
+            scope["adminConsentDescription"],
+        )
+    for text in scopes["access_as_user"].values():
+        assert str(text) in BicepFile(INFRA / "entra.bicep").text or text is True
+    assert json.loads(principal[-1]) == {"appRoleAssignmentRequired": True}
+
+
+@pytest.mark.parametrize("script", ["preflight.py", "register_app.py", "smoke.py"])
+def test_a_script_runs_with_the_standard_library_only(script: str) -> None:
+    done = subprocess.run(
+        [sys.executable, "-I", "-S", str(ROOT / "infra" / script), "--help"]
+        if script != "preflight.py"
+        else [sys.executable, "-I", "-S", str(ROOT / "infra" / script)],
+        env={"PATH": os.defpath},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+
+    assert "Traceback" not in done.stderr
