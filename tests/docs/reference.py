@@ -5,10 +5,9 @@ import os
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from enum import Enum
-from typing import Any
+from typing import Any, Literal, get_args, get_origin
 
 from annotated_types import Ge, Le
-from pydantic import AliasChoices
 from pydantic.fields import FieldInfo
 
 os.environ.setdefault("UPLOADS_AUTH", "none")
@@ -43,17 +42,15 @@ def code(text: str) -> str:
 def settings() -> str:
     """Every setting, as ``Settings`` declares it."""
     rows = [
-        (_names(name, field), _default(field.default), _range(field), field.description or "")
+        (code(name_of_setting(name, field)), _default(field.default), _range(field), field.description or "")
         for name, field in Settings.model_fields.items()
     ]
     return table(("setting", "default", "allowed", "meaning"), rows)
 
 
-def _names(name: str, field: FieldInfo) -> str:
-    alias = field.validation_alias
-    if isinstance(alias, AliasChoices):
-        return ", else ".join(code(str(choice)) for choice in alias.choices)
-    return code(f"UPLOADS_{name.upper()}")
+def name_of_setting(name: str, field: FieldInfo) -> str:
+    """The variable that a setting is read from."""
+    return field.validation_alias if isinstance(field.validation_alias, str) else f"UPLOADS_{name.upper()}"
 
 
 def _default(value: Any) -> str:
@@ -76,6 +73,9 @@ def _range(field: FieldInfo) -> str:
     if low:
         return f"at least {low}"
     kind = field.annotation
+    for choice in get_args(kind):
+        if get_origin(choice) is Literal:
+            return ", ".join(get_args(choice))
     return ", ".join(member.value for member in kind) if isinstance(kind, type) and issubclass(kind, Enum) else ""
 
 

@@ -11,14 +11,14 @@ from shared.core.errors import Problem
 from shared.core.settings import Settings
 from shared.core.version import VERSION
 from tests.docs.documents import ROOT, documents, name_of
-from tests.docs.reference import SECTIONS, names_of_sections, with_sections
+from tests.docs.reference import SECTIONS, name_of_setting, names_of_sections, with_sections
 
 API = ROOT / "docs" / "api.md"
 
 _ERROR_ROW = re.compile(r"^\| (\d{3}) \| `(\w+)` \| `(\w+)` \|", re.MULTILINE)
 _TEST = re.compile(r"`((?:tests/)?[\w/]*test_\w+\.py)(?:::(\w+))?`")
 _PATH = re.compile(r"`((?:shared|local|bench|tests|samples|infra|client|page)/[\w/.-]+)`")
-_SETTING = re.compile(r"\bUPLOADS_[A-Z0-9_]*[A-Z0-9]\b")
+_SETTING = re.compile(r"\bUPLOADS_\w*[A-Za-z0-9]\b")
 
 
 def test_every_section_has_a_place() -> None:
@@ -46,11 +46,9 @@ def test_the_table_of_errors_has_every_error_of_the_catalogue() -> None:
 
 @pytest.mark.parametrize("path", documents(), ids=name_of)
 def test_settings_that_a_document_names_exist(path: Path) -> None:
-    known = {f"UPLOADS_{name.upper()}" for name in Settings.model_fields}
+    known = {name_of_setting(name, field) for name, field in Settings.model_fields.items()}
 
-    named = set(_SETTING.findall(re.sub(r"UPLOADS_STORAGE__\w+", "", path.read_text())))
-
-    assert named <= known
+    assert set(_SETTING.findall(path.read_text())) <= known
 
 
 @pytest.mark.parametrize("path", documents(), ids=name_of)
