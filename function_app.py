@@ -1,6 +1,7 @@
 """The function app: checks the configuration and registers every function."""
 
 import os
+from pathlib import Path
 
 import azure.functions as func
 
@@ -19,10 +20,10 @@ from list_sessions import count_sessions, list_sessions
 from meta import get_health, get_openapi, unknown_path
 from resources import delete_resource, get_resource, list_resources, put_resource
 from shared.core.settings import settings
-from shared.identity.authentication import check_configuration
 from shared.web.log import quiet_libraries
+from shared.web.startup import check_configuration
 
-check_configuration(settings(), os.environ)
+check_configuration(settings(), os.environ, Path(__file__).parent / "host.json")
 quiet_libraries()
 
 app = func.FunctionApp(

@@ -47,6 +47,7 @@ UNSUPPORTED_MEDIA_TYPE = Problem(415, "notSupported", "notSupported")
 TOO_MANY_REQUESTS = Problem(429, "activityLimitReached", "throttledRequest")
 INTERNAL = Problem(500, "generalException", "generalException")
 KEYS_UNAVAILABLE = Problem(503, "serviceNotAvailable", "serviceNotAvailable")
+TOO_MANY_UPLOADS = Problem(503, "serviceNotAvailable", "serviceNotAvailable")
 STORAGE_UNAVAILABLE = Problem(503, "serviceNotAvailable", "serviceNotAvailable")
 
 

@@ -130,14 +130,21 @@ class Settings(BaseSettings):
         default=1000, ge=1, description="Maximum number of findings that one error response lists."
     )
     max_upload_seconds: int = Field(
-        default=7200,
+        default=540,
         ge=1,
-        description="Maximum duration of one upload, in seconds. What an older upload left in storage is deleted.",
+        description="Maximum duration of one upload, in seconds, at least 60 less than functionTimeout in host.json. "
+        "What an older upload left in storage is deleted.",
     )
     max_uploads_at_once: int = Field(
         default=16,
         ge=1,
         description="Maximum number of simultaneous uploads by one caller, for each process of the app.",
+    )
+    max_uploads_per_process: int = Field(
+        default=24,
+        ge=1,
+        description="Maximum number of simultaneous uploads by all callers, for each process of the app; then 503. "
+        "The default fits an instance with 2 GB of memory.",
     )
     stall_seconds: int = Field(
         default=60, ge=1, description="Maximum idle time while receiving a body, in seconds; then 408."

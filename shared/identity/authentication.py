@@ -29,30 +29,30 @@ _GRAPH_AUDIENCES = frozenset(
 )
 
 
-class AuthNotConfiguredError(SettingsError):
-    """Authentication is not configured; the message names the settings to change."""
+def runs_in_azure(environment: Mapping[str, str]) -> str | None:
+    """The variable that shows that the app runs in Azure; ``None`` if it does not."""
+    return next((name for name in _AZURE if environment.get(name)), None)
 
 
-def check_configuration(config: Settings, environment: Mapping[str, str]) -> None:
+def check_authentication(config: Settings, environment: Mapping[str, str]) -> None:
     """Check that the settings do not leave the service open by mistake.
 
     Raises:
-        AuthNotConfiguredError: the app must not start with these settings.
+        SettingsError: the app must not start with these settings.
     """
     match config.auth:
         case AuthMode.NONE:
-            found = [name for name in _AZURE if environment.get(name)]
-            if found:
-                raise AuthNotConfiguredError(
+            if found := runs_in_azure(environment):
+                raise SettingsError(
                     "UPLOADS_AUTH=none disables authentication. It is for development machines only, and the variable "
-                    f"{found[0]} shows that this app runs in Azure. Set UPLOADS_AUTH=entra, UPLOADS_TENANT_ID and "
+                    f"{found} shows that this app runs in Azure. Set UPLOADS_AUTH=entra, UPLOADS_TENANT_ID and "
                     "UPLOADS_AUDIENCE."
                 )
         case AuthMode.PLATFORM:
             _require_tenant(config)
             # Without App Service authentication, any caller can send its header.
             if environment.get("WEBSITE_AUTH_ENABLED", "").lower() != "true":
-                raise AuthNotConfiguredError(
+                raise SettingsError(
                     "UPLOADS_AUTH=platform requires App Service authentication, which is not enabled for this app "
                     "(Azure sets WEBSITE_AUTH_ENABLED if it is). Enable it, or set UPLOADS_AUTH=entra."
                 )
@@ -64,7 +64,7 @@ def check_configuration(config: Settings, environment: Mapping[str, str]) -> Non
 
 def _require_tenant(config: Settings) -> None:
     if parse_guid(config.tenant_id) is None:
-        raise AuthNotConfiguredError(
+        raise SettingsError(
             f"UPLOADS_AUTH={config.auth} requires UPLOADS_TENANT_ID, the id of the tenant (a GUID; 'common' is not "
             "supported), and UPLOADS_AUDIENCE, the client id and App ID URI of this app. To run without authentication "
             "on a development machine, set UPLOADS_AUTH=none."
@@ -73,13 +73,13 @@ def _require_tenant(config: Settings) -> None:
 
 def _require_own_audience(config: Settings) -> None:
     if not config.audience:
-        raise AuthNotConfiguredError(
+        raise SettingsError(
             "UPLOADS_AUTH=entra requires UPLOADS_AUDIENCE: the client id and the App ID URI of this app's registration "
             "in Microsoft Entra, comma-separated. Only tokens with one of these audiences are accepted."
         )
     foreign = [audience for audience in config.audience if audience.lower().rstrip("/") in _GRAPH_AUDIENCES]
     if foreign:
-        raise AuthNotConfiguredError(
+        raise SettingsError(
             f"UPLOADS_AUDIENCE must not contain Microsoft Graph ({foreign[0]}): any token for Graph would be accepted "
             "here, and this service could use it to call Graph. Use the audience of your own app registration."
         )
@@ -88,7 +88,7 @@ def _require_own_audience(config: Settings) -> None:
 def _require_safe_authority(config: Settings) -> None:
     # An attacker who can replace the authority's response can sign tokens.
     if config.authority.scheme != "https" and config.authority.host not in ("127.0.0.1", "localhost"):
-        raise AuthNotConfiguredError("UPLOADS_AUTHORITY must be an https URL.")
+        raise SettingsError("UPLOADS_AUTHORITY must be an https URL.")
 
 
 class Authentication(Protocol):

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from azure.core.exceptions import AzureError
 
 from shared.access_data.findings import Report
-from shared.core.errors import FILE_TOO_LARGE, INVALID_FILE, INVALID_REQUEST, Detail, GraphError, counted
+from shared.core.errors import FILE_TOO_LARGE, INVALID_FILE, Detail, GraphError, counted
 from shared.core.ids import new_id, utc_now
 from shared.core.settings import Settings, settings
 from shared.domain.etags import IfMatch
@@ -125,29 +125,21 @@ async def receive(
     digest = hashlib.sha256()
     size = 0
     try:
-        async with asyncio.timeout(config.max_upload_seconds):
-            async for piece in _slices(body):
-                for data in form.feed(piece):
-                    size += len(data)
-                    if size <= config.max_file_bytes:
-                        digest.update(data)
-                        for _ in validator.feeding(data):
-                            await asyncio.sleep(0)
-                        if writer is not None and not validator.finding_count:
-                            await writer.write(data)
-                    if writer is not None and (size > config.max_file_bytes or validator.finding_count):
-                        await writer.discard()
-                        writer = None
+        async for piece in _slices(body):
+            for data in form.feed(piece):
+                size += len(data)
+                if size <= config.max_file_bytes:
+                    digest.update(data)
+                    for _ in validator.feeding(data):
+                        await asyncio.sleep(0)
+                    if writer is not None and not validator.finding_count:
+                        await writer.write(data)
+                if writer is not None and (size > config.max_file_bytes or validator.finding_count):
+                    await writer.discard()
+                    writer = None
         name = form.close()
         for _ in validator.finishing():
             await asyncio.sleep(0)
-    except TimeoutError:
-        await _discard(writer)
-        raise GraphError(
-            INVALID_REQUEST,
-            f"The upload took longer than {config.max_upload_seconds} seconds, which is the limit "
-            "(UPLOADS_MAX_UPLOAD_SECONDS).",
-        ) from None
     except BaseException:
         await _discard(writer)
         raise

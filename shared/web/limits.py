@@ -9,11 +9,13 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from math import ceil
 
-from shared.core.errors import INVALID_QUERY_OPTION, INVALID_REQUEST, TOO_MANY_REQUESTS, GraphError
+from shared.core.errors import INVALID_QUERY_OPTION, INVALID_REQUEST, TOO_MANY_REQUESTS, TOO_MANY_UPLOADS, GraphError
 from shared.core.settings import settings
 
 # Callers whose buckets are kept. The least recent caller is removed first, and starts again with a full bucket.
 _MAX_CALLERS = 10_000
+
+_RETRY_LATER = {"Retry-After": "5"}
 
 
 def check_head_size(raw_path: str, query: bytes, headers: Sequence[tuple[bytes, bytes]]) -> None:
@@ -68,22 +70,30 @@ class RequestLimit:
 class UploadLimit:
     """The uploads in progress. Each holds a few blocks in memory for as long as the client takes."""
 
-    def __init__(self, at_once: int) -> None:
-        self._at_once = at_once
+    def __init__(self, *, per_caller: int, per_process: int) -> None:
+        self._per_caller = per_caller
+        self._per_process = per_process
         self._in_progress: Counter[str] = Counter()
 
     @contextmanager
     def taken(self, caller: str) -> Iterator[None]:
-        """Count an upload while it lasts.
+        """Count an upload while it lasts. A caller without an id (no authentication) has no limit of its own.
 
         Raises:
-            GraphError: 429.
+            GraphError: 429 if the caller has too many uploads, 503 if the process has.
         """
-        if self._in_progress[caller] >= self._at_once:
+        if caller and self._in_progress[caller] >= self._per_caller:
             raise GraphError(
                 TOO_MANY_REQUESTS,
-                f"You have {self._at_once} uploads in progress, which is the limit (UPLOADS_MAX_UPLOADS_AT_ONCE).",
-                headers={"Retry-After": "5"},
+                f"You have {self._per_caller} uploads in progress, which is the limit (UPLOADS_MAX_UPLOADS_AT_ONCE).",
+                headers=_RETRY_LATER,
+            )
+        if self._in_progress.total() >= self._per_process:
+            raise GraphError(
+                TOO_MANY_UPLOADS,
+                f"This instance of the service has {self._per_process} uploads in progress, which is the limit "
+                "(UPLOADS_MAX_UPLOADS_PER_PROCESS). Repeat the request.",
+                headers=_RETRY_LATER,
             )
         self._in_progress[caller] += 1
         try:

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, nullcontext, suppress
+from contextlib import ExitStack, asynccontextmanager, suppress
 from functools import cache
 
 from fastapi import Request
@@ -11,6 +11,10 @@ from shared.core.errors import BODY_TOO_LARGE, REQUEST_TIMEOUT, UNSUPPORTED_MEDI
 from shared.core.settings import settings
 from shared.web.limits import UploadLimit
 from shared.web.request import actor
+
+# Read of the body of an upload that is refused because too many are in progress.
+_MAX_REFUSED_BYTES = 1024 * 1024
+_MAX_REFUSED_SECONDS = 2
 
 
 async def read_json(req: Request) -> bytes:
@@ -35,39 +39,69 @@ async def read_json(req: Request) -> bytes:
                     message = f"The body is larger than {limit} bytes, which is the limit (UPLOADS_MAX_JSON_BYTES)."
                     raise GraphError(BODY_TOO_LARGE, message)
     except TimeoutError:
-        raise _too_slow(f"The body took longer than {patience} seconds") from None
+        raise _too_slow(f"The body took longer than {patience} seconds", "UPLOADS_STALL_SECONDS") from None
     return bytes(body)
 
 
 @asynccontextmanager
 async def streamed_body(req: Request) -> AsyncIterator[AsyncIterator[bytes]]:
-    """The body as a stream. After an error, the rest of the body is read and discarded before the error is raised.
+    """The body as a stream, while the request is one of the uploads in progress.
 
-    Otherwise a client that is still sending would get a broken pipe instead of the response. The discarded part is
-    limited by the maximum size of a file and the maximum duration of an upload.
+    After an error, the rest of the body is read and discarded before the error is raised: otherwise a client that is
+    still sending would get a broken pipe instead of the response. All of it, with the work of the caller of this
+    function, is limited by the maximum duration of an upload.
 
     Raises:
-        GraphError: 415 for a content encoding, 408 if the client stalls, 429 for too many concurrent uploads.
+        GraphError: 408 if the client stalls or the time is over, 415 for a content encoding, 429 or 503 for too many
+            uploads in progress.
     """
+    config = settings()
     body = _pieces(req)
-    caller = actor(req).object_id
-    try:
-        with _upload_limit().taken(caller) if caller else nullcontext():
-            yield body
-    except GraphError:
-        dropped = 0
-        with suppress(TimeoutError):
-            async with asyncio.timeout(settings().max_upload_seconds):
-                async for piece in body:
-                    dropped += len(piece)
-                    if dropped > settings().max_file_bytes:
-                        break
-        raise
+    failure: GraphError | None = None
+    with ExitStack() as slot:
+        try:
+            slot.enter_context(_upload_limit().taken(actor(req).object_id or ""))
+        except GraphError as error:
+            # Without a slot only a little is read. A client that is sending more may lose this response.
+            await _discard(body, error, max_bytes=_MAX_REFUSED_BYTES, seconds=_MAX_REFUSED_SECONDS)
+            raise
+        deadline = asyncio.timeout(config.max_upload_seconds)
+        try:
+            async with deadline:
+                try:
+                    yield body
+                except GraphError as error:
+                    failure = error
+                    await _discard(body, error, max_bytes=config.max_file_bytes)
+        except TimeoutError:
+            if not deadline.expired():
+                raise
+            failure = failure or _too_slow(
+                f"The upload took longer than {config.max_upload_seconds} seconds", "UPLOADS_MAX_UPLOAD_SECONDS"
+            )
+    if failure is not None:
+        raise failure
+
+
+async def _discard(
+    body: AsyncIterator[bytes], error: GraphError, *, max_bytes: int, seconds: float | None = None
+) -> None:
+    """Read and discard the rest of a body, within limits. If there is more of it, ``error`` closes the connection."""
+    error.headers["Connection"] = "close"
+    discarded = 0
+    with suppress(TimeoutError, GraphError):
+        async with asyncio.timeout(seconds):
+            async for piece in body:
+                discarded += len(piece)
+                if discarded > max_bytes:
+                    return
+            del error.headers["Connection"]
 
 
 @cache
 def _upload_limit() -> UploadLimit:
-    return UploadLimit(settings().max_uploads_at_once)
+    config = settings()
+    return UploadLimit(per_caller=config.max_uploads_at_once, per_process=config.max_uploads_per_process)
 
 
 async def _pieces(req: Request) -> AsyncIterator[bytes]:
@@ -83,13 +117,13 @@ async def _pieces(req: Request) -> AsyncIterator[bytes]:
             async with asyncio.timeout(patience):
                 piece = await anext(stream, None)
         except TimeoutError:
-            raise _too_slow(f"No data was received for {patience} seconds") from None
+            raise _too_slow(f"No data was received for {patience} seconds", "UPLOADS_STALL_SECONDS") from None
         if piece is None:
             return
         req.state.received += len(piece)
         yield piece
 
 
-def _too_slow(what: str) -> GraphError:
-    message = f"{what}, which is the limit (UPLOADS_STALL_SECONDS)."
+def _too_slow(what: str, setting: str) -> GraphError:
+    message = f"{what}, which is the limit ({setting})."
     return GraphError(REQUEST_TIMEOUT, message, headers={"Connection": "close"})

@@ -9,7 +9,7 @@ from uuid import uuid4
 import httpx
 import pytest
 
-from tests.support.access_files import access_file
+from tests.support.access_files import access_file, access_file_of
 from tests.support.authority import Authority
 from tests.support.client import Resource, Session, assert_error, create_body, http_client, multipart, part
 from tests.support.invariants import Storage
@@ -178,3 +178,91 @@ def test_the_concurrent_uploads_of_a_caller_are_limited(
         assert read_answer(connected).status == 200
         session.uploaded("b.csv")
     assert storage.violations(session.resource) == []
+
+
+def test_an_upload_keeps_its_slot_while_the_rest_of_its_body_is_discarded(
+    one_by_one: str, authority: Authority
+) -> None:
+    token = authority.token(oid=str(uuid4()))
+    body = multipart(part(access_file_of(1_000_000)))
+    with http_client(one_by_one, token) as http, connection(one_by_one) as connected:
+        session = Resource(http).new_session()
+        headers = {"Content-Length": str(len(body)), "Authorization": f"Bearer {token}"}
+        connected.sendall(upload_head(session.path, headers, boundary="x" * 71) + body[:500_000])
+        time.sleep(0.5)
+
+        assert session.upload("a.csv").status_code == 429
+
+        connected.sendall(body[500_000:])
+        assert read_answer(connected).status == 415
+        session.uploaded("a.csv")
+
+
+def test_an_upload_without_a_slot_is_refused_before_its_body_is_received(
+    one_by_one: str, authority: Authority, storage: Storage
+) -> None:
+    token = authority.token(oid=str(uuid4()))
+    body = multipart(part(access_file(), filename=b"slow.csv"))
+    large = {"Content-Length": "1000000000", "Authorization": f"Bearer {token}"}
+    with http_client(one_by_one, token) as http, connection(one_by_one) as slow, connection(one_by_one) as refused:
+        session = Resource(http).new_session()
+        headers = {"Content-Length": str(len(body)), "Authorization": f"Bearer {token}"}
+        slow.sendall(upload_head(session.path, headers) + body[:-10])
+        assert eventually(lambda: session.upload("a.csv").status_code == 429)
+
+        began = time.monotonic()
+        refused.sendall(upload_head(session.path, large) + body[:-10])
+        answer = read_answer(refused)
+
+        assert answer.status == 429
+        assert answer.headers["Connection"] == "close"
+        assert time.monotonic() - began < 10
+        slow.sendall(body[-10:])
+        assert read_answer(slow).status == 200
+
+
+def test_the_concurrent_uploads_of_all_callers_are_limited(storage: Storage) -> None:
+    body = multipart(part(access_file(), filename=b"slow.csv"))
+    with (
+        running_service(storage.connection_string, max_uploads_per_process=1) as url,
+        http_client(url) as http,
+        connection(url) as connected,
+    ):
+        session = Resource(http).new_session()
+        connected.sendall(upload_head(session.path, {"Content-Length": str(len(body))}) + body[:-10])
+        assert eventually(lambda: session.upload("a.csv").status_code == 503)
+
+        error = assert_error(session.upload("b.csv"), 503, "serviceNotAvailable")
+        assert "UPLOADS_MAX_UPLOADS_PER_PROCESS" in error["message"]
+        assert session.http.post(f"{session.path}/validateFile", files={"file": b"x"}).status_code == 503
+        assert session.get().status_code == 200
+
+        connected.sendall(body[-10:])
+        assert read_answer(connected).status == 200
+        session.uploaded("b.csv")
+    assert storage.violations(session.resource) == []
+
+
+def test_an_upload_ends_within_its_time_limit(storage: Storage) -> None:
+    """The limit includes the time in which the rest of the body is discarded."""
+    body = multipart(part(access_file(2500)))
+    with running_service(storage.connection_string, max_upload_seconds=2) as url, http_client(url) as http:
+        session = Resource(http).new_session()
+        with storage.unchanged(session.resource), connection(url) as connected:
+            began = time.monotonic()
+            connected.sendall(upload_head(session.path, {"Content-Length": str(len(body))}))
+            connected.settimeout(0.1)
+            answered = b""
+            for at in range(0, len(body), 1000):
+                connected.sendall(body[at : at + 1000])
+                with suppress(TimeoutError):
+                    answered = connected.recv(1, socket.MSG_PEEK)
+                if answered:
+                    break
+            took = time.monotonic() - began
+            connected.settimeout(10)
+            answer = read_answer(connected)
+
+    assert answer.status == 408
+    assert b"UPLOADS_MAX_UPLOAD_SECONDS" in answer.body
+    assert 2 <= took < 3.5

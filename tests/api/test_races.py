@@ -23,6 +23,7 @@ Answers = list[httpx.Response]
 def racing_service(storage: Storage) -> Iterator[str]:
     """A service with small blocks, that sweeps what is older than a few seconds."""
     settings = {"max_upload_seconds": LONGEST_UPLOAD_SECONDS, "block_bytes": BLOCK_BYTES}
+    settings |= {"max_uploads_per_process": 100}
     with running_service(storage.connection_string, **settings) as url:
         yield url
 

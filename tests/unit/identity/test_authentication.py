@@ -8,8 +8,9 @@ from uuid import uuid4
 import pytest
 
 from local.service import ROOT
+from shared.core.environment import SettingsError
 from shared.core.settings import Settings
-from shared.identity.authentication import AuthNotConfiguredError, check_configuration
+from shared.identity.authentication import check_authentication
 
 TENANT = str(uuid4())
 AUDIENCE = "api://uploads.contoso.com"
@@ -22,15 +23,15 @@ def settings(**given: object) -> Settings:
 
 @pytest.mark.parametrize("environment", [{}, AZURE])
 def test_entra_with_tenant_and_audience_is_allowed_everywhere(environment: dict[str, str]) -> None:
-    check_configuration(settings(auth="entra", tenant_id=TENANT.upper(), audience=AUDIENCE), environment)
+    check_authentication(settings(auth="entra", tenant_id=TENANT.upper(), audience=AUDIENCE), environment)
 
 
 def test_none_is_allowed_on_a_development_machine() -> None:
-    check_configuration(settings(auth="none"), {})
+    check_authentication(settings(auth="none"), {})
 
 
 def test_platform_is_allowed_if_the_platform_login_is_enabled() -> None:
-    check_configuration(settings(auth="platform", tenant_id=TENANT), AZURE | {"WEBSITE_AUTH_ENABLED": "True"})
+    check_authentication(settings(auth="platform", tenant_id=TENANT), AZURE | {"WEBSITE_AUTH_ENABLED": "True"})
 
 
 @pytest.mark.parametrize(
@@ -72,8 +73,8 @@ def test_platform_is_allowed_if_the_platform_login_is_enabled() -> None:
 def test_the_app_does_not_start_with_insecure_settings(
     given: dict[str, object], environment: dict[str, str], named: str
 ) -> None:
-    with pytest.raises(AuthNotConfiguredError, match=named):
-        check_configuration(settings(**given), environment)
+    with pytest.raises(SettingsError, match=named):
+        check_authentication(settings(**given), environment)
 
 
 @pytest.mark.parametrize(

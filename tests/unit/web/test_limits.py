@@ -69,14 +69,31 @@ def test_the_least_recent_callers_are_removed(monkeypatch: pytest.MonkeyPatch) -
 
 
 def test_an_upload_counts_until_it_ends() -> None:
-    limit = UploadLimit(2)
+    limit = UploadLimit(per_caller=2, per_process=3)
 
     for _ in range(5):
         with pytest.raises(ValueError, match="cut off"), limit.taken("a"):
             raise ValueError("cut off")
     with limit.taken("a"), limit.taken("a"), limit.taken("b"):
-        with pytest.raises(GraphError) as refused, limit.taken("a"):
-            pass
-        assert refused.value.problem.status == 429
+        assert _refusal(limit, "a") == 429
     with limit.taken("a"), limit.taken("a"):
         pass
+
+
+def test_the_uploads_of_all_callers_are_limited() -> None:
+    limit = UploadLimit(per_caller=2, per_process=3)
+
+    with limit.taken("a"), limit.taken("b"), limit.taken("c"):
+        assert _refusal(limit, "d") == 503
+        assert _refusal(limit, "") == 503
+    with limit.taken(""), limit.taken(""), limit.taken(""):
+        assert _refusal(limit, "a") == 503
+    with limit.taken("d"):
+        pass
+
+
+def _refusal(limit: UploadLimit, caller: str) -> int:
+    with pytest.raises(GraphError) as refused, limit.taken(caller):
+        pass
+    assert refused.value.headers["Retry-After"] == "5"
+    return refused.value.problem.status

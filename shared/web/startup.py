@@ -1,0 +1,99 @@
+"""Checks the configuration when the app starts: it does not start if settings are insecure or contradict each other."""
+
+import json
+import logging
+import re
+from collections.abc import Iterator, Mapping
+from datetime import timedelta
+from pathlib import Path
+
+from shared.core.environment import SettingsError
+from shared.core.settings import MIB, Settings
+from shared.identity.authentication import check_authentication, runs_in_azure
+
+# Blocks of one block blob ("Scalability and performance targets for Blob storage").
+MAX_BLOCKS = 50_000
+
+# After the time limit of an upload: for the storage calls that are in progress, and for the response.
+FINISH_SECONDS = 60
+
+# The default of the Functions host.
+HOST_BODY_BYTES = 100 * MIB
+_HOST_BODY_LIMIT = "FUNCTIONS_REQUEST_BODY_SIZE_LIMIT"
+
+# An app setting overrides host.json ("host.json reference", "Override host.json values").
+_HOST_TIMEOUT = "AzureFunctionsJobHost__functionTimeout"
+# The default on the plan with the shortest one, Consumption.
+_DEFAULT_TIMEOUT = timedelta(minutes=5)
+_TIME_SPAN = re.compile(r"(?:(\d+)\.)?(\d+):(\d+):(\d+)(?:\.\d+)?")
+
+_log = logging.getLogger("uploads.startup")
+
+
+def check_configuration(config: Settings, environment: Mapping[str, str], host_json: Path) -> None:
+    """Check the settings against each other, against the environment and against ``host.json``.
+
+    Raises:
+        SettingsError: the app must not start; the message names the settings to change.
+    """
+    check_authentication(config, environment)
+    _check_upload_time(config, function_timeout(environment, host_json))
+    _check_file_size(config)
+    for warning in warnings(config, environment):
+        _log.warning("%s", warning)
+
+
+def function_timeout(environment: Mapping[str, str], host_json: Path) -> timedelta | None:
+    """The time after which the host ends a function; ``None`` if there is no limit.
+
+    Raises:
+        SettingsError: the value is not a time span.
+    """
+    overrides = {name.lower(): value for name, value in environment.items()}
+    value = overrides.get(_HOST_TIMEOUT.lower()) or json.loads(host_json.read_text()).get("functionTimeout")
+    if value is None:
+        return _DEFAULT_TIMEOUT
+    if value == "-1":
+        return None
+    found = _TIME_SPAN.fullmatch(value)
+    if found is None:
+        raise SettingsError(f"functionTimeout must be a time span such as 00:10:00, or -1, not {value}.")
+    days, hours, minutes, seconds = (int(part or 0) for part in found.groups())
+    return timedelta(days=days, hours=hours, minutes=minutes, seconds=seconds)
+
+
+def _check_upload_time(config: Settings, timeout: timedelta | None) -> None:
+    # At its timeout the host restarts the worker process, which ends all other requests in it (azure-functions-host,
+    # issue 8720).
+    if timeout is not None and config.max_upload + timedelta(seconds=FINISH_SECONDS) > timeout:
+        limit = timeout.total_seconds() - FINISH_SECONDS
+        raise SettingsError(
+            f"UPLOADS_MAX_UPLOAD_SECONDS is {config.max_upload_seconds}, and the host ends a function after {timeout} "
+            f"(functionTimeout in host.json, or {_HOST_TIMEOUT}). Set UPLOADS_MAX_UPLOAD_SECONDS to {limit:.0f} or "
+            "less, or raise functionTimeout if the hosting plan allows it."
+        )
+
+
+def _check_file_size(config: Settings) -> None:
+    limit = MAX_BLOCKS * config.block_bytes
+    if config.max_file_bytes > limit:
+        raise SettingsError(
+            f"UPLOADS_MAX_FILE_BYTES is {config.max_file_bytes}, but a blob has at most {MAX_BLOCKS} blocks of "
+            f"UPLOADS_BLOCK_BYTES ({config.block_bytes}), which is {limit} bytes. Lower the first or raise the second "
+            "setting."
+        )
+
+
+def warnings(config: Settings, environment: Mapping[str, str]) -> Iterator[str]:
+    """Settings that make sense, but not together with those of the host."""
+    setting = environment.get(_HOST_BODY_LIMIT, "")
+    if not setting and not runs_in_azure(environment):
+        return
+    host_limit = int(setting) if setting.isdecimal() else HOST_BODY_BYTES
+    needed = config.max_file_bytes + config.max_form_bytes
+    if needed > host_limit:
+        yield (
+            f"The Functions host refuses bodies larger than {host_limit} bytes with status 500, but "
+            f"UPLOADS_MAX_FILE_BYTES allows files of {config.max_file_bytes}. Set {_HOST_BODY_LIMIT} to {needed} or "
+            "more, or lower UPLOADS_MAX_FILE_BYTES."
+        )

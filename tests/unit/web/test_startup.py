@@ -1,0 +1,111 @@
+"""The app does not start with settings that contradict each other or the host's."""
+
+import json
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from local.service import ROOT
+from shared.core.environment import SettingsError
+from shared.core.settings import Settings
+from shared.web.startup import check_configuration, function_timeout, warnings
+
+TIMEOUT = "AzureFunctionsJobHost__functionTimeout"
+BODY_LIMIT = "FUNCTIONS_REQUEST_BODY_SIZE_LIMIT"
+MIB = 1024 * 1024
+
+
+def settings(**values: object) -> Settings:
+    return Settings.model_validate({"auth": "none", **values})
+
+
+@pytest.fixture
+def host_json(tmp_path: Path) -> Path:
+    """A host.json with a timeout of ten minutes."""
+    path = tmp_path / "host.json"
+    path.write_text(json.dumps({"version": "2.0", "functionTimeout": "00:10:00"}))
+    return path
+
+
+def test_the_defaults_fit_the_host_json_of_the_app() -> None:
+    check_configuration(settings(), {}, ROOT / "host.json")
+
+
+@pytest.mark.parametrize(
+    ("seconds", "environment"), [(540, {}), (7200, {TIMEOUT: "-1"}), (7200, {TIMEOUT: "02:01:00"})]
+)
+def test_an_upload_can_take_as_long_as_the_function(host_json: Path, seconds: int, environment: dict[str, str]) -> None:
+    check_configuration(settings(max_upload_seconds=seconds), environment, host_json)
+
+
+@pytest.mark.parametrize(
+    ("seconds", "environment", "limit"),
+    [
+        (541, {}, "540"),
+        (7200, {}, "540"),
+        (7200, {TIMEOUT: "00:30:00"}, "1740"),
+        (540, {TIMEOUT.upper(): "00:05:00"}, "240"),
+    ],
+)
+def test_an_upload_that_can_take_longer_than_the_function_is_refused(
+    host_json: Path, seconds: int, environment: dict[str, str], limit: str
+) -> None:
+    with pytest.raises(SettingsError, match=f"UPLOADS_MAX_UPLOAD_SECONDS to {limit} or less"):
+        check_configuration(settings(max_upload_seconds=seconds), environment, host_json)
+
+
+@pytest.mark.parametrize(
+    ("value", "timeout"),
+    [
+        ("00:10:00", timedelta(minutes=10)),
+        ("1.02:03:04", timedelta(days=1, hours=2, minutes=3, seconds=4)),
+        ("-1", None),
+    ],
+)
+def test_the_function_timeout_is_a_time_span(host_json: Path, value: str, timeout: timedelta | None) -> None:
+    assert function_timeout({TIMEOUT: value}, host_json) == timeout
+
+
+def test_without_a_function_timeout_the_shortest_default_applies(host_json: Path) -> None:
+    host_json.write_text("{}")
+
+    assert function_timeout({}, host_json) == timedelta(minutes=5)
+
+
+def test_a_function_timeout_that_is_not_a_time_span_is_refused(host_json: Path) -> None:
+    with pytest.raises(SettingsError, match="functionTimeout"):
+        function_timeout({TIMEOUT: "ten minutes"}, host_json)
+
+
+def test_a_file_that_needs_more_blocks_than_a_blob_can_have_is_refused(host_json: Path) -> None:
+    check_configuration(settings(max_file_bytes=50_000 * 65_536, block_bytes=65_536), {}, host_json)
+
+    with pytest.raises(SettingsError, match=r"UPLOADS_MAX_FILE_BYTES.*UPLOADS_BLOCK_BYTES"):
+        check_configuration(settings(max_file_bytes=50_000 * 65_536 + 1, block_bytes=65_536), {}, host_json)
+
+
+@pytest.mark.parametrize(
+    "environment",
+    [{BODY_LIMIT: str(1024 * MIB)}, {"WEBSITE_SITE_NAME": "uploads"}, {BODY_LIMIT: "?"}],
+    ids=["no room for the form", "the default in Azure", "not a number"],
+)
+def test_a_body_limit_of_the_host_below_the_file_limit_is_a_warning(environment: dict[str, str]) -> None:
+    (warning,) = warnings(settings(), environment)
+
+    assert "UPLOADS_MAX_FILE_BYTES" in warning
+    assert f"{BODY_LIMIT} to {1024 * MIB + 65_536}" in warning
+
+
+@pytest.mark.parametrize(
+    ("environment", "max_file_bytes"),
+    [({}, 1024 * MIB), ({BODY_LIMIT: str(1025 * MIB)}, 1024 * MIB), ({"WEBSITE_SITE_NAME": "uploads"}, 99 * MIB)],
+)
+def test_limits_that_fit_each_other_need_no_warning(environment: dict[str, str], max_file_bytes: int) -> None:
+    assert list(warnings(settings(max_file_bytes=max_file_bytes), environment)) == []
+
+
+def test_a_warning_does_not_prevent_the_start(host_json: Path, caplog: pytest.LogCaptureFixture) -> None:
+    check_configuration(settings(), {BODY_LIMIT: "1"}, host_json)
+
+    assert BODY_LIMIT in caplog.text
