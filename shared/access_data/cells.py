@@ -4,6 +4,7 @@ import json
 from collections.abc import Collection
 from typing import NamedTuple
 
+from .codes import Code
 from .findings import shown
 from .layouts import Column, Content
 from .patterns import compiled
@@ -22,20 +23,20 @@ _PRINCIPAL = compiled(PRINCIPAL)
 class Fault(NamedTuple):
     """What is wrong with a cell: the finding's code and message."""
 
-    code: str
+    code: Code
     message: str
 
 
 def quote_fault(cell: Cell) -> Fault:
     """The fault of a cell whose quoting is wrong."""
-    if cell.fault == "unclosedQuote":
+    if cell.fault is Code.UNCLOSED_QUOTE:
         return Fault(
-            cell.fault,
-            'The cell begins with a quote (") that is never closed, so the text after it became part of the cell. '
+            Code.UNCLOSED_QUOTE,
+            'A quote (") opens the cell and is not closed, so that the rows after it became part of the cell. '
             "Close the quote, or remove it.",
         )
     return Fault(
-        "strayQuote",
+        Code.STRAY_QUOTE,
         'There is a quote (") in the wrong place. Put the whole cell in quotes and double each quote inside it: '
         '"the ""main"" door".',
     )
@@ -46,30 +47,34 @@ def content_fault(  # noqa: PLR0911  # a rule each
 ) -> Fault | None:
     """What is wrong with a cell's content; ``None`` if it is valid."""
     if "\0" in text:
-        return Fault("nulByte", "The cell contains a NUL byte, which is not text. Remove it.")
+        return Fault(Code.NUL_BYTE, "The cell contains a NUL byte, which is not text. Remove it.")
     if not cell.quoted and "\r" in text:
         return Fault(
-            "loneCarriageReturn",
+            Code.LONE_CARRIAGE_RETURN,
             "The cell contains a carriage return without a line feed. End lines with LF or CRLF.",
         )
     if len(text) > MAX_CELL_CHARACTERS:
-        return Fault("fieldTooLong", f"The cell has {len(text):,} characters. The limit is {MAX_CELL_CHARACTERS:,}.")
+        return Fault(
+            Code.FIELD_TOO_LONG, f"The cell has {len(text):,} characters. The limit is {MAX_CELL_CHARACTERS:,}."
+        )
     if not text.strip(" \t\r\n"):
-        return Fault("missingValue", f"{column.name} is empty. Every row needs a value.") if column.required else None
+        return (
+            Fault(Code.MISSING_VALUE, f"{column.name} is empty. Every row needs a value.") if column.required else None
+        )
     if column.content is Content.PRINCIPAL and not _PRINCIPAL.fullmatch(text):
         return Fault(
-            "invalidPrincipalId",
+            Code.INVALID_PRINCIPAL_ID,
             f"'{shown(text)}' does not identify a user. Use the object id from Microsoft Entra (a GUID) or the user "
             "principal name (name@domain).",
         )
     if column.content is Content.PRINCIPAL_TYPE and text.lower() not in {name.lower() for name in principal_types}:
         return Fault(
-            "unknownPrincipalType",
+            Code.UNKNOWN_PRINCIPAL_TYPE,
             f"'{shown(text)}' is not an accepted principal type. Accepted: {', '.join(sorted(principal_types))}.",
         )
     if column.content is Content.OWNERS and not _is_json_strings(text):
         return Fault(
-            "invalidOwners",
+            Code.INVALID_OWNERS,
             f"'{shown(text)}' is not a JSON array of strings. Quote the cell and double each quote inside it: "
             '"[""a@contoso.com"",""b@contoso.com""]".',
         )

@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass
 
+from .codes import Code
+
 _MAX_SHOWN = 60
 
 
@@ -9,21 +11,19 @@ _MAX_SHOWN = 60
 class Finding:
     """One finding or warning.
 
-    ``line`` is the physical line in the file, counted from 1; ``column`` the column's name; ``value`` the cell's text,
-    shortened, with control characters made visible. Each is ``None`` where it does not apply.
+    ``line`` is the physical line, counted from 1; a finding about the whole file has line 1. ``column`` is the column's
+    name, and ``value`` the cell's text, shortened, with control characters made visible; ``None`` where there is none.
     """
 
-    code: str
+    code: Code
     message: str
-    line: int | None = None
+    line: int
     column: str | None = None
     value: str | None = None
 
     @property
     def target(self) -> str:
-        """The place as text: ``file``, ``line 7``, or ``line 7, permissionId``."""
-        if self.line is None:
-            return "file"
+        """The place as text, always in one of two forms: ``line 7``, or ``line 7, permissionId``."""
         return f"line {self.line}" if self.column is None else f"line {self.line}, {self.column}"
 
 
@@ -70,7 +70,7 @@ class Collected:
         """Add a finding for each of a run of blank lines; there may be millions."""
         listed = min(last - first + 1, self.room)
         for line in range(first, first + listed):
-            self.add(Finding("blankLine", "The line is blank, and rows follow it. Remove the line.", line))
+            self.add(Finding(Code.BLANK_LINE, "The line is blank, and rows follow it. Remove the line.", line))
         self.count += last - first + 1 - listed
 
 

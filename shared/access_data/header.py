@@ -2,14 +2,28 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from difflib import get_close_matches
 
+from .cells import Fault, quote_fault
+from .codes import Code
+from .encodings import as_text, utf8_fault, utf8_fault_at
 from .findings import Finding, shown
 from .layouts import LAYOUTS, Column, Layout
-from .records import CsvRecord
+from .records import Cell, CsvRecord
 
 HEADER_RULE = "The first row must name the columns: " + ",".join(column.name for column in LAYOUTS[0].columns) + "."
 
-_SEPARATORS = {";": ("semicolonSeparator", "semicolons"), "\t": ("tabSeparator", "tabs")}
+_SEPARATORS = {
+    ";": Fault(
+        Code.SEMICOLON_SEPARATOR,
+        "The cells are separated by semicolons. Separate them by commas. Excel uses the list separator of the Windows "
+        "region settings: set it to a comma there, and save the file as CSV UTF-8 again.",
+    ),
+    "\t": Fault(
+        Code.TAB_SEPARATOR,
+        "The cells are separated by tabs. Separate them by commas: save the file as CSV UTF-8 instead of 'Text'.",
+    ),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,74 +35,115 @@ class Header:
     findings: tuple[Finding, ...]
 
 
-def read_header(raw: bytes, record: CsvRecord) -> Header:  # noqa: PLR0911  # a fault each
-    """Read the first row of a file, given as bytes and as a record."""
+def separator_finding(separator: str, line: int) -> Finding:
+    """The finding about a file whose cells are separated by this character."""
+    other = f"The cells are separated by '{shown(separator)}'. Separate them by commas: save the file as CSV UTF-8."
+    return Finding(*_SEPARATORS.get(separator, Fault(Code.OTHER_SEPARATOR, other)), line)
+
+
+def read_header(  # noqa: PLR0911  # a fault each
+    raw: bytes, record: CsvRecord, line: int, offset: int
+) -> Header:
+    """Read the header row.
+
+    Args:
+        raw: its bytes.
+        record: the same as a record.
+        line: its physical line.
+        offset: the position of its first byte in the file.
+    """
     content = raw.removesuffix(b"\n").removesuffix(b"\r")
-    if b"\r" in content.split(b"\n")[0]:
-        return _unusable("loneCarriageReturn", "Lines end with a carriage return only. End them with LF or CRLF.")
     if b"\0" in content:
-        return _unusable(
-            "nulByte",
-            "The first row contains a NUL byte, so this is not a text file. Save it as CSV UTF-8 and upload that.",
-        )
-    try:
-        text = content.decode()
-    except UnicodeDecodeError:
-        return _unusable("missingHeader", f"The first row is not UTF-8 text. {HEADER_RULE}")
-    if record.too_long or any(cell.fault for cell in record.cells):
-        return _unusable("missingHeader", f"The first row is not a valid CSV row. {HEADER_RULE}")
-    names = [cell.value.decode() for cell in record.cells]
-    layout = _layout_of(names)
-    if layout is not None:
-        return _known(layout, names)
-    for separator, (code, word) in _SEPARATORS.items():
+        message = "The first row contains a NUL byte, so this is not a text file. Save it as CSV UTF-8 and upload that."
+        return _unusable(Finding(Code.NUL_BYTE, message, line))
+    if b"\r" in content.split(b"\n")[0]:
+        message = "Lines end with a carriage return only. End them with LF or CRLF."
+        return _unusable(Finding(Code.LONE_CARRIAGE_RETURN, message, line))
+    invalid = utf8_fault_at(content)
+    if invalid is not None:
+        message = utf8_fault(content[invalid], offset + invalid)
+        line += content.count(b"\n", 0, invalid)
+        return _unusable(Finding(Code.INVALID_UTF8, message, line, value=shown(as_text(content))))
+    text = content.decode()
+    fault = next((cell for cell in record.cells if cell.fault), None)
+    if not record.too_long and fault is None:
+        names = [cell.value.decode() for cell in record.cells]
+        layout = _layout_of(names)
+        if layout is not None:
+            return _known(layout, names, line)
+    for separator in (*_SEPARATORS, "|"):
         if _layout_of(text.split(separator)):
-            return _unusable(code, f"The cells are separated by {word}. Save the file with commas as the separator.")
-    message = f"The first row is not a header. {HEADER_RULE}"
-    return Header(None, (), (Finding("missingHeader", message, 1, value=shown(text)),))
+            return _unusable(separator_finding(separator, line))
+    if fault is not None and fault.fault is not None:
+        return _unusable(_quote_finding(fault, line))
+    return _unusable(
+        Finding(Code.MISSING_HEADER, f"The first row is not a header. {HEADER_RULE}", line, None, shown(text))
+    )
 
 
-def _unusable(code: str, message: str) -> Header:
-    return Header(None, (), (Finding(code, message, 1),))
+def _unusable(finding: Finding) -> Header:
+    return Header(None, (), (finding,))
 
 
-def _known(layout: Layout, names: Sequence[str]) -> Header:
+def _quote_finding(cell: Cell, line: int) -> Finding:
+    text = cell.value.decode(errors="replace")
+    name = text.strip('"').split(",", maxsplit=1)[0].strip().casefold()
+    columns = [column.name for layout in LAYOUTS for column in layout.columns if column.name.casefold() == name]
+    return Finding(*quote_fault(cell), line + cell.lines_down, next(iter(columns), None), shown(text))
+
+
+def _known(layout: Layout, names: Sequence[str], line: int) -> Header:
     known = {column.name.casefold(): column for column in layout.columns}
     columns = [known[name.casefold()] for name in names if name.casefold() in known]
-    return Header(layout, tuple(columns), tuple(_faults(layout, names)))
+    return Header(layout, tuple(columns), tuple(_faults(layout, names, line)))
 
 
-def _faults(layout: Layout, names: Sequence[str]) -> Iterator[Finding]:
+def _faults(layout: Layout, names: Sequence[str], line: int) -> Iterator[Finding]:
     known = {column.name.casefold(): column for column in layout.columns}
+    given = {name.casefold() for name in names}
+    missing = {_letters(column.name): column for name, column in known.items() if name not in given}
     seen: set[Column] = set()
     for name in names:
         column = known.get(name.casefold())
-        if column is None:
-            possible = ", ".join(column.name for column in layout.columns)
-            message = f"'{shown(name)}' is not a column of this layout. Its columns are {possible}."
-            yield Finding("unknownColumn", message, 1, shown(name), shown(name))
+        if column is None and name.strip():
+            yield _unknown_column(layout, name, missing, line)
         elif column in seen:
-            yield Finding(
-                "duplicateColumn",
-                f"The column {column.name} occurs twice. Remove one of them.",
-                1,
-                column.name,
-                shown(name),
-            )
-        else:
+            message = f"The column {column.name} occurs twice. Remove one of them."
+            yield Finding(Code.DUPLICATE_COLUMN, message, line, column.name, shown(name))
+        elif column is not None:
             seen.add(column)
-    for column in layout.columns:
-        if column not in seen:
-            message = f"The column {column.name} is missing. Add it, even if its cells are empty."
-            yield Finding("missingColumn", message, 1, column.name)
+    unnamed = sum(not name.strip() for name in names)
+    if unnamed:
+        columns = "column has" if unnamed == 1 else "columns have"
+        message = f"{unnamed} {columns} no name in the header. Delete empty columns, also those after the last one."
+        yield Finding(Code.UNKNOWN_COLUMN, message, line)
+    for column in missing.values():
+        message = f"The column {column.name} is missing. Add it, even if its cells are empty."
+        yield Finding(Code.MISSING_COLUMN, message, line, column.name)
+
+
+def _unknown_column(layout: Layout, name: str, missing: dict[str, Column], line: int) -> Finding:
+    """The finding about a name; if it is a misspelled one, that column is no longer missing."""
+    close = get_close_matches(_letters(name[:100]), missing, n=1, cutoff=0.8)
+    if close:
+        right = f"Did you mean {missing.pop(close[0]).name}? Names must match except for upper and lower case."
+    else:
+        right = f"Remove it. The columns are {', '.join(column.name for column in layout.columns)}."
+    message = f"'{shown(name)}' is not a column of this layout. {right}"
+    return Finding(Code.UNKNOWN_COLUMN, message, line, shown(name), shown(name))
 
 
 def _layout_of(names: Sequence[str]) -> Layout | None:
     """The layout with most names in common with the header; of two with equally many, the smaller one."""
-    given = {name.casefold() for name in names}
+    given = {_letters(name[:100]) for name in names}
 
     def common(layout: Layout) -> int:
-        return sum(column.name.casefold() in given for column in layout.columns)
+        return sum(_letters(column.name) in given for column in layout.columns)
 
     best = max(LAYOUTS, key=lambda layout: (common(layout), -len(layout.columns)))
     return best if common(best) else None
+
+
+def _letters(name: str) -> str:
+    """A name without spaces, punctuation and case: what a person takes for the same name."""
+    return "".join(letter for letter in name.casefold() if letter.isalnum())

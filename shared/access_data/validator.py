@@ -7,14 +7,16 @@ the others. The result does not depend on how the file is split into pieces.
 import re
 from collections.abc import Collection, Generator, Iterator
 
-from .cells import FORMULA_STARTS, content_fault, quote_fault
-from .clean_rows import CleanRows, ScannedLines, row_key
+from .beginning import BEGINNING_BYTES, read_beginning
+from .clean_rows import CleanRows, ScannedLines
+from .codes import Code
 from .duplicates import DuplicateRows
-from .findings import Collected, Finding, Report, shown
+from .findings import Collected, Finding, Report
 from .header import HEADER_RULE, read_header
-from .layouts import Column, Content, Layout
+from .layouts import Layout
 from .patterns import compiled
-from .records import MAX_CELLS, MAX_RECORD_BYTES, Cell, CsvRecord, read_record
+from .records import CsvRecord, read_record
+from .rows import RowRules
 
 # Bytes that are checked in one step: less than a millisecond, during which the event loop waits.
 BATCH_BYTES = 128 * 1024
@@ -26,9 +28,6 @@ MAX_FINDINGS_COUNTED = 100_000
 _CELLS_A_STEP = 400
 
 _BLANK_LINES = compiled(rb"(?:\r?\n)++")
-
-_BYTE_ORDER_MARK = b"\xef\xbb\xbf"
-_BEGINNING_BYTES = 4  # enough to recognize the encoding
 
 
 class Validator:
@@ -50,12 +49,13 @@ class Validator:
         self._rest = b""
         self._offset = 0  # the position of the rest in the file
         self._line = 1  # the line on which the rest begins
+        self._header_line = 1
         self._begun = False
         self._skipping = False  # until the end of a record that is too long
         self._stopped: bool = False  # the header is unusable, so rows are not checked
         self._blank_lines: list[int] = []  # first and last line of a run of blank lines, while no row follows it
         self._layout: Layout | None = None
-        self._columns: tuple[Column, ...] = ()
+        self._rules: RowRules | None = None
         self._clean_rows: CleanRows | None = None
         self._rows = 0
         self._duplicates = DuplicateRows()
@@ -86,11 +86,17 @@ class Validator:
     def finishing(self) -> Iterator[None]:
         """End the file in steps, as ``feeding`` does; call ``report`` afterwards."""
         yield from self._check(final=True)
+        if self._rules is None and not self._findings.count:
+            message = "The file is empty. It needs a header row, and a row for each permission of each principal."
+            self._report(Finding(Code.EMPTY_FILE, message, 1))
+        elif not self._rows and not self._findings.count:
+            message = "The file has a header and no rows, so it says that nobody has access. Is this intended?"
+            self._report(Finding(Code.NO_ROWS, message, self._header_line))
         if not self._findings.count:
             yield from self._duplicates.search(self._warnings.room)
             for line, first in self._duplicates.first:
                 message = f"The row has the same principal and permission as line {first}. One of them is enough."
-                self._warnings.add(Finding("duplicatePermission", message, line))
+                self._warnings.add(Finding(Code.DUPLICATE_PERMISSION, message, line))
             self._warnings.count += self._duplicates.count - len(self._duplicates.first)
 
     def report(self) -> Report:
@@ -111,7 +117,7 @@ class Validator:
         data = b"".join((self._rest, *self._pieces))
         self._pieces.clear()
         self._pending = 0
-        if not self._begun and len(data) < _BEGINNING_BYTES and not final:
+        if not self._begun and len(data) < BEGINNING_BYTES and not final:
             self._rest = data
             return
         position = 0
@@ -120,12 +126,6 @@ class Validator:
             position = self._begin(data)
         if not self._stopped:
             position = yield from self._read(data, position, final=final)
-        if final and not self._columns and not self._findings.count:
-            self._find(
-                "emptyFile",
-                "The file is empty. It needs a header row, and a row for each permission of each principal.",
-                1,
-            )
         self._offset += position
         self._rest = b"" if self._stopped else data[position:]
 
@@ -151,7 +151,8 @@ class Validator:
             if blank is not None:
                 position = self._take_blank_lines(data, blank)
                 continue
-            record = read_record(data, position, final=final)
+            array_column = self._rules.array_column if self._rules else None
+            record = read_record(data, position, final=final, array_column=array_column)
             if record is None:
                 break
             self._take_record(data, position, record)
@@ -168,21 +169,21 @@ class Validator:
         return end
 
     def _begin(self, data: bytes) -> int:
-        """Check how the file begins. Returns where its text begins."""
-        if data.startswith((b"\xff\xfe", b"\xfe\xff")) or b"\0" in data[:2]:
-            message = "The file is UTF-16 text ('Unicode Text' in Excel). Save it as CSV UTF-8 and upload that."
-            self._stop("utf16", message)
+        """Check how the file begins. Returns where its header begins."""
+        beginning = read_beginning(data)
+        if beginning.finding is not None:
+            self._stop(beginning.finding)
             return len(data)
-        return len(_BYTE_ORDER_MARK) if data.startswith(_BYTE_ORDER_MARK) else 0
+        self._line += beginning.lines
+        return beginning.start
 
-    def _stop(self, code: str, message: str, value: str | None = None) -> None:
-        self._find(code, message, 1, value=value)
+    def _stop(self, finding: Finding) -> None:
+        """Report a finding after which rows cannot be checked."""
+        self._report(finding)
         self._stopped = True
 
-    def _find(
-        self, code: str, message: str, line: int | None, column: str | None = None, value: str | None = None
-    ) -> None:
-        self._findings.add(Finding(code, message, line, column, value))
+    def _report(self, finding: Finding) -> None:
+        (self._warnings if finding.code.is_warning else self._findings).add(finding)
 
     # Rows
 
@@ -195,26 +196,18 @@ class Validator:
     def _take_record(self, data: bytes, start: int, record: CsvRecord) -> None:
         if record.blank:  # a lone carriage return at the end of the file
             return
-        if self._layout is None and not self._blank_lines:
-            self._take_header(data[start : record.end], record)
-            return
         self._report_blank_lines()
         if self._stopped:
             return
-        if record.too_long:
-            self._skipping = record.open
-            message = (
-                f"The row is longer than the limit of {MAX_RECORD_BYTES:,} bytes or {MAX_CELLS:,} cells. Usually a "
-                'quote (") in this line is never closed.'
-            )
-            self._find("rowTooLong", message, self._line)
+        self._skipping = record.open
+        if self._rules is None:
+            self._take_header(data[start : record.end], start, record)
             return
-        self._rows += 1
-        raw = data[start : record.end]
-        if not _is_utf8(raw):
-            self._find_invalid_utf8(raw, start)
-            return
-        self._check_row(record)
+        self._rows += not record.too_long
+        for finding in self._rules.check(data, start, record, self._line, self._offset):
+            self._report(finding)
+        if not self._findings.count:
+            self._duplicates.add([self._rules.key(record)], self._line)
 
     def _take_blank_lines(self, data: bytes, blank: re.Match[bytes]) -> int:
         first = (self._blank_lines or [self._line])[0]
@@ -227,88 +220,21 @@ class Validator:
         if self._blank_lines:
             first, last = self._blank_lines
             self._blank_lines = []
-            if self._layout is None:
-                self._stop("missingHeader", f"The file begins with a blank line. {HEADER_RULE}")
+            if self._rules is None:
+                message = f"The file begins with a blank line. {HEADER_RULE}"
+                self._stop(Finding(Code.MISSING_HEADER, message, first))
                 return
             self._findings.add_blank_lines(first, last)
 
-    def _find_invalid_utf8(self, raw: bytes, start: int) -> None:
-        try:
-            raw.decode()
-        except UnicodeDecodeError as error:
-            offset = self._offset + start + error.start
-            message = (
-                f"Byte 0x{raw[error.start]:02X} at offset {offset} of the file is not UTF-8 text. Save the file as CSV "
-                "UTF-8 and upload that."
-            )
-            line = self._line + raw.count(b"\n", 0, error.start)
-            self._find("invalidUtf8", message, line, self._column_at(raw, error.start))
-
-    def _column_at(self, raw: bytes, offset: int) -> str | None:
-        """The column that contains the byte at this offset of a record."""
-        cut = read_record(raw[:offset], 0, final=True) if offset else None
-        index = len(cut.cells) - 1 if cut else 0
-        return self._columns[index].name if index < len(self._columns) else None
-
-    def _check_row(self, record: CsvRecord) -> None:
-        expected = len(self._columns)
-        if len(record.cells) != expected:
-            self._find_wrong_count(record, expected)
-            return
-        texts = [cell.value.decode() for cell in record.cells]
-        for column, cell, text in zip(self._columns, record.cells, texts, strict=True):
-            self._check_cell(column, cell, text)
-        if self._layout is not None and not self._findings.count:
-            key = {column.name: cell.value for column, cell in zip(self._columns, record.cells, strict=True)}
-            self._duplicates.add([row_key(key[self._layout.principal], key[self._layout.permission])], self._line)
-
-    def _find_wrong_count(self, record: CsvRecord, expected: int) -> None:
-        count = len(record.cells)
-        unclosed = next((cell for cell in record.cells if cell.fault == "unclosedQuote"), None)
-        if unclosed is not None:
-            value = shown(unclosed.value.decode(errors="replace"))
-            self._find(*quote_fault(unclosed), self._line + unclosed.lines_down, value=value)
-            return
-        code = "tooFewFields" if count < expected else "tooManyFields"
-        message = f"The row has {count} {'cell' if count == 1 else 'cells'}; the header has {expected}."
-        owners = next((index for index, column in enumerate(self._columns) if column.content is Content.OWNERS), None)
-        if owners is not None and count > expected and record.cells[owners].value.startswith(b"["):
-            message += (
-                f" {self._columns[owners].name} is a JSON array without quotes, as in Microsoft's own example, so that "
-                "each comma in it begins a new cell. Quote the cell and double each quote inside it: "
-                '"[""a@contoso.com"",""b@contoso.com""]".'
-            )
-        elif count > expected:
-            message += " A cell that contains a comma must be quoted."
-        self._find(code, message, self._line)
-
-    def _check_cell(self, column: Column, cell: Cell, text: str) -> None:
-        line = self._line + cell.lines_down
-        # Microsoft's own example has the owners unquoted.
-        owners_unquoted = column.content is Content.OWNERS and not cell.quoted and text.startswith("[")
-        if cell.fault and not owners_unquoted:
-            self._find(*quote_fault(cell), line, column.name, shown(text))
-        elif fault := content_fault(column, cell, text, self._principal_types):
-            self._find(*fault, line, column.name, shown(text))
-        elif text.startswith(FORMULA_STARTS):
-            message = f"'{shown(text)}' begins like a formula. A spreadsheet evaluates it when somebody opens the file."
-            self._warnings.add(Finding("formulaCell", message, line, column.name, shown(text)))
-
-    def _take_header(self, raw: bytes, record: CsvRecord) -> None:
-        header = read_header(raw, record)
+    def _take_header(self, raw: bytes, start: int, record: CsvRecord) -> None:
+        self._header_line = self._line
+        header = read_header(raw, record, self._line, self._offset + start)
         for finding in header.findings:
-            self._findings.add(finding)
-        self._layout = header.layout
-        self._columns = header.columns
+            self._report(finding)
         if header.layout is None or header.findings:
             self._stopped = True
-        else:
-            self._clean_rows = CleanRows(header.layout, header.columns, self._principal_types)
-
-
-def _is_utf8(data: bytes) -> bool:
-    try:
-        data.decode()
-    except UnicodeDecodeError:
-        return False
-    return True
+            self._layout = header.layout
+            return
+        self._layout = header.layout
+        self._rules = RowRules(header.layout, header.columns, self._principal_types)
+        self._clean_rows = CleanRows(header.layout, header.columns, self._principal_types)

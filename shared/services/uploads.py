@@ -182,8 +182,8 @@ def refused(received: ReceivedFile, config: Settings) -> GraphError:
     listed = "" if len(report.findings) == report.finding_count else f"; the first {len(report.findings):,} are listed"
     return GraphError(
         INVALID_FILE,
-        f"'{received.name}' was refused with {count}{listed}. Nothing of it was stored. "
-        "Fix the file and upload it again under the same name.",
+        f"'{received.name}' was refused: {count}{listed}. Nothing of it was stored. "
+        "Fix it and upload it again under the same name.",
         target="file",
         details=[Detail(finding.code, finding.message, finding.target) for finding in report.findings],
         extra={"findingCount": report.finding_count},

@@ -10,6 +10,7 @@ from shared.access_data import cells, clean_rows, patterns, records, validator
 
 PATTERNS = {
     "cell": records._CELL.pattern,
+    "array cell": records._ARRAY_CELL.pattern,
     "principal": cells._PRINCIPAL.pattern.encode(),
     "plain principal": clean_rows._PRINCIPAL.pattern,
     "without quote": clean_rows._WITHOUT_QUOTE.pattern,
@@ -17,7 +18,7 @@ PATTERNS = {
     "blank lines": validator._BLANK_LINES.pattern,
 }
 TEXTS = st.lists(
-    st.sampled_from([b'"', b'""', b",", b"\n", b"\r\n", b"a", b"7", b"-", b"@", b".", b"[", b"]", b", ", b" "]),
+    st.sampled_from([b'"', b'""', b",", b"\n", b"\r\n", b"a", b"7", b"-", b"@", b".", b"[", b"]", b", ", b" ", b"\\"]),
     max_size=25,
 ).map(b"".join)
 

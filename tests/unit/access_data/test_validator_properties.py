@@ -1,13 +1,18 @@
 """Compares the validator with the reference validator on random files, split at random positions."""
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from shared.access_data.findings import Report
 from shared.access_data.validator import Validator
-from tests.unit.access_data.reference_validator import COLUMNS, Outcome, validate
+from tests.unit.access_data.reference_validator import COLUMNS, EARLY_COLUMNS, Outcome, validate
 
-HEADER = ",".join(COLUMNS) + "\n"
+HEADERS = [
+    b"",
+    *(f"{','.join(columns)}\n".encode() for columns in (COLUMNS, EARLY_COLUMNS)),
+    b"sep=,\n",
+    b"\xef\xbb\xbf",
+]
 GUID = "8f3c1a52-94de-4f0b-9c2f-0d6a5b1e7c11"
 
 PRINCIPALS = st.sampled_from([GUID, GUID.upper(), "ana@contoso.com", "ANA@contoso.com", "o'neil+x@a-b.example"])
@@ -59,17 +64,54 @@ ODD = st.sampled_from(
 TYPES = st.sampled_from(["user", "EntraIdUser", "USER", '"user"'])
 
 
-def _rows(odd: bool) -> st.SearchStrategy[str]:
-    kinds = [PRINCIPALS, TYPES, TEXTS, TEXTS, TEXTS | st.just(""), TEXTS | st.just("")]
+# Without CSV quotes a JSON array may contain commas, quotes and brackets, be left open, and be followed by text.
+OWNERS = st.sampled_from(
+    [
+        *(
+            "",
+            "[]",
+            '["a"]',
+            '["a","b"]',
+            '["a, ]", "b"]',
+            r'["\"]","\\"]',
+            '"[""a"",""b""]"',
+            '["a","b"] ',
+            "[ ]",
+            " []",
+        ),
+        *('["a","b"', '["a","b]', '["a"]"x"', '["a"],"b"', '["a"]x', "[a,b]", "[1,2]", "['a','b']", '[["a"],"b"]', "["),
+        *('"["a","b"]"', '["a\rb","c"]', '[""a"",""b""]', '["a","b\\"]', '["é","\0"]', '"["', "[]\r", '["a"]]'),
+    ]
+)
+KINDS = {
+    COLUMNS: [PRINCIPALS, TYPES, TEXTS, TEXTS, TEXTS | st.just(""), TEXTS | st.just("")],
+    EARLY_COLUMNS: [PRINCIPALS, TEXTS, *[TEXTS | st.just("")] * 3, TEXTS, TEXTS, *[TEXTS | st.just("")] * 2, OWNERS],
+}
+
+
+def _rows(columns: tuple[str, ...], odd: bool) -> st.SearchStrategy[str]:
+    kinds = KINDS[columns]
     cells = st.tuples(*(kind | ODD for kind in kinds)) if odd else st.tuples(*kinds)
     row = cells.map(",".join)
-    return row | st.sampled_from(["", "a,b", ",,,,,", ",,,,,,,"]) if odd else row
+    few = "," * (len(columns) - 2)
+    return row | st.sampled_from(["", "a,b", f"{few},", f"{few},,"]) if odd else row
 
 
-ROWS = st.lists(st.one_of(_rows(False), _rows(False), _rows(False), _rows(True)), max_size=12)
-FILES = st.tuples(ROWS, st.sampled_from(["\n", "\r\n"]), st.booleans()).map(
-    lambda parts: HEADER + parts[1].join(parts[0]) + (parts[1] if parts[2] else "")
-)
+def _files(columns: tuple[str, ...], most_rows: int = 12) -> st.SearchStrategy[str]:
+    clean, odd = _rows(columns, False), _rows(columns, True)
+    rows = st.lists(st.one_of(clean, clean, clean, odd), max_size=most_rows)
+    parts = st.tuples(st.sampled_from(["", "", "sep=,"]), rows, st.sampled_from(["\n", "\r\n"]), st.booleans())
+
+    def file(part: tuple[str, list[str], str, bool]) -> str:
+        sep, lines, line_break, end = part
+        header = f"{sep}{line_break}" * bool(sep) + ",".join(columns) + "\n"
+        return header + line_break.join(lines) + line_break * end
+
+    return parts.map(file)
+
+
+FILES = _files(COLUMNS) | _files(EARLY_COLUMNS)
+SMALL_FILES = _files(COLUMNS, 2) | _files(EARLY_COLUMNS, 2)
 
 
 def outcome(report: Report) -> Outcome:
@@ -91,10 +133,24 @@ def test_the_validator_agrees_with_the_reference_validator(text: str, batch_byte
     assert outcome(check(text.encode(), batch_bytes, piece)) == validate(text)
 
 
-@given(st.binary(max_size=400), st.integers(1, 50), st.integers(1, 50), st.booleans())
+@given(st.binary(max_size=400), st.integers(1, 50), st.integers(1, 50), st.sampled_from(HEADERS))
 def test_any_bytes_get_the_same_report_wherever_they_are_split(
-    content: bytes, batch_bytes: int, piece: int, header: bool
+    content: bytes, batch_bytes: int, piece: int, header: bytes
 ) -> None:
-    whole = HEADER.encode() * header + content
+    whole = header + content
 
     assert check(whole, batch_bytes, piece) == check(whole, 10_000, 10_000)
+
+
+# Each example is read once for each of its bytes.
+@settings(max_examples=settings().max_examples // 20)
+@given(SMALL_FILES)
+def test_every_split_of_a_file_gets_the_same_report(text: str) -> None:
+    content = text.encode()
+    whole = check(content, 10_000, 10_000)
+
+    for first in range(1, len(content)):
+        validator = Validator(principal_types={"user", "EntraIdUser"}, batch_bytes=1)
+        validator.feed(content[:first])
+        validator.feed(content[first:])
+        assert validator.finish() == whole
