@@ -17,10 +17,10 @@ from azure.data.tables import TableClient, TableServiceClient
 from azure.storage.blob import BlobServiceClient, ContainerClient
 
 from shared.core.settings import Settings
-from shared.storage.audit_log import ACTIVITY_TABLE
-from shared.storage.blobs import CONTAINER
 from shared.storage.connections import StorageNotConfiguredError, credential
-from shared.storage.session_table import EXPIRY_TABLE, SESSIONS_TABLE
+from shared.storage.names import Names
+from shared.storage.table import check_format
+from shared.storage.time_limits import NOTE_KEY
 
 Row = Mapping[str, Any]
 
@@ -53,21 +53,23 @@ class Contents:
 class Account:
     """A storage account, for reading."""
 
-    def __init__(self, tables: TableServiceClient, blobs: BlobServiceClient) -> None:
+    def __init__(self, tables: TableServiceClient, blobs: BlobServiceClient, names: Names) -> None:
         self._tables = tables
         self._blobs = blobs
-        self.sessions: TableClient = tables.get_table_client(SESSIONS_TABLE)
-        self.expiry: TableClient = tables.get_table_client(EXPIRY_TABLE)
-        self.activity: TableClient = tables.get_table_client(ACTIVITY_TABLE)
-        self.uploads: ContainerClient = blobs.get_container_client(CONTAINER)
+        self.sessions: TableClient = tables.get_table_client(names.sessions)
+        self.expiry: TableClient = tables.get_table_client(names.expiry)
+        self.activity: TableClient = tables.get_table_client(names.activity)
+        self.uploads: ContainerClient = blobs.get_container_client(names.uploads)
 
     @classmethod
     def connect(cls, settings: Settings) -> "Account":
         """The account of the settings."""
+        names = Names.prefixed(settings.name_prefix)
         if settings.storage is not None:
             return cls(
                 TableServiceClient.from_connection_string(settings.storage),
                 BlobServiceClient.from_connection_string(settings.storage),
+                names,
             )
         if settings.table_endpoint is None or settings.blob_endpoint is None:
             raise StorageNotConfiguredError
@@ -75,6 +77,7 @@ class Account:
         return cls(
             TableServiceClient(settings.table_endpoint, credential=identity),
             BlobServiceClient(settings.blob_endpoint, credential=identity),
+            names,
         )
 
     def close(self) -> None:
@@ -118,7 +121,9 @@ class Account:
     def _rows(self, partition: str) -> Iterator[Row]:
         query = f"PartitionKey eq '{partition}'" if partition else ""
         try:
-            yield from self.sessions.query_entities(query)
+            for row in self.sessions.query_entities(query):
+                check_format(row)
+                yield row
         except ResourceNotFoundError:
             return
 
@@ -126,6 +131,9 @@ class Account:
         index: dict[str, dict[str, datetime]] = defaultdict(dict)
         try:
             for row in self.expiry.list_entities():
+                if (row["PartitionKey"], row["RowKey"]) == NOTE_KEY:
+                    continue
+                check_format(row)
                 session = row["RowKey"].split(":")[1]
                 of_resource = index[f"{row['CatalogId']}_{row['ResourceId']}"]
                 of_resource[session] = min(row["Due"], of_resource.get(session, row["Due"]))

@@ -23,6 +23,7 @@ from shared.core.environment import SettingsError
 from shared.core.ids import id_time
 from shared.core.settings import load_settings
 from shared.storage.blobs import MANIFEST
+from shared.storage.table import NewerFormatError
 
 # The first word of the audit record of each final state. An active session has only that of its creation.
 _DONE = {"complete": "complete", "expired": "expire", "deleted": "delete"}
@@ -196,7 +197,7 @@ def main() -> int:
                 settings = settings.model_copy(update={"storage": own.connection_string})
             with closing(Account.connect(settings)) as account:
                 return 1 if check(account, quick=arguments.quick) else 0
-    except (AzuriteError, AzureError, SettingsError) as error:
+    except (AzuriteError, AzureError, NewerFormatError, SettingsError) as error:
         sys.stderr.write(f"{error}\n")
         return 2
 

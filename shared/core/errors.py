@@ -49,6 +49,7 @@ INTERNAL = Problem(500, "generalException", "generalException")
 KEYS_UNAVAILABLE = Problem(503, "serviceNotAvailable", "serviceNotAvailable")
 TOO_MANY_UPLOADS = Problem(503, "serviceNotAvailable", "serviceNotAvailable")
 STORAGE_UNAVAILABLE = Problem(503, "serviceNotAvailable", "serviceNotAvailable")
+NEWER_FORMAT = Problem(503, "serviceNotAvailable", "newerDataFormat")
 
 
 @dataclass(frozen=True, slots=True)

@@ -74,6 +74,12 @@ class Settings(BaseSettings):
         validation_alias="UPLOADS_STORAGE__clientId",
         description="Client id of a user-assigned managed identity. Unset: the system-assigned one.",
     )
+    name_prefix: str = Field(
+        default="",
+        pattern="^([a-z][a-z0-9]{0,31})?$",
+        description="What the names of all tables and of the container begin with: lowercase letters and digits. "
+        "Deployments that share a storage account, such as staging slots, need different prefixes.",
+    )
     auth: AuthMode = Field(
         default=AuthMode.ENTRA,
         description="How callers are authenticated: entra (tokens of Microsoft Entra), platform (App Service "

@@ -10,9 +10,7 @@ import time
 from collections import Counter
 from datetime import datetime
 
-from azure.core.exceptions import AzureError
-
-from shared.core.ids import id_time, utc_now
+from shared.core.ids import format_instant, id_time, parse_guid, utc_now
 from shared.core.settings import Settings
 from shared.domain.audit import SERVICE
 from shared.domain.lifecycle import Session, Status, idle_deadline, status_at
@@ -20,7 +18,8 @@ from shared.models.manifest import manifest
 from shared.services.removal import end, purge, remove_files
 from shared.storage.account import Storage
 from shared.storage.blobs import MANIFEST
-from shared.storage.session_table import CREATE_TAKES_AT_MOST, ExpiryEntry
+from shared.storage.session_table import CREATE_TAKES_AT_MOST, ExpiryEntry, expiry_entry
+from shared.storage.table import Row
 from shared.storage.table_calls import ConcurrentChangeError
 
 # A tick ends long before the host's time limit (functionTimeout in host.json); the rest is left to the next tick.
@@ -37,6 +36,7 @@ class Expiry:
     def __init__(self, store: Storage, config: Settings) -> None:
         self._table = store.table
         self._blobs = store.blobs
+        self._time_limits = store.time_limits
         self._config = config
 
     async def tick(self) -> Counter[str]:
@@ -47,25 +47,35 @@ class Expiry:
         started = time.monotonic()
         now = utc_now()
         done: Counter[str] = Counter()
+        conflict = await self._time_limits.conflict(now)
+        if conflict is not None:
+            _log.warning(
+                "tick: nothing was done, since %s is shorter than noted by another timer on this storage; "
+                "if that is another deployment, set UPLOADS_NAME_PREFIX in one of them; if it was this one before a "
+                "change of its settings, this ends at %s, or when the row 'settings' of the expiry table is deleted",
+                " and ".join(conflict.settings),
+                format_instant(conflict.until),
+            )
+            return Counter(refused=1)
 
-        async def settle(entry: ExpiryEntry) -> None:
+        async def settle(row: Row) -> None:
             try:
-                done[await self._settle(entry, now)] += 1
-            except AzureError as error:
+                done[await self._settle(expiry_entry(row), now)] += 1
+            except Exception as error:  # noqa: BLE001  # whatever it is, it must not stop the other sessions
                 done["failed"] += 1
+                session_id = parse_guid(str(row["RowKey"]).rpartition(":")[2]) or "of an unreadable index row"
                 _log.warning(
-                    "session %s could not be processed; the next tick tries again: %s",
-                    entry.key.session_id,
-                    type(error).__name__,
+                    "session %s could not be processed; the next tick tries again: %s", session_id, type(error).__name__
                 )
 
-        batch: list[ExpiryEntry] = []
-        async for entry in self._table.due(now):
-            batch.append(entry)
+        batch: list[Row] = []
+        async for row in self._table.due(now):
+            batch.append(row)
             if len(batch) == CONCURRENT_SESSIONS:
                 await asyncio.gather(*map(settle, batch))
                 batch.clear()
-            if time.monotonic() - started > TICK_SECONDS or done.total() + len(batch) >= TICK_SESSIONS:
+            # Failures do not count, so that rows that always fail never use up the limit.
+            if time.monotonic() - started > TICK_SECONDS or done.total() - done["failed"] + len(batch) >= TICK_SESSIONS:
                 break
         await asyncio.gather(*map(settle, batch))
         _log.info("tick: %s", dict(done) or "no session is due")

@@ -7,10 +7,7 @@ points to; but nothing that is there lacks its row.
 
 from collections.abc import AsyncIterator
 
-from azure.data.tables import UpdateMode
-from azure.data.tables.aio import TableClient, TableServiceClient
-
-ACCESS_TABLE = "access"
+from shared.storage.table import Table
 
 TENANT = "tenant"
 """The partition of all resources that have a description."""
@@ -19,27 +16,22 @@ TENANT = "tenant"
 class AccessIndex:
     """The rows of the index. A row's key is a catalog's id, or a catalog's and a resource's."""
 
-    def __init__(self, service: TableServiceClient) -> None:
-        self._service = service
-        self._access: TableClient = service.get_table_client(ACCESS_TABLE)
-
-    async def create_table(self) -> None:
-        """Make the table unless it is there."""
-        await self._service.create_table_if_not_exists(ACCESS_TABLE)
+    def __init__(self, access: Table) -> None:
+        self._access = access
 
     async def put(self, partition: str, catalog_id: str, resource_id: str | None) -> None:
         """Write a row; writing it again changes nothing."""
         row = {"PartitionKey": partition, "RowKey": _row_key(catalog_id, resource_id)}
-        await self._access.upsert_entity(row, mode=UpdateMode.REPLACE)
+        await self._access.upsert(row)
 
     async def delete(self, partition: str, catalog_id: str, resource_id: str | None) -> None:
         """Remove a row; one that is not there is no error."""
-        await self._access.delete_entity(partition, _row_key(catalog_id, resource_id))
+        await self._access.delete(partition, _row_key(catalog_id, resource_id))
 
     async def entries(self, partition: str, *, after: str = "") -> AsyncIterator[tuple[str, str | None]]:
         """The ids of catalog and resource of a partition's rows after the key ``after``, in the order of their keys."""
-        rows = self._access.query_entities(
-            "PartitionKey eq @partition and RowKey gt @after", parameters={"partition": partition, "after": after}
+        rows = self._access.query(
+            "PartitionKey eq @partition and RowKey gt @after", {"partition": partition, "after": after}
         )
         async for row in rows:
             catalog_id, _, resource_id = row["RowKey"].partition("_")

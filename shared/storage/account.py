@@ -1,6 +1,7 @@
 """The storage clients of this process, created at the first request."""
 
 import asyncio
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from azure.data.tables.aio import TableServiceClient
@@ -9,18 +10,22 @@ from shared.core.settings import Settings, settings
 from shared.storage.access_index import AccessIndex
 from shared.storage.audit_log import AuditLog
 from shared.storage.blobs import BlobStore
-from shared.storage.grant_table import GRANTS_TABLE, GrantTable
+from shared.storage.grant_table import GrantTable
+from shared.storage.names import Names
 from shared.storage.quotas import Quotas
 from shared.storage.resource_table import ResourceTable
-from shared.storage.session_table import SESSIONS_TABLE, SessionTable
+from shared.storage.session_table import SessionTable
+from shared.storage.table import Table
 from shared.storage.table_calls import connect_tables
+from shared.storage.time_limits import TimeLimits
 
 
 @dataclass(slots=True)
 class Storage:
-    """The tables and the container of one account: sessions, files, grants, audit log and quotas."""
+    """The tables and the container of one account: sessions, files, grants, audit log, quotas and time limits."""
 
     tables: TableServiceClient
+    all_tables: Sequence[Table]
     table: SessionTable
     blobs: BlobStore
     grants: GrantTable
@@ -28,25 +33,32 @@ class Storage:
     resources: ResourceTable
     audit: AuditLog
     quotas: Quotas
+    time_limits: TimeLimits
     _creating: asyncio.Lock = field(default_factory=asyncio.Lock)
     _created: bool = False
 
     @classmethod
     def connect(cls, config: Settings) -> "Storage":
         """The storage account of the settings. No request is sent yet."""
-        tables = connect_tables(config)
-        audit = AuditLog(tables, sessions=SESSIONS_TABLE, grants=GRANTS_TABLE)
-        table = SessionTable(tables, audit)
-        quotas = Quotas(tables, table, config)
+        service = connect_tables(config)
+        names = Names.prefixed(config.name_prefix)
+        sessions, expiry, activity, grants, access, callers = all_tables = [
+            Table(service, name)
+            for name in (names.sessions, names.expiry, names.activity, names.grants, names.access, names.callers)
+        ]
+        audit = AuditLog(sessions, grants, activity)
+        table = SessionTable(sessions, expiry, audit)
         return cls(
-            tables,
-            table,
-            BlobStore.connect(config),
-            GrantTable(tables, audit),
-            AccessIndex(tables),
-            ResourceTable(tables, audit),
-            audit,
-            quotas,
+            tables=service,
+            all_tables=all_tables,
+            table=table,
+            blobs=BlobStore.connect(config),
+            grants=GrantTable(grants, audit),
+            access=AccessIndex(access),
+            resources=ResourceTable(grants, audit),
+            audit=audit,
+            quotas=Quotas(callers, table, config),
+            time_limits=TimeLimits(expiry, config),
         )
 
     async def create(self) -> None:
@@ -55,14 +67,7 @@ class Storage:
             return
         async with self._creating:
             if not self._created:
-                await asyncio.gather(
-                    self.table.create_tables(),
-                    self.blobs.create_container(),
-                    self.grants.create_table(),
-                    self.access.create_table(),
-                    self.audit.create_table(),
-                    self.quotas.create_table(),
-                )
+                await asyncio.gather(self.blobs.create_container(), *(table.create() for table in self.all_tables))
                 self._created = True
 
     async def close(self) -> None:

@@ -11,16 +11,10 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from azure.core.exceptions import ResourceNotFoundError
-from azure.data.tables import UpdateMode
-from azure.data.tables.aio import TableClient, TableServiceClient
-
 from shared.core.ids import ID_PREFIX_LENGTH, id_prefix, utc_now
 from shared.domain.audit import Activity, AuditRecord, Outcome, Subject
 from shared.query.audit_scope import Scope
-from shared.storage.table_calls import Operation, reraise_missing_table
-
-ACTIVITY_TABLE = "activity"
+from shared.storage.table import Operation, Table
 
 # A page reads at most this much and leaves the rest to the next page, even if few records match.
 MAX_RECORDS_READ = 5_000
@@ -56,17 +50,11 @@ class Page:
 class AuditLog:
     """The audit records of an account."""
 
-    def __init__(self, service: TableServiceClient, *, sessions: str, grants: str) -> None:
-        """Use the account's tables; ``sessions`` and ``grants`` are the names of the tables that hold records."""
-        self._service = service
-        self._sessions: TableClient = service.get_table_client(sessions)
-        self._grants: TableClient = service.get_table_client(grants)
-        self._activity: TableClient = service.get_table_client(ACTIVITY_TABLE)
+    def __init__(self, sessions: Table, grants: Table, activity: Table) -> None:
+        self._sessions = sessions
+        self._grants = grants
+        self._activity = activity
         self._remembered: set[tuple[str, str]] = set()
-
-    async def create_table(self) -> None:
-        """Create the ``activity`` table if it is missing."""
-        await self._service.create_table_if_not_exists(ACTIVITY_TABLE)
 
     # Writing
 
@@ -80,7 +68,7 @@ class AuditLog:
         noted = (f"{record.at:{_HOUR}}", _place(record.subject))
         if noted in self._remembered:
             return
-        await self._activity.upsert_entity({"PartitionKey": noted[0], "RowKey": noted[1]}, mode=UpdateMode.REPLACE)
+        await self._activity.upsert({"PartitionKey": noted[0], "RowKey": noted[1]})
         if len(self._remembered) >= _MAX_REMEMBERED:
             self._remembered.clear()
         self._remembered.add(noted)
@@ -88,12 +76,7 @@ class AuditLog:
     async def has(self, record: AuditRecord) -> bool:
         """Whether a record was written, for a transaction whose response was lost."""
         place = _place(record.subject)
-        try:
-            await self._table(place).get_entity(place, _row(record.id), select=["RowKey"])
-        except ResourceNotFoundError as error:
-            reraise_missing_table(error)
-            return False
-        return True
+        return await self._table(place).get(place, _row(record.id)) is not None
 
     # Reading
 
@@ -150,9 +133,9 @@ class AuditLog:
         latest = utc_now() + timedelta(hours=1)
         until = min(scope.until or latest, latest)
         since = min(max(scope.since or _EARLIEST, _EARLIEST), latest)
-        rows = self._activity.query_entities(
+        rows = self._activity.query(
             "PartitionKey ge @since and PartitionKey le @until and RowKey ge @first and RowKey lt @end",
-            parameters={
+            {
                 "since": max(f"{since.astimezone(UTC):{_HOUR}}", after.hour if after else ""),
                 "until": f"{max(until, _EARLIEST).astimezone(UTC):{_HOUR}}",
                 "first": scope.catalog_id or "",
@@ -168,10 +151,10 @@ class AuditLog:
         if span.session_id:
             condition += " and SessionId eq @session"
             parameters["session"] = span.session_id
-        async for row in self._table(span.place).query_entities(condition, parameters=parameters):
+        async for row in self._table(span.place).query(condition, parameters):
             yield _record(row)
 
-    def _table(self, place: str) -> TableClient:
+    def _table(self, place: str) -> Table:
         return self._sessions if "_" in place else self._grants
 
 

@@ -6,9 +6,10 @@ the next one.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator, Sequence
+import logging
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
-from typing import Any
+from typing import Any, TypeVar
 
 from azure.core.exceptions import ResourceExistsError, ResourceNotFoundError
 from azure.storage.blob import BlobBlock, StorageErrorCode
@@ -17,8 +18,8 @@ from azure.storage.blob.aio import BlobClient, BlobServiceClient, ContainerClien
 from shared.core.settings import MIB, Settings
 from shared.domain.lifecycle import SessionKey
 from shared.storage.connections import connect
+from shared.storage.names import Names
 
-CONTAINER = "uploads"
 MANIFEST = "manifest.json"
 
 # Number of a block's pieces, of up to 64 KiB each, that the transport is given at a time.
@@ -29,6 +30,11 @@ _LEAST_PIECE_BYTES = 1024
 
 # Number of blobs deleted at the same time.
 _DELETES_IN_FLIGHT = 8
+
+Result = TypeVar("Result")
+InContainer = Callable[[Callable[[], Awaitable[Any]]], Awaitable[Any]]
+
+_log = logging.getLogger("uploads.storage")
 
 _CALL_OPTIONS: dict[str, Any] = {
     "connection_timeout": 5,
@@ -46,9 +52,9 @@ def _retry() -> ExponentialRetry:
 class BlobStore:
     """The blobs of all sessions."""
 
-    def __init__(self, service: BlobServiceClient, *, block_bytes: int, blocks_in_flight: int) -> None:
+    def __init__(self, service: BlobServiceClient, container: str, *, block_bytes: int, blocks_in_flight: int) -> None:
         self._service = service
-        self._container: ContainerClient = service.get_container_client(CONTAINER)
+        self._container: ContainerClient = service.get_container_client(container)
         self._block_bytes = block_bytes
         self._blocks_in_flight = blocks_in_flight
 
@@ -56,7 +62,8 @@ class BlobStore:
     def connect(cls, settings: Settings) -> "BlobStore":
         """The Blob Storage account of the settings. No request is sent yet."""
         service = connect(BlobServiceClient, settings, settings.blob_endpoint, retry_policy=_retry(), **_CALL_OPTIONS)
-        return cls(service, block_bytes=settings.block_bytes, blocks_in_flight=settings.blocks_in_flight)
+        container = Names.prefixed(settings.name_prefix).uploads
+        return cls(service, container, block_bytes=settings.block_bytes, blocks_in_flight=settings.blocks_in_flight)
 
     async def close(self) -> None:
         """Close the connections."""
@@ -78,7 +85,13 @@ class BlobStore:
     def writer(self, key: SessionKey, file_id: str, opened: asyncio.Future[Any]) -> "BlobWriter":
         """A writer for a new blob. It sends nothing before ``opened`` is done."""
         blob = self._container.get_blob_client(_prefix(key) + file_id)
-        return BlobWriter(blob, opened, block_bytes=self._block_bytes, blocks_in_flight=self._blocks_in_flight)
+        return BlobWriter(
+            blob,
+            opened,
+            in_container=self._in_container,
+            block_bytes=self._block_bytes,
+            blocks_in_flight=self._blocks_in_flight,
+        )
 
     async def read(self, key: SessionKey, file_id: str) -> AsyncIterator[bytes]:
         """A file's bytes in chunks. The download has started when this returns, so that a failure is still reported.
@@ -93,13 +106,17 @@ class BlobStore:
         """Write the manifest of a complete session. An existing manifest is not changed."""
         blob = self._container.get_blob_client(_prefix(key) + MANIFEST)
         with _ignore_existing(StorageErrorCode.BLOB_ALREADY_EXISTS):
-            await blob.upload_blob(manifest, overwrite=False)
+            await self._in_container(lambda: blob.upload_blob(manifest, overwrite=False))
 
     async def names(self, key: SessionKey) -> list[str]:
         """Names of a session's blobs, including those with uncommitted blocks only: file ids and the manifest."""
         prefix = _prefix(key)
-        blobs = self._container.list_blobs(name_starts_with=prefix, include=["uncommittedblobs"])
-        return [blob.name.removeprefix(prefix) async for blob in blobs]
+
+        async def names() -> list[str]:
+            blobs = self._container.list_blobs(name_starts_with=prefix, include=["uncommittedblobs"])
+            return [blob.name.removeprefix(prefix) async for blob in blobs]
+
+        return await self._in_container(names)
 
     async def delete(self, key: SessionKey, names: list[str]) -> None:
         """Delete blobs, including those with uncommitted blocks only. Missing ones are no error."""
@@ -107,9 +124,21 @@ class BlobStore:
 
         async def delete(name: str) -> None:
             async with limit:
-                await _delete(self._container.get_blob_client(_prefix(key) + name))
+                blob = self._container.get_blob_client(_prefix(key) + name)
+                await self._in_container(lambda: _delete(blob))
 
         await asyncio.gather(*(delete(name) for name in names))
+
+    async def _in_container(self, call: Callable[[], Awaitable[Result]]) -> Result:
+        """Make a call; if the container was deleted while the app runs, create it and make the call once more."""
+        try:
+            return await call()
+        except ResourceNotFoundError as error:
+            if getattr(error, "error_code", None) != StorageErrorCode.CONTAINER_NOT_FOUND:
+                raise
+            _log.warning("container %s was missing and is created again", self._container.container_name)
+            await self.create_container()
+            return await call()
 
 
 class BlobWriter:
@@ -120,10 +149,17 @@ class BlobWriter:
     """
 
     def __init__(
-        self, blob: BlobClient, opened: asyncio.Future[Any], *, block_bytes: int, blocks_in_flight: int
+        self,
+        blob: BlobClient,
+        opened: asyncio.Future[Any],
+        *,
+        in_container: InContainer,
+        block_bytes: int,
+        blocks_in_flight: int,
     ) -> None:
         """Write to a new blob. Nothing is sent before ``opened`` is done; an exception of it is raised by ``write``."""
         self._blob = blob
+        self._in_container = in_container
         self._opened = opened
         self._block_bytes = block_bytes
         self._blocks_in_flight = blocks_in_flight
@@ -155,7 +191,8 @@ class BlobWriter:
         """
         if not self._blocks:
             self._sent = True
-            await self._blob.upload_blob(b"".join(self._pieces), overwrite=True)
+            content = b"".join(self._pieces)
+            await self._in_container(lambda: self._blob.upload_blob(content, overwrite=True))
             return
         if self._pieces:
             await self._stage()
@@ -169,7 +206,7 @@ class BlobWriter:
         await asyncio.gather(*self._staging, return_exceptions=True)
         self._pieces.clear()
         if self._sent:
-            await _delete(self._blob)
+            await self._in_container(lambda: _delete(self._blob))
             self._sent = False
 
     async def _stage(self) -> None:
@@ -185,7 +222,9 @@ class BlobWriter:
         self._blocks.append(BlobBlock(block_id))
         self._sent = True
         body: Any = _Body(pieces)
-        self._staging.add(asyncio.ensure_future(self._blob.stage_block(block_id, body, length=length)))
+        self._staging.add(
+            asyncio.ensure_future(self._in_container(lambda: self._blob.stage_block(block_id, body, length=length)))
+        )
 
 
 class _Body:

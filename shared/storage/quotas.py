@@ -10,16 +10,12 @@ import time
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable
 
-from azure.data.tables import UpdateMode
-from azure.data.tables.aio import TableClient, TableServiceClient
-
 from shared.core.errors import TOO_MANY_REQUESTS, TOO_MANY_SESSIONS, GraphError
 from shared.core.ids import id_time, utc_now
 from shared.core.settings import Settings
 from shared.domain.lifecycle import ResourceKey, SessionKey, Status, status_at
 from shared.storage.session_table import CREATE_TAKES_AT_MOST, SessionTable
-
-CALLERS_TABLE = "callers"
+from shared.storage.table import Table
 
 # How long the result of a count is used for a resource or caller at its limit.
 FULL_SECONDS = 60
@@ -52,17 +48,12 @@ class Allowance:
 class Quotas:
     """The limits of an account."""
 
-    def __init__(self, service: TableServiceClient, sessions: SessionTable, config: Settings) -> None:
-        self._service = service
-        self._callers: TableClient = service.get_table_client(CALLERS_TABLE)
+    def __init__(self, callers: Table, sessions: SessionTable, config: Settings) -> None:
+        self._callers = callers
         self._sessions = sessions
         self._config = config
         self._of_resources = Allowance(config.max_sessions)
         self._of_callers = Allowance(config.max_active_sessions)
-
-    async def create_table(self) -> None:
-        """Create the table if it is missing."""
-        await self._service.create_table_if_not_exists(CALLERS_TABLE)
 
     async def check(self, resource: ResourceKey, caller_id: str | None) -> None:
         """Check that one more session is within the limits. Without authentication only those of the resource apply.
@@ -92,15 +83,15 @@ class Quotas:
         if caller_id:
             row = {"CatalogId": key.resource.catalog_id, "ResourceId": key.resource.resource_id}
             row |= {"PartitionKey": caller_id, "RowKey": key.session_id}
-            await self._callers.upsert_entity(row, mode=UpdateMode.REPLACE)
+            await self._callers.upsert(row)
 
     async def forget(self, caller_id: str | None, session_id: str) -> None:
         """Remove a session that was not created, or is no longer active, from the caller's list."""
         if caller_id:
-            await self._callers.delete_entity(caller_id, session_id)
+            await self._callers.delete(caller_id, session_id)
 
     async def _count_active(self, caller_id: str) -> int:
-        rows = self._callers.query_entities("PartitionKey eq @caller", parameters={"caller": caller_id})
+        rows = self._callers.query("PartitionKey eq @caller", {"caller": caller_id})
         keys = [SessionKey(ResourceKey(row["CatalogId"], row["ResourceId"]), row["RowKey"]) async for row in rows]
         if len(keys) < self._config.max_active_sessions:
             return len(keys)

@@ -3,16 +3,14 @@
 from collections.abc import AsyncIterator, Mapping
 from typing import Any
 
-from azure.core.exceptions import HttpResponseError, ResourceNotFoundError
+from azure.core.exceptions import HttpResponseError
 from azure.data.tables import EdmType, EntityProperty, UpdateMode
-from azure.data.tables.aio import TableClient, TableServiceClient
 
 from shared.domain.audit import AuditRecord
 from shared.domain.lifecycle import ResourceKey
 from shared.domain.resources import ResourceDescription
 from shared.storage.audit_log import AuditLog
-from shared.storage.grant_table import GRANTS_TABLE
-from shared.storage.table_calls import Operation, reraise_missing_table
+from shared.storage.table import Operation, Table, table_is_missing
 
 # Sorts before the rows of audit records and grants, whose ranges therefore never meet these.
 _PREFIX = "application:"
@@ -21,23 +19,20 @@ _PREFIX = "application:"
 class ResourceTable:
     """The descriptions of resources."""
 
-    def __init__(self, service: TableServiceClient, log: AuditLog) -> None:
-        self._rows: TableClient = service.get_table_client(GRANTS_TABLE)
+    def __init__(self, grants: Table, log: AuditLog) -> None:
+        self._rows = grants
         self._audit = log
 
     async def get(self, key: ResourceKey) -> ResourceDescription | None:
         """A resource's description by a point read; ``None`` if it has none."""
-        try:
-            return _description(await self._rows.get_entity(key.catalog_id, _PREFIX + key.resource_id))
-        except ResourceNotFoundError as error:
-            reraise_missing_table(error)
-            return None
+        row = await self._rows.get(key.catalog_id, _PREFIX + key.resource_id)
+        return None if row is None else _description(row)
 
     async def of_catalog(self, catalog_id: str) -> AsyncIterator[tuple[ResourceKey, ResourceDescription]]:
         """The resources of a catalog that have a description: one range scan."""
-        rows = self._rows.query_entities(
+        rows = self._rows.query(
             "PartitionKey eq @catalog and RowKey ge @first and RowKey lt @end",
-            parameters={"catalog": catalog_id, "first": _PREFIX, "end": "application;"},
+            {"catalog": catalog_id, "first": _PREFIX, "end": "application;"},
         )
         async for row in rows:
             yield ResourceKey(catalog_id, row["RowKey"].removeprefix(_PREFIX)), _description(row)
@@ -63,8 +58,7 @@ class ResourceTable:
         try:
             await self._write(("delete", row, {}), record)
         except HttpResponseError as error:
-            reraise_missing_table(error)
-            if error.status_code == 404:
+            if error.status_code == 404 and not table_is_missing(error):
                 return False
             raise
         return True
@@ -72,7 +66,7 @@ class ResourceTable:
     async def _write(self, change: Operation, record: AuditRecord) -> None:
         entry = await self._audit.entry(record)
         try:
-            await self._rows.submit_transaction([change, entry])
+            await self._rows.submit([change, entry])
         except HttpResponseError:
             # The SDK may have repeated a call that had succeeded, and whose answer was lost.
             if not await self._audit.has(record):

@@ -10,7 +10,7 @@ from azure.data.tables import EdmType, EntityProperty, UpdateMode
 
 from shared.core.ids import id_time
 from shared.domain.lifecycle import Refusal, ResourceKey, Review, Session, SessionKey, Status, StoredFile
-from shared.storage.table_calls import Operation
+from shared.storage.table import Operation
 
 # Keys. Every part is a GUID, a hex digest or a fixed word, so that no caller's text gets into a key.
 

@@ -4,14 +4,11 @@ Table ``uploadsessions`` holds all rows of one resource in one partition, so tha
 changed in one entity group transaction. Table ``expiry`` is an index by time of the sessions that the timer must visit.
 """
 
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from typing import Any
 
-from azure.core.exceptions import ResourceNotFoundError
 from azure.data.tables import UpdateMode
-from azure.data.tables.aio import TableClient, TableServiceClient
 
 from shared.domain.audit import AuditRecord
 from shared.domain.lifecycle import Refusal, ResourceKey, Session, SessionKey, StoredFile
@@ -34,10 +31,8 @@ from shared.storage.session_rows import (
     session_row,
     update_session,
 )
-from shared.storage.table_calls import Operation, conflicts, reraise_missing_table
-
-SESSIONS_TABLE = "uploadsessions"
-EXPIRY_TABLE = "expiry"
+from shared.storage.table import Operation, Row, Table, check_format
+from shared.storage.table_calls import conflicts
 
 # Writes to the index are spread over this many partitions an hour: one partition handles up to 2,000 entities a second
 # ("Scalability and performance targets for Table storage").
@@ -58,37 +53,25 @@ class ExpiryEntry:
 class SessionTable:
     """The rows of sessions, references, files and refusals, and the expiry index."""
 
-    def __init__(self, service: TableServiceClient, log: AuditLog) -> None:
-        self._service = service
-        self._sessions: TableClient = service.get_table_client(SESSIONS_TABLE)
-        self._expiry: TableClient = service.get_table_client(EXPIRY_TABLE)
+    def __init__(self, sessions: Table, expiry: Table, log: AuditLog) -> None:
+        self._sessions = sessions
+        self._expiry = expiry
         self._audit = log
-
-    async def create_tables(self) -> None:
-        """Create both tables if they are missing."""
-        for table in (SESSIONS_TABLE, EXPIRY_TABLE):
-            await self._service.create_table_if_not_exists(table)
 
     async def ping(self) -> None:
         """See that Table Storage answers: one point read of a row that is not there.
 
         Raises:
-            AzureError: it does not, or the table is missing.
+            AzureError: it does not.
         """
-        try:
-            await self._expiry.get_entity("health", "health")
-        except ResourceNotFoundError as error:
-            reraise_missing_table(error)
+        await self._expiry.get("health", "health")
 
     # Reading
 
     async def session(self, key: SessionKey) -> Session | None:
         """One session by a point read; ``None`` if it does not exist."""
-        try:
-            return session_of(key.resource, await self._sessions.get_entity(partition(key.resource), session_row(key)))
-        except ResourceNotFoundError as error:
-            reraise_missing_table(error)
-            return None
+        row = await self._sessions.get(partition(key.resource), session_row(key))
+        return None if row is None else session_of(key.resource, row)
 
     async def sessions(
         self, resource: ResourceKey, *, after: str | None = None, page_size: int = 1000
@@ -101,9 +84,9 @@ class SessionTable:
 
     async def count(self, resource: ResourceKey, *, at_most: int) -> int:
         """Number of a resource's sessions, including deleted ones, counted up to a limit: one call for each 1,000."""
-        rows = self._sessions.query_entities(
+        rows = self._sessions.query(
             "PartitionKey eq @partition and RowKey ge 'session:' and RowKey lt 'session;'",
-            parameters={"partition": partition(resource)},
+            {"partition": partition(resource)},
             select=["RowKey"],
         )
         count = 0
@@ -128,11 +111,8 @@ class SessionTable:
 
     async def file(self, key: SessionKey, file_id: str) -> StoredFile | None:
         """One file by a point read."""
-        try:
-            return file_of(await self._sessions.get_entity(partition(key.resource), file_row(key, file_id)))
-        except ResourceNotFoundError as error:
-            reraise_missing_table(error)
-            return None
+        row = await self._sessions.get(partition(key.resource), file_row(key, file_id))
+        return None if row is None else file_of(row)
 
     async def refusals(self, key: SessionKey) -> list[Refusal]:
         """The refused files that have not been replaced."""
@@ -142,12 +122,8 @@ class SessionTable:
 
     async def reference_holder(self, resource: ResourceKey, reference_id: str) -> str | None:
         """The id of the session that holds a reference; ``None`` if there is none."""
-        try:
-            row = await self._sessions.get_entity(partition(resource), reference_row(reference_id))
-        except ResourceNotFoundError as error:
-            reraise_missing_table(error)
-            return None
-        return str(row["SessionId"])
+        row = await self._sessions.get(partition(resource), reference_row(reference_id))
+        return None if row is None else str(row["SessionId"])
 
     # Changing. Every change of a session is conditional on the ETag that was read, and adds an audit record.
 
@@ -210,54 +186,63 @@ class SessionTable:
 
     async def delete_session(self, session: Session) -> None:
         """Delete a session's own row, the last of its rows. A missing row is no error."""
-        await self._sessions.delete_entity(partition(session.key.resource), session_row(session.key))
+        await self._sessions.delete(partition(session.key.resource), session_row(session.key))
 
     # The expiry index
 
     async def put_expiry(self, entry: ExpiryEntry) -> None:
         """Write an index row. Repeating it changes nothing."""
         partition, row = _expiry_key(entry)
-        await self._expiry.upsert_entity(
+        await self._expiry.upsert(
             {
                 "PartitionKey": partition,
                 "RowKey": row,
                 "CatalogId": entry.key.resource.catalog_id,
                 "ResourceId": entry.key.resource.resource_id,
                 "Due": entry.due,
-            },
-            mode=UpdateMode.REPLACE,
+            }
         )
 
     async def delete_expiry(self, entry: ExpiryEntry) -> None:
         """Delete an index row. A missing row is no error."""
-        await self._expiry.delete_entity(*_expiry_key(entry))
+        await self._expiry.delete(*_expiry_key(entry))
 
-    async def due(self, now: datetime) -> AsyncIterator[ExpiryEntry]:
-        """The index rows that are due, sorted by hour, oldest hour first."""
-        rows = self._expiry.query_entities(
+    async def due(self, now: datetime) -> AsyncIterator[Row]:
+        """The index rows that are due, sorted by hour, oldest hour first; ``expiry_entry`` reads each."""
+        rows = self._expiry.query(
             "PartitionKey lt @partition and RowKey lt @row",
-            parameters={"partition": f"{now:%Y%m%d%H};", "row": f"{_sortable(now)};"},
+            {"partition": f"{now:%Y%m%d%H};", "row": f"{_sortable(now)};"},
+            any_format=True,
         )
         async for row in rows:
-            resource = ResourceKey(row["CatalogId"], row["ResourceId"])
-            yield ExpiryEntry(instant(row["Due"]), SessionKey(resource, row["RowKey"].split(":")[1]))
+            yield row
 
-    def _query(
-        self, partition: str, first: str, end: str, page_size: int | None = None
-    ) -> AsyncIterator[Mapping[str, Any]]:
+    def _query(self, partition: str, first: str, end: str, page_size: int | None = None) -> AsyncIterator[Row]:
         """The rows of a partition with keys from ``first`` (inclusive) to ``end`` (exclusive)."""
-        return self._sessions.query_entities(
+        return self._sessions.query(
             "PartitionKey eq @partition and RowKey ge @first and RowKey lt @end",
-            parameters={"partition": partition, "first": first, "end": end},
-            results_per_page=page_size,
+            {"partition": partition, "first": first, "end": end},
+            page_size=page_size,
         )
 
     async def _write(self, session: Session, *changes: Operation | AuditRecord) -> Session:
         """Make changes in one transaction. The first one writes ``session``; returns it with its new ETag."""
         operations = [await self._audit.entry(each) if isinstance(each, AuditRecord) else each for each in changes]
         with conflicts():
-            answers = await self._sessions.submit_transaction(operations)
+            answers = await self._sessions.submit(operations)
         return replace(session, etag=answers[0]["etag"])
+
+
+def expiry_entry(row: Row) -> ExpiryEntry:
+    """The entry that an index row holds.
+
+    Raises:
+        NewerFormatError: a newer version of the app wrote the row.
+        LookupError, ValueError, TypeError, AttributeError: it is not such a row.
+    """
+    check_format(row)
+    resource = ResourceKey(row["CatalogId"], row["ResourceId"])
+    return ExpiryEntry(instant(row["Due"]), SessionKey(resource, row["RowKey"].split(":")[1]))
 
 
 def _expiry_key(entry: ExpiryEntry) -> tuple[str, str]:

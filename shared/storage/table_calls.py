@@ -5,16 +5,17 @@ from contextlib import contextmanager
 from typing import Any
 
 from azure.core.exceptions import HttpResponseError
-from azure.data.tables import TableErrorCode
 from azure.data.tables.aio import TableServiceClient
 
 from shared.core.settings import Settings
 from shared.storage.connections import connect
+from shared.storage.table import table_is_missing
 
 # Maximum number of entities in an entity group transaction ("Performing entity group transactions", Azure Storage).
 MAX_TRANSACTION = 100
 
-# A table call is small: if it takes longer than this it is lost, and a retry is better than waiting.
+# A point call is small: if it takes longer than this it is lost, and a retry is better than waiting. Queries have
+# their own timeout.
 _CALL_OPTIONS: dict[str, Any] = {
     "connection_timeout": 5,
     "read_timeout": 5,
@@ -24,9 +25,6 @@ _CALL_OPTIONS: dict[str, Any] = {
     "retry_backoff_factor": 0.3,
     "retry_backoff_max": 3,
 }
-
-# What ``submit_transaction`` takes: the kind of operation, the entity, and the options.
-Operation = tuple[str, dict[str, Any], dict[str, Any]]
 
 
 class ConcurrentChangeError(Exception):
@@ -44,13 +42,6 @@ def conflicts() -> Iterator[None]:
     try:
         yield
     except HttpResponseError as error:
-        reraise_missing_table(error)
-        if error.status_code in (404, 409, 412):
+        if not table_is_missing(error) and error.status_code in (404, 409, 412):
             raise ConcurrentChangeError from error
         raise
-
-
-def reraise_missing_table(error: HttpResponseError) -> None:
-    """Raise the error again if the table is missing. A missing row is a normal result."""
-    if getattr(error, "error_code", None) == TableErrorCode.TABLE_NOT_FOUND:
-        raise error

@@ -149,7 +149,9 @@ def test_a_deletion_is_recorded_and_outlives_the_session(theirs: httpx.Client, o
 
 def test_changes_by_the_service_are_recorded_without_a_caller(storage: Storage, authority: Authority, oid: str) -> None:
     with (
-        running_service(storage.connection_string, None, idle_seconds=1, **authority.settings) as url,
+        running_service(
+            storage.connection_string, None, idle_seconds=1, name_prefix="hasty", **authority.settings
+        ) as url,
         http_client(url, authority.token(oid=oid)) as http,
     ):
         resource = Resource(http)

@@ -5,10 +5,12 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from uuid import uuid4
 
 import httpx
 import pytest
+from azure.data.tables import UpdateMode
 
 from local.azurite import azurite
 from shared.core.ids import new_id
@@ -312,6 +314,91 @@ def test_the_timer_sweeps_after_a_complete_session_too_but_not_its_files(
 
     assert eventually(swept)
     assert sorted(hasty_storage.blob_names(resource)) == sorted([f"{folder}/{kept['id']}", f"{folder}/manifest.json"])
+
+
+def _due_row(session: Session, **changes: object) -> dict[str, object]:
+    """An index row that is due for long, as another version or a defect may have left it."""
+    resource = session.resource
+    row = {
+        "PartitionKey": f"2026010100-{int(session.id[-1], 16) % 4}",
+        "RowKey": f"20260101000000000:{session.id}",
+        "CatalogId": resource.catalog_id,
+        "ResourceId": resource.resource_id,
+        "Due": datetime(2026, 1, 1, tzinfo=UTC),
+    }
+    return {name: value for name, value in (row | changes).items() if value is not None}
+
+
+def test_rows_that_cannot_be_handled_do_not_stop_the_timer(
+    resource: Resource, hasty_service: str, hasty_storage: Storage, log_folder: Path
+) -> None:
+    good, damaged, newer = (resource.new_session() for _ in range(3))
+    _expired(newer)
+    rows = hasty_storage.sessions
+    rows.update_entity(_row(hasty_storage, newer) | {"FormatVersion": 99})
+    rows.update_entity(
+        {n: v for n, v in _row(hasty_storage, damaged).items() if n != "LastActive"}, mode=UpdateMode.REPLACE
+    )
+    index = [
+        _due_row(good, RowKey="20260101000000000"),
+        _due_row(good, CatalogId=None),
+        _due_row(good, RowKey=f"20260101000000001:{good.id}", Due="yesterday"),
+        _due_row(good, RowKey=f"20260101000000002:{good.id}", FormatVersion=99),
+        _due_row(good, RowKey="20260101000000003:session"),
+    ]
+    for row in index:
+        hasty_storage.expiry.upsert_entity(row)
+
+    try:
+        _fire_until(hasty_service, hasty_storage, good, "expired")
+        assert _row(hasty_storage, newer)["Status"] == "active", "what a newer version wrote is not touched"
+        assert_error(newer.get(), 503, "serviceNotAvailable", "newerDataFormat")
+    finally:
+        for row in index:
+            hasty_storage.expiry.delete_entity(row)
+        for session in (damaged, newer):
+            rows.delete_entity(_row(hasty_storage, session))
+    told = "".join(log.read_text() for log in log_folder.glob("*.log"))
+    for session in (damaged, newer):
+        assert f"session {session.id} could not be processed" in told
+    assert "session of an unreadable index row could not be processed" in told
+
+
+def test_a_timer_with_shorter_times_leaves_the_sessions_of_another_deployment_alone(
+    tmp_path_factory: pytest.TempPathFactory,
+) -> None:
+    shorter = {"idle_seconds": 1, "grace_seconds": 0, "max_upload_seconds": 1}
+    with (
+        azurite(tmp_path_factory.mktemp("azurite")) as account,
+        closing(Storage(account.connection_string)) as storage,
+        running_service(account.connection_string) as production,
+        running_service(account.connection_string, **shorter) as staging,
+        running_service(account.connection_string, name_prefix="staging", **shorter) as prefixed,
+        http_client(production) as http,
+        http_client(prefixed) as staging_http,
+    ):
+        session = Resource(http).new_session()
+        session.uploaded("access.csv")
+        fire_timer(production)
+        time.sleep(1.1)
+        storage.expiry.upsert_entity(_due_row(session))
+        before = storage.stored(session.resource)
+
+        fire_timer(staging)
+        fire_timer(prefixed)
+
+        assert storage.stored(session.resource) == before
+        assert_error(staging_http.get(session.path), 404, "itemNotFound")
+        fire_timer(production)
+        left = {row["PartitionKey"].partition("-")[0] for row in storage.index_rows(session.resource)}
+        assert "2026010100" not in left, "the deployment with the longer times goes on"
+
+        # A change of the settings: no timer with the longer times has run for a day.
+        note = storage.expiry.get_entity("settings", "times")
+        storage.expiry.update_entity(note | {"Seen": datetime.now(UTC) - timedelta(hours=25)})
+        storage.expiry.upsert_entity(_due_row(session))
+        fire_timer(staging)
+        assert eventually(lambda: not storage.blob_names(session.resource))
 
 
 def test_a_complete_sessions_files_are_deleted_after_the_retention(

@@ -20,7 +20,14 @@ KNOWN = (
     REQUEST,
     re.compile(rf"uploads storage failed: (?:\w+|\d+ \w+) request={GUID}"),
     re.compile(r"uploads\.expiry tick: (?:no session is due|\{(?:'[a-z]+': \d+(?:, )?)+\})"),
-    re.compile(rf"uploads\.expiry session {GUID} could not be processed; the next tick tries again: \w+"),
+    re.compile(r"uploads\.storage (?:table|container) [a-z0-9]+ was missing and is created again"),
+    re.compile(
+        r"uploads\.expiry tick: nothing was done, since (?:UPLOADS_[A-Z_]+(?: and )?)+ is shorter than noted .*"
+    ),
+    re.compile(
+        rf"uploads\.expiry session (?:{GUID}|of an unreadable index row) could not be processed; "
+        r"the next tick tries again: \w+"
+    ),
     re.compile(
         r"uploads\.auth the signing keys could not be fetched from \S+/discovery/v2\.0/keys \(\w+\); "
         r"\d+ known ones stay in use"

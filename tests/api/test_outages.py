@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 
 import httpx
 import pytest
+from azure.data.tables import TableServiceClient
 
 from local.azurite import azurite
 from tests.support.access_files import access_file
@@ -166,3 +167,24 @@ def test_health_says_when_storage_is_away_and_when_it_is_back(gates: Gates) -> N
             finally:
                 gate.set("open")
             assert eventually(healthy, seconds=PATIENCE_SECONDS)
+
+
+@pytest.mark.parametrize("name", ["uploadsessions", "expiry", "activity", "uploads"])
+def test_what_is_deleted_while_the_service_runs_is_created_again(resource: Resource, gates: Gates, name: str) -> None:
+    session = resource.new_session()
+    if name == "uploads":
+        gates.storage.uploads.delete_container()
+    else:
+        with TableServiceClient.from_connection_string(gates.storage.connection_string) as tables:
+            tables.delete_table(name)
+
+    if name == "uploadsessions":
+        assert_error(session.get(), 404, "itemNotFound")
+        session = resource.new_session()
+
+    session.uploaded("small.csv", access_file(3))
+    session.uploaded("large.csv", access_file(2500))
+    assert session.completed()["stats"]["filesUploaded"] == 2
+    Resource(resource.http).new_session()
+    recent = {"$filter": "activityDateTime ge 2026-01-01T00:00:00Z"}
+    assert resource.http.get("/v1.0/uploads/audit", params=recent).status_code == 200

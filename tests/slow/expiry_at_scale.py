@@ -11,6 +11,7 @@ import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import timedelta
+from typing import Any
 from uuid import uuid4
 
 from tests.faults.operations import Case, create
@@ -51,13 +52,13 @@ async def fill(sessions: int) -> None:
 
     async def fill_resource(count: int) -> None:
         resource = ResourceKey(str(uuid4()), str(uuid4()))
-        rows = []
+        rows: list[tuple[str, dict[str, Any], dict[str, Any]]] = []
         for _ in range(count):
             review = Review(str(uuid4()), str(uuid4()), None, None, None)
             session = new_session(SessionKey(resource, new_id(now)), review, now)
             entity = session_entity(session) | {"Status": Status.EXPIRED.value}
-            rows.append(("create", entity))
-        await table.submit_transaction(rows)
+            rows.append(("create", entity, {}))
+        await table.submit(rows)
 
     await several(lambda number: fill_resource(min(100, sessions - number)), range(0, sessions, 100))
 

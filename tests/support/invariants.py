@@ -12,7 +12,7 @@ from azure.data.tables import TableClient
 from local.account import Account
 from local.check import violations
 from shared.core.settings import Settings
-from shared.storage.quotas import CALLERS_TABLE
+from shared.storage.names import Names
 from tests.support.client import Resource, Session
 
 Row = Mapping[str, Any]
@@ -34,7 +34,7 @@ class Storage:
         self.connection_string = connection_string
         self.account = Account.connect(Settings().model_copy(update={"storage": connection_string}))
         self.sessions, self.expiry, self.uploads = self.account.sessions, self.account.expiry, self.account.uploads
-        self.callers = TableClient.from_connection_string(connection_string, CALLERS_TABLE)
+        self.callers = TableClient.from_connection_string(connection_string, Names.prefixed("").callers)
 
     def close(self) -> None:
         """Close the connections."""

@@ -1,0 +1,29 @@
+"""The names of the tables and the container, which begin with ``UPLOADS_NAME_PREFIX``."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Names:
+    """The names that one deployment of the service uses in a storage account."""
+
+    sessions: str
+    expiry: str
+    activity: str
+    grants: str
+    access: str
+    callers: str
+    uploads: str
+
+    @classmethod
+    def prefixed(cls, prefix: str) -> "Names":
+        """The names with a prefix, which may be empty."""
+        return cls(
+            sessions=f"{prefix}uploadsessions",
+            expiry=f"{prefix}expiry",
+            activity=f"{prefix}activity",
+            grants=f"{prefix}grants",
+            access=f"{prefix}access",
+            callers=f"{prefix}callers",
+            uploads=f"{prefix}uploads",
+        )
