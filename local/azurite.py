@@ -13,7 +13,7 @@ from pathlib import Path
 
 HERE = Path(__file__).parent
 PROGRAM = HERE / "node_modules" / "azurite" / "dist" / "src" / "azurite.js"
-START_SECONDS = 30
+START_SECONDS = 120
 
 # Azurite's account and key are the same everywhere, and documented ("Use the Azurite emulator").
 ACCOUNT = "devstoreaccount1"

@@ -1,7 +1,7 @@
 """An ASGI app that serves what ``function_app.app`` declares: its routes, and its timers on their schedule.
 
 There is no second route table: what the real host reads from the app, this one reads too. It gives each function the
-same request class as the Functions worker does, and nothing in between.
+same request class as the Functions worker does. The page at ``/`` is its own.
 """
 
 import asyncio
@@ -15,8 +15,10 @@ from fastapi import Request, Response
 from fastapi.responses import PlainTextResponse
 from starlette.types import Receive, Scope, Send
 
+from local.front_page import front_page
 from local.routing import Route, Router
 from local.timers import Timer
+from shared.core.version import VERSION
 
 ADMIN_PREFIX = "/admin/functions/"
 
@@ -24,7 +26,7 @@ _log = logging.getLogger("local.host")
 
 
 class Host:
-    """The app, and what of the Functions host it needs."""
+    """Serves the app's routes and runs its timers, as far as the app needs the Functions host."""
 
     def __init__(self, app: func.FunctionApp, host_json: Path) -> None:
         prefix = json.loads(host_json.read_text())["extensions"]["http"]["routePrefix"]
@@ -56,6 +58,8 @@ class Host:
         path = scope["raw_path"].decode("latin-1")
         if path.startswith(ADMIN_PREFIX) and scope["method"] == "POST":
             return await self._fire(path.removeprefix(ADMIN_PREFIX))
+        if path == "/" and scope["method"] in ("GET", "HEAD"):
+            return front_page(Request(scope), VERSION)
         found = self._router.find(scope["method"], path)
         if found is None:
             return Response(status_code=404)

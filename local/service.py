@@ -14,7 +14,7 @@ from threading import Thread
 from typing import IO
 
 ROOT = Path(__file__).parent.parent
-START_SECONDS = 30
+START_SECONDS = 120
 STOP_SECONDS = 15
 
 NEVER = "0 0 0 1 1 *"
