@@ -44,7 +44,13 @@ COMMANDS: Dict[str, Command] = {
     ),
     "token": Command("print a token for the service that runs with --auth entra", APP, False, "local.issuer"),
     "check": Command("check what is stored against the invariants; --quick reads no files", APP, False, "local.check"),
-    "test": Command("run the quick tests; --all runs all; other arguments go to pytest", TESTS, True, "pytest"),
+    "test": Command(
+        "run the quick tests; --all runs all; other arguments go to pytest",
+        TESTS,
+        True,
+        "pytest",
+        ("-n", "auto", "--dist", "worksteal"),
+    ),
     "bench": Command("compare the service with the raw storage SDK; --quick takes a minute", APP, True, "bench"),
     "lint": Command("check style, types and imports", (*TESTS, "lint"), False, "local.lint"),
 }

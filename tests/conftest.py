@@ -1,4 +1,7 @@
-"""What the tests stand on: a real Azurite and the service as its own process, both started once, both on free ports."""
+"""The fixtures of all tests: a real Azurite, and the service as a process of its own, on free ports.
+
+Each process of a run (pytest-xdist) starts both once.
+"""
 
 import os
 import sys
@@ -10,21 +13,22 @@ import httpx
 import pytest
 from hypothesis import settings
 
-pytest.register_assert_rewrite(
-    "tests.support.client", "tests.support.contract", "tests.support.wire", "tests.support.service"
-)
+pytest_plugins = ("tests.support.selection", "tests.support.log_check")
+
+pytest.register_assert_rewrite("tests.support")
 
 import tests.support.service  # noqa: E402
 from local.azurite import azurite  # noqa: E402  # after the rewriting of asserts is registered
 from tests.support.authority import Authority, running_authority  # noqa: E402
 from tests.support.client import Resource, Session, http_client  # noqa: E402
 from tests.support.invariants import Storage  # noqa: E402
+from tests.support.log_check import FOLDER  # noqa: E402
 from tests.support.service import running_service  # noqa: E402
 
 # For tests that import the app itself, which would not start without a tenant.
 os.environ["UPLOADS_AUTH"] = "none"
 
-# What random input the unit tests try: a minute's worth, or hours: dev.py test tests/unit --hypothesis-profile long
+# How much random input the property tests try: for a minute, or for hours with --hypothesis-profile long.
 settings.register_profile("short", max_examples=600, deadline=None)
 settings.register_profile("long", max_examples=100_000, deadline=None)
 settings.load_profile("short")
@@ -33,15 +37,10 @@ settings.load_profile("short")
 collect_ignore = ["api/test_worker.py"] if sys.version_info < (3, 13) else []
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """What all others left in the logs is looked at last."""
-    items.sort(key=lambda item: item.path.name == "test_logs.py")
-
-
 @pytest.fixture(scope="session", autouse=True)
-def log_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def log_folder(pytestconfig: pytest.Config) -> Path:
     """Where the services that the tests start keep their logs."""
-    tests.support.service.log_folder = folder = tmp_path_factory.mktemp("logs")
+    tests.support.service.log_folder = folder = pytestconfig.stash[FOLDER]
     return folder
 
 
@@ -68,7 +67,7 @@ def http(service: str) -> Iterator[httpx.Client]:
 
 @pytest.fixture
 def resource(http: httpx.Client) -> Resource:
-    """A resource that nobody has used yet."""
+    """A new resource."""
     return Resource(http)
 
 
@@ -80,13 +79,13 @@ def session(resource: Resource) -> Session:
 
 @pytest.fixture(scope="session")
 def authority() -> Iterator[Authority]:
-    """Who issues the tokens that the guarded service takes."""
+    """The issuer of the tokens that the guarded service accepts."""
     with running_authority() as running:
         yield running
 
 
 @pytest.fixture(scope="session")
 def guarded(storage: Storage, authority: Authority) -> Iterator[str]:
-    """The URL of a service that asks for tokens."""
+    """The URL of a service that requires tokens."""
     with running_service(storage.connection_string, **authority.settings) as url:
         yield url

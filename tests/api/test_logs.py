@@ -1,7 +1,4 @@
-"""The logs of every service that the whole suite has run: ids, counts and kinds, and nothing of what callers sent.
-
-It runs last. Lines are held against what may be in a log at all, so that nothing has to be guessed that may not.
-"""
+"""What a request leaves in the log. The lines of all tests are checked at their end: ``tests.support.log_check``."""
 
 import re
 from pathlib import Path
@@ -10,54 +7,12 @@ from uuid import uuid4
 import httpx
 
 from tests.support.client import Resource
+from tests.support.log_check import REQUEST, unknown_lines
 
-GUID = r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}"
-REQUEST = re.compile(
-    rf"uploads operation=[a-z_]+ status=[2-5]\d\d ms=\d+\.\d bytes=\d+ request={GUID} caller=(?:-|{GUID})"
-    rf"(?: (?:catalog|resource|session|file|principal)={GUID})*"
-)
-KNOWN = (
-    REQUEST,
-    re.compile(rf"uploads storage failed: (?:\w+|\d+ \w+) request={GUID}"),
-    re.compile(r"uploads\.expiry tick: (?:no session is due|\{(?:'[a-z]+': \d+(?:, )?)+\})"),
-    re.compile(r"uploads\.storage (?:table|container) [a-z0-9]+ was missing and is created again"),
-    re.compile(
-        r"uploads\.expiry tick: nothing was done, since (?:UPLOADS_[A-Z_]+(?: and )?)+ is shorter than noted .*"
-    ),
-    re.compile(
-        rf"uploads\.expiry session (?:{GUID}|of an unreadable index row) could not be processed; "
-        r"the next tick tries again: \w+"
-    ),
-    re.compile(
-        r"uploads\.auth the signing keys could not be fetched from \S+/discovery/v2\.0/keys \(\w+\); "
-        r"\d+ known ones stay in use"
-    ),
-    re.compile(r"uvicorn\.error (?:Started|Finished) server process \[\d+\]"),
-    re.compile(r"uvicorn\.error (?:Waiting for|Application) [a-z ]+\.|uvicorn\.error Shutting down"),
-    re.compile(
-        r"uvicorn\.error Waiting for (?:connections to close|background tasks to complete)\. \(CTRL\+C[a-z ]+\)"
-    ),
-    re.compile(r"uvicorn\.error Invalid HTTP request received\."),
-)
-_TIME = re.compile(r"^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d,\d{3} ")
+TIME = "2026-11-24 15:40:42,123"
 
 
-def test_every_line_of_every_log_is_of_a_known_kind(log_folder: Path, http: httpx.Client) -> None:
-    Resource(http).new_session().uploaded("access.csv")
-    lines = [line for log in log_folder.glob("*.log") for line in log.read_text().splitlines()]
-
-    unknown = {_TIME.sub("", line) for line in lines if not _is_known(line)}
-
-    assert sorted(unknown) == []
-    assert any(REQUEST.search(line) for line in lines)
-
-
-def _is_known(line: str) -> bool:
-    said = _TIME.sub("", line)
-    return said != line and any(kind.fullmatch(said) for kind in KNOWN)
-
-
-def test_a_request_is_one_line_that_names_what_it_was_about(log_folder: Path, http: httpx.Client) -> None:
+def test_a_request_is_one_line_with_the_ids_of_its_path(log_folder: Path, http: httpx.Client) -> None:
     resource, name = Resource(http), f"{uuid4()}.csv"
     session = resource.new_session()
     answer = session.upload(name)
@@ -70,8 +25,18 @@ def test_a_request_is_one_line_that_names_what_it_was_about(log_folder: Path, ht
     ]
 
     (line,) = lines
+    assert REQUEST.search(line)
     assert "operation=upload_file status=200" in line
     assert int(re.findall(r"bytes=(\d+)", line)[0]) == int(answer.request.headers["Content-Length"])
     for word in (f"catalog={resource.catalog_id}", f"resource={resource.resource_id}", f"session={session.id}"):
         assert word in line
     assert name not in line
+
+
+def test_the_check_of_all_logs_finds_request_data(tmp_path: Path) -> None:
+    known = f"{TIME} uploads operation=get_file status=200 ms=1.5 bytes=0 request={uuid4()} caller=-"
+    (tmp_path / "a.log").write_text(f"{known}\n{known} session={uuid4()}\n")
+    assert unknown_lines(tmp_path) == []
+
+    (tmp_path / "b.log").write_text(f"{known} name=access.csv\nTraceback\n")
+    assert len(unknown_lines(tmp_path)) == 2

@@ -62,7 +62,7 @@ class BrokenRuleError(Exception):
 
 @dataclass(slots=True)
 class Plan:
-    """Which call is spoiled, and how; ``calls`` counts those that were made while the plan was in force."""
+    """Which call fails, and how. ``calls`` counts the calls while the plan was in force, of those that can fail so."""
 
     fault: Fault
     index: int
@@ -109,9 +109,10 @@ class FaultyTransport:
         plan = self.plan
         if plan is None:
             return await self._send(transport, request, **options)
+        if plan.fault is Fault.EMPTY_PAGE and not _is_query(request):
+            return await self._send(transport, request, **options)
         number, plan.calls = plan.calls, plan.calls + 1
-        spoiled = number >= plan.index if plan.fault.lasts else number == plan.index
-        if not spoiled or (plan.fault is Fault.EMPTY_PAGE and not _is_query(request)):
+        if not (number >= plan.index if plan.fault.lasts else number == plan.index):
             return await self._send(transport, request, **options)
         plan.hit = True
         return await self._spoil(plan.fault, transport, request, options)

@@ -1,1 +1,1 @@
-"""What takes long: run by hand, in a short form in CI."""
+"""Tests that take long by nature: in a short form with ``dev.py test --all``, in full by hand."""

@@ -1,7 +1,10 @@
 """The killing run in short."""
 
+import pytest
+
 from tests.slow.killing_run import run
 
 
+@pytest.mark.slow("of uploads while the service is killed")
 def test_nothing_acknowledged_is_lost_while_the_service_is_killed() -> None:
     assert run(uploads=40, kills=5, seed=1) == 0

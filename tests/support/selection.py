@@ -1,0 +1,94 @@
+"""A pytest plugin: which tests a run has, and how many processes share them.
+
+A run without ``--all`` leaves out the tests that are marked ``slow`` and says so at its end.
+"""
+
+import os
+import re
+from collections import Counter
+
+import pytest
+
+_LEFT_OUT = pytest.StashKey[Counter[str]]()
+_GUID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+
+# Many tests wait for something and leave their core idle.
+WORKERS_PER_CORE = 1.5
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Add the options of ``python3 dev.py test``."""
+    group = parser.getgroup("selection")
+    group.addoption("--all", action="store_true", help="run the slow tests, too")
+    group.addoption("--no-browser", action="store_true", help="leave out the tests that need a browser")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Declare the marks."""
+    config.addinivalue_line("markers", "slow(what): takes long by nature; runs with --all. what: named at the end")
+    config.addinivalue_line("markers", "browser: needs a browser; left out with --no-browser")
+    config.stash[_LEFT_OUT] = Counter()
+
+
+def pytest_make_parametrize_id(val: object, argname: str) -> str | None:
+    """Give random ids the same name in every process: pytest-xdist compares the names."""
+    if isinstance(val, str) and _GUID.search(val):
+        return _GUID.sub("guid", val)
+    return None
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leave out what this run does not have."""
+    chosen: list[pytest.Item] = []
+    left_out: list[pytest.Item] = []
+    for item in items:
+        slow, browser = item.get_closest_marker("slow"), item.get_closest_marker("browser")
+        if slow is not None and not config.getoption("--all"):
+            config.stash[_LEFT_OUT][slow.args[0]] += 1
+        elif browser is not None and config.getoption("--no-browser"):
+            config.stash[_LEFT_OUT]["in a browser"] += 1
+        else:
+            chosen.append(item)
+            continue
+        left_out.append(item)
+    if left_out:
+        config.hook.pytest_deselected(items=left_out)
+        items[:] = chosen
+
+
+def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
+    """How many processes ``-n auto`` has; none for single files, whose start would take longer than it saves."""
+    if all("::" in argument or argument.endswith(".py") for argument in config.args):
+        return 0
+    return round((os.cpu_count() or 1) * WORKERS_PER_CORE)
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """In a worker: tell the controller what was left out."""
+    if hasattr(session.config, "workeroutput"):
+        session.config.workeroutput["left_out"] = dict(session.config.stash[_LEFT_OUT])
+
+
+def pytest_testnodedown(node: object) -> None:
+    """In the controller: every worker has left out the same."""
+    output = getattr(node, "workeroutput", {})
+    config: pytest.Config = node.config  # type: ignore[attr-defined]
+    config.stash[_LEFT_OUT].update(Counter(output.get("left_out", {})) - config.stash[_LEFT_OUT])
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+    """Say what was left out, and how many cases the tests that count their cases had."""
+    cases = sum(
+        value
+        for reports in terminalreporter.stats.values()
+        for report in reports
+        if getattr(report, "when", "") == "call"
+        for name, value in report.user_properties
+        if name == "cases"
+    )
+    if cases:
+        terminalreporter.line(f"{cases} storage calls were made to fail.")
+    left_out = config.stash[_LEFT_OUT]
+    if left_out:
+        what = ", ".join(f"{count} {name}" for name, count in left_out.items())
+        terminalreporter.line(f"Left out {left_out.total()} slow tests ({what}). Run all: python3 dev.py test --all")
