@@ -22,8 +22,9 @@ from hypothesis.stateful import (
 from local.azurite import azurite
 from tests.support.access_files import access_file, faulty_access_file
 from tests.support.client import Resource, Session, create_body, http_client
+from tests.support.instances import running_instances
 from tests.support.invariants import Storage
-from tests.support.service import fire_timer, running_service
+from tests.support.service import fire_timer
 
 IDLE = 2 * 3600
 GRACE = 24 * 3600
@@ -190,18 +191,22 @@ class SessionLifecycle(RuleBasedStateMachine):
         assert self.world.storage.violations(self.resource) == []
 
 
-@pytest.fixture(scope="module")
-def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
-    """A service of its own, on a clock of its own."""
+@pytest.fixture(scope="module", params=[1, 2], ids=["one-instance", "two-instances"])
+def world(tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest) -> Iterator[World]:
+    """Instances of the service on an account and a clock of their own."""
     clock = tmp_path_factory.mktemp("clock") / "seconds"
     clock.write_text("0")
+    program = ("tests.support.clocked", str(clock))
     with (
         azurite(tmp_path_factory.mktemp("azurite")) as account,
         closing(Storage(account.connection_string)) as storage,
-        running_service(account.connection_string, None, (), ("tests.support.clocked", str(clock))) as service,
-        http_client(service) as http,
+        running_instances([account.connection_string] * request.param, program) as instances,
+        http_client(instances.url) as http,
     ):
-        yield World(service, http, storage, clock)
+        if request.param > 1:
+            # The balancer takes turns by connection: so each request goes to another instance than the one before.
+            http.headers["Connection"] = "close"
+        yield World(instances.url, http, storage, clock)
 
 
 def test_sessions_behave_as_the_model(world: World) -> None:

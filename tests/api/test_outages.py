@@ -1,12 +1,10 @@
 """Storage that is down or never responds: 503 within bounded time, no partial changes, automatic recovery."""
 
-import asyncio
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
-from threading import Thread
-from urllib.parse import urlsplit
+from dataclasses import dataclass
 
 import httpx
 import pytest
@@ -15,6 +13,7 @@ from azure.data.tables import TableServiceClient
 from local.azurite import azurite
 from tests.support.access_files import access_file
 from tests.support.client import Resource, assert_error, http_client
+from tests.support.gates import Gate, gated
 from tests.support.invariants import Storage
 from tests.support.service import eventually, running_service
 
@@ -22,89 +21,29 @@ from tests.support.service import eventually, running_service
 PATIENCE_SECONDS = 30
 
 
-class Gate:
-    """A proxy in front of storage: ``open``, ``shut`` (connections are refused) or ``stuck`` (no response comes)."""
+@dataclass(frozen=True, slots=True)
+class World:
+    """A service on storage behind gates, and the storage itself."""
 
-    def __init__(self, port: int) -> None:
-        self.state = "open"
-        self.port = 0
-        self._behind = port
-        self._loop = asyncio.new_event_loop()
-        self._writers: set[asyncio.StreamWriter] = set()
-        self._moving = asyncio.Event()
-        self._moving.set()
-        self._thread = Thread(target=self._loop.run_forever, daemon=True)
-        self._thread.start()
-        self._server = asyncio.run_coroutine_threadsafe(self._serve(), self._loop).result()
-
-    async def _serve(self) -> asyncio.Server:
-        server = await asyncio.start_server(self._connected, "127.0.0.1", 0)
-        self.port = server.sockets[0].getsockname()[1]
-        return server
-
-    async def _connected(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        if self.state == "shut":
-            writer.transport.abort()
-            return
-        behind_reader, behind = await asyncio.open_connection("127.0.0.1", self._behind)
-        self._writers |= {writer, behind}
-        await asyncio.gather(self._pass(reader, behind), self._pass(behind_reader, writer), return_exceptions=True)
-        behind.close()
-        writer.close()
-        self._writers -= {writer, behind}
-
-    async def _pass(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        while data := await reader.read(65536):
-            await self._moving.wait()
-            writer.write(data)
-            await writer.drain()
-        writer.close()
-
-    def set(self, state: str) -> None:
-        """Set the state. Shutting it also breaks open connections."""
-        self.state = state
-        self._loop.call_soon_threadsafe(self._moving.clear if state == "stuck" else self._moving.set)
-        if state == "shut":
-            for writer in list(self._writers):
-                self._loop.call_soon_threadsafe(writer.transport.abort)
-
-    def close(self) -> None:
-        """Stop."""
-        self.set("shut")
-        self._loop.call_soon_threadsafe(self._loop.stop)
-        self._thread.join()
-        self._server.close()
-        self._loop.close()
-
-
-class Gates:
-    """Storage behind two gates, and a service that uses them."""
-
-    def __init__(self, service: str, storage: Storage, tables: Gate, blobs: Gate) -> None:
-        self.service = service
-        self.storage = storage
-        self.tables = tables
-        self.blobs = blobs
+    service: str
+    storage: Storage
+    tables: Gate
+    blobs: Gate
 
 
 @pytest.fixture(scope="module")
-def gates(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gates]:
-    with azurite(tmp_path_factory.mktemp("azurite")) as account, closing(Storage(account.connection_string)) as storage:
-        parts = dict(part.split("=", 1) for part in account.connection_string.rstrip(";").split(";"))
-        doors = {name: Gate(urlsplit(parts[name]).port or 0) for name in ("TableEndpoint", "BlobEndpoint")}
-        for name, gate in doors.items():
-            parts[name] = f"http://127.0.0.1:{gate.port}/{parts['AccountName']}"
-        connection = ";".join(f"{name}={value}" for name, value in parts.items()) + ";"
-        with (
-            closing(doors["TableEndpoint"]) as tables,
-            closing(doors["BlobEndpoint"]) as blobs,
-            running_service(connection, block_bytes=65536) as service,
-        ):
-            yield Gates(service, storage, tables, blobs)
+def gates(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
+    with (
+        azurite(tmp_path_factory.mktemp("azurite")) as account,
+        closing(Storage(account.connection_string)) as storage,
+        gated(account.connection_string) as gates,
+        running_service(gates.connection_string, block_bytes=65536) as service,
+    ):
+        yield World(service, storage, gates.tables, gates.blobs)
 
 
 @pytest.fixture
-def resource(gates: Gates) -> Iterator[Resource]:
+def resource(gates: World) -> Iterator[Resource]:
     with http_client(gates.service) as http:
         http.timeout = httpx.Timeout(PATIENCE_SECONDS + 10)
         yield Resource(http)
@@ -119,7 +58,7 @@ def _is_503(answer: httpx.Response, began: float) -> None:
 @pytest.mark.parametrize("state", ["shut", "stuck"])
 @pytest.mark.parametrize("which", ["tables", "blobs"])
 def test_an_outage_is_503_in_bounded_time_and_changes_nothing(
-    resource: Resource, gates: Gates, which: str, state: str
+    resource: Resource, gates: World, which: str, state: str
 ) -> None:
     session = resource.new_session()
     session.uploaded("before.csv")
@@ -150,7 +89,7 @@ def test_an_outage_is_503_in_bounded_time_and_changes_nothing(
     assert gates.storage.violations(resource) == []
 
 
-def test_health_says_when_storage_is_away_and_when_it_is_back(gates: Gates) -> None:
+def test_health_says_when_storage_is_away_and_when_it_is_back(gates: World) -> None:
     def healthy() -> bool:
         answer = httpx.get(f"{gates.service}/uploads/health", timeout=PATIENCE_SECONDS)
         if answer.status_code != 200:

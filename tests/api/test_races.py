@@ -10,8 +10,9 @@ import pytest
 
 from tests.support.access_files import access_file, access_file_of, faulty_access_file
 from tests.support.client import Resource, Session, async_http_client, create_body, http_client
+from tests.support.instances import running_instances
 from tests.support.invariants import Storage
-from tests.support.service import eventually, fire_timer, running_service
+from tests.support.service import eventually, fire_timer
 
 LONGEST_UPLOAD_SECONDS = 5
 BLOCK_BYTES = 64 * 1024
@@ -19,13 +20,13 @@ BLOCK_BYTES = 64 * 1024
 Answers = list[httpx.Response]
 
 
-@pytest.fixture(scope="module")
-def racing_service(storage: Storage) -> Iterator[str]:
-    """A service with small blocks, that sweeps what is older than a few seconds."""
+@pytest.fixture(scope="module", params=[1, 2], ids=["one-instance", "two-instances"])
+def racing_service(storage: Storage, request: pytest.FixtureRequest) -> Iterator[str]:
+    """A service with small blocks, that sweeps what is older than a few seconds; in one process, and in two."""
     settings = {"max_upload_seconds": LONGEST_UPLOAD_SECONDS, "block_bytes": BLOCK_BYTES}
     settings |= {"max_uploads_per_process": 100}
-    with running_service(storage.connection_string, **settings) as url:
-        yield url
+    with running_instances([storage.connection_string] * request.param, **settings) as instances:
+        yield instances.url
 
 
 @pytest.fixture

@@ -1,4 +1,4 @@
-"""Uploads while the service is killed: ``python -m tests.slow.killing_run [--uploads N] [--kills N]``.
+"""Uploads while the service is killed: ``python -m tests.slow.killing_run [--uploads N] [--kills N] [--instances N]``.
 
 Eight clients upload into shared sessions, and repeat each request until it is acknowledged; meanwhile the service is
 ended by SIGKILL at random and started again, and its timer fires every second. At the end every acknowledged file has
@@ -16,8 +16,9 @@ import tempfile
 import threading
 import time
 from collections import Counter
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing
+from contextlib import ExitStack, closing
 from datetime import UTC, datetime
 from hashlib import sha256
 from pathlib import Path
@@ -29,6 +30,7 @@ from local.azurite import azurite
 from local.service import ROOT, START_SECONDS
 from tests.support.access_files import access_file
 from tests.support.client import DATA_TYPE, SESSION_TYPE, Json
+from tests.support.instances import Balancer
 from tests.support.invariants import Storage
 
 CLIENTS = 8
@@ -38,7 +40,7 @@ SWEEP_SECONDS = 60
 
 
 class Mortal:
-    """The service on a fixed port, killed and started again."""
+    """An instance of the service on a fixed port, killed and started again."""
 
     def __init__(self, storage: str) -> None:
         with socket.create_server(("127.0.0.1", 0)) as free:
@@ -111,25 +113,29 @@ class Client:
         return str(body["id"] if answer.status_code == 201 else body["error"]["innerError"]["uploadSessionId"])
 
 
-def run(uploads: int, kills: int, seed: int) -> int:
-    """The whole run; gives the number of violations."""
+def run(uploads: int, kills: int, seed: int, instances: int = 1) -> int:
+    """The whole run; gives the number of violations. One instance at a time is killed."""
     dice = random.Random(seed)
     began = time.monotonic()
     with (
         tempfile.TemporaryDirectory() as folder,
         azurite(Path(folder)) as account,
         closing(Storage(account.connection_string)) as storage,
+        ExitStack() as running,
     ):
-        service = Mortal(account.connection_string)
-        service.start()
+        services = [Mortal(account.connection_string) for _ in range(instances)]
+        for service in services:
+            service.start()
+        balancer = running.enter_context(closing(Balancer()))
+        balancer.backends = [service.url for service in services]
         deadline = began + 60 + uploads + 5 * kills
         done = threading.Event()
-        killed = threading.Thread(target=lambda: kill_it(service, kills, dice, done))
+        killed = threading.Thread(target=lambda: kill_them(services, kills, dice, done))
         killed.start()
         catalog, resource = str(uuid4()), str(uuid4())
         collection = f"catalogs/{catalog}/resources/{resource}/uploadSessions"
         sent: dict[str, dict[str, bytes]] = {}
-        clients = [Client(service.url, deadline) for _ in range(CLIENTS)]
+        clients = [Client(balancer.url, deadline) for _ in range(CLIENTS)]
 
         def upload(number: int) -> None:
             client = clients[number % CLIENTS]
@@ -155,16 +161,19 @@ def run(uploads: int, kills: int, seed: int) -> int:
         for session in sessions:
             answer = clients[0].ask("PATCH", f"{collection}/{session}", json={"isUploadDone": True})
             assert answer.status_code == 200, answer.text
-        service.end(signal.SIGTERM)
+        for service in services:
+            service.end(signal.SIGTERM)
         make_due(storage)
-        service.let_uploads_be_past()
-        service.start()
+        for service in services:
+            service.let_uploads_be_past()
+            service.start()
         swept = time.monotonic() + SWEEP_SECONDS
         while (left := unswept(storage, catalog, resource)) and time.monotonic() < swept:
             time.sleep(1)
         found += left
         found += compare(clients[0], collection, sent)
-        service.end(signal.SIGTERM)
+        for service in services:
+            service.end(signal.SIGTERM)
         for client in clients:
             client.close()
     print(*found, sep="\n")
@@ -172,10 +181,11 @@ def run(uploads: int, kills: int, seed: int) -> int:
     return len(found)
 
 
-def kill_it(service: Mortal, kills: int, dice: random.Random, done: threading.Event) -> None:
-    """Kill and start again, so often; the clients may be ready before."""
+def kill_them(services: Sequence[Mortal], kills: int, dice: random.Random, done: threading.Event) -> None:
+    """Kill an instance and start it again, so often. The clients may finish before that."""
     for _ in range(kills):
         time.sleep(dice.uniform(0.05, 1.0))
+        service = dice.choice(services)
         service.end(signal.SIGKILL)
         service.start()
     done.wait()
@@ -220,9 +230,10 @@ def main() -> int:
     parser.add_argument("--uploads", type=int, default=500)
     parser.add_argument("--kills", type=int, default=50)
     parser.add_argument("--seed", type=int, default=random.SystemRandom().randrange(10**6))
+    parser.add_argument("--instances", type=int, default=1)
     arguments = parser.parse_args()
     print(f"seed {arguments.seed}", flush=True)
-    return 1 if run(arguments.uploads, arguments.kills, arguments.seed) else 0
+    return 1 if run(arguments.uploads, arguments.kills, arguments.seed, arguments.instances) else 0
 
 
 if __name__ == "__main__":

@@ -10,7 +10,8 @@ from collections import Counter
 import pytest
 
 _LEFT_OUT = pytest.StashKey[Counter[str]]()
-_GUID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+# Also without its last digits, or without hyphens: so tests write ids that are none.
+_GUID = re.compile(r"[0-9a-f]{8}(?:-?[0-9a-f]{4}){3}-?[0-9a-f]{8,12}", re.IGNORECASE)
 
 # Many tests wait for something and leave their core idle.
 WORKERS_PER_CORE = 1.5
@@ -65,15 +66,16 @@ def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
 
 def pytest_sessionfinish(session: pytest.Session) -> None:
     """In a worker: tell the controller what was left out."""
+    left_out = session.config.stash[_LEFT_OUT]
     if hasattr(session.config, "workeroutput"):
-        session.config.workeroutput["left_out"] = dict(session.config.stash[_LEFT_OUT])
+        session.config.workeroutput["left_out"] = dict(left_out)
 
 
 def pytest_testnodedown(node: object) -> None:
     """In the controller: every worker has left out the same."""
-    output = getattr(node, "workeroutput", {})
     config: pytest.Config = node.config  # type: ignore[attr-defined]
-    config.stash[_LEFT_OUT].update(Counter(output.get("left_out", {})) - config.stash[_LEFT_OUT])
+    left_out = config.stash[_LEFT_OUT]
+    left_out |= Counter(getattr(node, "workeroutput", {}).get("left_out", {}))
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:

@@ -1,0 +1,89 @@
+"""Proxies in front of storage that tests shut or get stuck: an outage of tables, of blobs, or of both."""
+
+import asyncio
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
+from threading import Thread
+from urllib.parse import urlsplit
+
+
+class Gate:
+    """A proxy in front of storage: ``open``, ``shut`` (connections are refused) or ``stuck`` (no response comes)."""
+
+    def __init__(self, port: int) -> None:
+        self.state = "open"
+        self.port = 0
+        self._behind = port
+        self._loop = asyncio.new_event_loop()
+        self._writers: set[asyncio.StreamWriter] = set()
+        self._moving = asyncio.Event()
+        self._moving.set()
+        self._thread = Thread(target=self._loop.run_forever, daemon=True)
+        self._thread.start()
+        self._server = asyncio.run_coroutine_threadsafe(self._serve(), self._loop).result()
+
+    async def _serve(self) -> asyncio.Server:
+        server = await asyncio.start_server(self._connected, "127.0.0.1", 0)
+        self.port = server.sockets[0].getsockname()[1]
+        return server
+
+    async def _connected(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        if self.state == "shut":
+            writer.transport.abort()
+            return
+        behind_reader, behind = await asyncio.open_connection("127.0.0.1", self._behind)
+        self._writers |= {writer, behind}
+        await asyncio.gather(self._pass(reader, behind), self._pass(behind_reader, writer), return_exceptions=True)
+        behind.close()
+        writer.close()
+        self._writers -= {writer, behind}
+
+    async def _pass(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        while data := await reader.read(65536):
+            await self._moving.wait()
+            writer.write(data)
+            await writer.drain()
+        writer.close()
+
+    def set(self, state: str) -> None:
+        """Set the state. Shutting it also breaks open connections."""
+        self.state = state
+        self._loop.call_soon_threadsafe(self._moving.clear if state == "stuck" else self._moving.set)
+        if state == "shut":
+            for writer in list(self._writers):
+                self._loop.call_soon_threadsafe(writer.transport.abort)
+
+    def close(self) -> None:
+        """Stop."""
+        self.set("shut")
+        self._loop.call_soon_threadsafe(self._loop.stop)
+        self._thread.join()
+        self._server.close()
+        self._loop.close()
+
+
+@dataclass(frozen=True, slots=True)
+class Gates:
+    """The connection string that leads through the gates, and the gates."""
+
+    connection_string: str
+    tables: Gate
+    blobs: Gate
+
+    def open(self) -> None:
+        """Let everything through again."""
+        self.tables.set("open")
+        self.blobs.set("open")
+
+
+@contextmanager
+def gated(connection_string: str) -> Iterator[Gates]:
+    """Gates in front of an account's tables and blobs."""
+    parts = dict(part.split("=", 1) for part in connection_string.rstrip(";").split(";"))
+    gates = {name: Gate(urlsplit(parts[name]).port or 0) for name in ("TableEndpoint", "BlobEndpoint")}
+    for name, gate in gates.items():
+        parts[name] = f"http://127.0.0.1:{gate.port}/{parts['AccountName']}"
+    through = ";".join(f"{name}={value}" for name, value in parts.items()) + ";"
+    with closing(gates["TableEndpoint"]) as tables, closing(gates["BlobEndpoint"]) as blobs:
+        yield Gates(through, tables, blobs)
