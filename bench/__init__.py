@@ -1,8 +1,8 @@
-"""The benchmark: what the service costs on top of storage, measured side by side in one run.
+"""The benchmark: what the service adds to the cost of storage, measured side by side in one run.
 
-``python -m bench`` starts an Azurite, the service as a process of its own (``python -m local``), and one more process
-that makes the load, and prints a table: each figure of the service, the same work done without it, and their ratio
-against a bar. Both sides of a row take turns (A B A B ...), so that a machine that slows down slows down both.
+``python -m bench`` starts an Azurite, the service as a separate process (``python -m local``), and another process
+that makes the load. It prints a table: each figure of the service, the same work without the service, and their ratio
+against a bar. Both sides of a row alternate (A B A B ...), so that a change in the machine's speed affects both.
 
 =====================  =======================================  ====================================================
 row                    the service                              against
@@ -23,11 +23,11 @@ get-while-uploading    p99 of GETs, one every 5 ms, while a     p99 of the same 
 memory                 growth of the server's peak memory       an absolute bar; "idle" is after one create, one small
                        (VmHWM) by uploads, over its idle peak   upload and one GET, so that clients and modules exist
 validator              ``Validator`` fed 64 KiB at a time, in   an absolute bar
-                       a process of its own, bound to one core
+                       a separate process, bound to one core
 import                 ``import function_app``, module caches   importing the storage SDKs (aio), pydantic and FastAPI
                        warm
 =====================  =======================================  ====================================================
 
-The load costs little on purpose: it shares the machine with what it measures. The service's requests are bytes made
-beforehand, on plain sockets; the SDK's are calls on one long-lived client.
+The load is cheap on purpose, since it shares the machine with what it measures. The requests to the service are
+prepared bytes on plain sockets; those of the SDK are calls on one long-lived client.
 """

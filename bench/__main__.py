@@ -84,7 +84,7 @@ class Benchmark:
         self.results: list[Result] = []
 
     def run(self) -> None:
-        """Measure everything. Storage starts afresh before each row that fills it, so that none pays for another."""
+        """Measure everything. Rows that fill storage start with an empty one, so that no row slows down another."""
         scale = self._scale
         say("writing the file that is uploaded")
         write_rows(self._file, max(scale.stream, scale.stream_of_8, scale.large_upload))
@@ -108,7 +108,7 @@ class Benchmark:
 
     @contextmanager
     def _storage(self) -> Iterator[str]:
-        """The connection string of an Azurite of its own, whose data goes when it stops."""
+        """The connection string of a new Azurite. Its data is removed when it stops."""
         with tempfile.TemporaryDirectory(dir=self._work) as data, azurite(Path(data)) as storage:
             yield storage.connection_string
 
@@ -139,7 +139,7 @@ class Benchmark:
                 self._sample(result, sample)
 
     def _memory(self, name: str, storage: str, size: int, at_once: int, *, rounds: int) -> None:
-        """Each round has a service of its own: a process that has once grown does not give everything back."""
+        """Each round has a new service: a process does not give back all memory after a peak."""
         result = self._begin(name, size)
         for _ in range(rounds):
             with running_service(storage) as service:
@@ -181,12 +181,12 @@ _began = time.monotonic()
 
 
 def say(text: str) -> None:
-    """Tell how far it is."""
+    """Print a line with the time."""
     print(f"{time.monotonic() - _began:6.0f} s  {text}", flush=True)
 
 
 def machine() -> dict[str, Any]:
-    """Where and of what the figures are."""
+    """The machine, the commit and the packages of the figures."""
     commit = subprocess.run(
         ["git", "describe", "--always", "--dirty"], cwd=ROOT, capture_output=True, text=True, check=False
     )
@@ -203,7 +203,7 @@ def machine() -> dict[str, Any]:
 
 def main() -> None:
     """Read the arguments and run."""
-    parser = argparse.ArgumentParser(prog="bench", description="What the service costs on top of storage.")
+    parser = argparse.ArgumentParser(prog="bench", description="Compare the service with the raw storage SDK.")
     parser.add_argument(
         "--quick", action="store_true", help="small files and few rounds, within a minute: to see that it runs"
     )
@@ -224,7 +224,7 @@ def main() -> None:
     missed = sum(not result.reached for result in benchmark.results)
     print(f"\n{missed} of {len(benchmark.results)} bars missed." if missed else "\nEvery bar reached.")
     if arguments.quick:
-        print("QUICK RUN: small files, few rounds. Its figures show that it works, and are no basis for any claim.")
+        print("QUICK RUN: small files, few rounds. It shows that the benchmark works; its figures prove nothing.")
     print(f"samples: {out}")
 
 

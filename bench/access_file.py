@@ -48,7 +48,7 @@ def write_rows(path: Path, size: int) -> None:
 
 
 def _permission(number: int, dice: random.Random) -> bytes:
-    """The rest of a row behind its principal."""
+    """The rest of a row after its principal."""
     word, place = _WORDS[number % len(_WORDS)], _PLACES[number // len(_WORDS) % len(_PLACES)]
     description = f"{word} of {place}, second floor" if number % 50 == 0 else f"May act as {word} in {place}"
     quote = '"' if "," in description else ""

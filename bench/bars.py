@@ -1,4 +1,4 @@
-"""The bars, and what a row of the table is made of."""
+"""The bars, and the results of the rows against them."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -8,7 +8,7 @@ from typing import Any
 
 
 class Goal(StrEnum):
-    """On which side of its bar a ratio has to be."""
+    """On which side of its bar a ratio must be."""
 
     AT_LEAST = ">="
     AT_MOST = "<="
@@ -16,7 +16,7 @@ class Goal(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Bar:
-    """What a row is measured against.
+    """The bar of one row.
 
     ``limit`` is for the ratio of the service's median to the other side's; for a row that has no other side, for the
     figure itself: the median, or with ``peak`` the largest sample.
@@ -164,7 +164,7 @@ def verdict(result: Result) -> str:
 
 
 def size_text(size: int) -> str:
-    """A size as people write it."""
+    """A size with its unit."""
     for unit, bytes_of_it in (("GiB", 2**30), ("MiB", 2**20), ("MB", 10**6)):
         if size >= bytes_of_it and size % bytes_of_it == 0:
             return f"{size // bytes_of_it} {unit}"

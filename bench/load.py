@@ -1,4 +1,4 @@
-"""The load: a process of its own that measures one row, both sides in turn, and prints a sample a round as JSON.
+"""The load: a process that measures one row, both sides in turn, and prints one sample per round as JSON.
 
 A sample is ``{"service": figure, "raw": {contender: figure}}``. Figures are MB/s, requests/s or ms, as the row has it.
 """
@@ -34,7 +34,7 @@ _COLLECTION = f"/v1.0/identityGovernance/entitlementManagement/catalogs/{uuid4()
 
 
 def create_request(host: str) -> bytes:
-    """A create of a session for a review instance of its own."""
+    """A request that creates a session for a new review instance."""
     data = {"reviewDefinitionId": str(uuid4()), "reviewInstanceId": str(uuid4())}
     return post_json(host, _COLLECTION, json.dumps({"data": data}).encode())
 
@@ -46,7 +46,7 @@ async def new_session(connection: Connection) -> str:
 
 
 async def new_session_by_itself(service: str) -> str:
-    """The same on a connection of its own: the server closes one that idles for five seconds."""
+    """The same on a new connection: the server closes one that was idle for five seconds."""
     async with Connection(service) as connection:
         return await new_session(connection)
 
@@ -247,7 +247,7 @@ async def warm_up(plan: Plan) -> AsyncIterator[Sample]:
 
 
 async def stream(plan: Plan) -> AsyncIterator[Sample]:
-    """MB/s of ``count`` uploads at once, each into a session of its own."""
+    """MB/s of ``count`` uploads at the same time, each into a new session."""
     path = Path(plan.file)
     rows: Slice = slices(path, plan.size)[0]
     async with Connection(plan.service) as service:

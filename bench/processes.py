@@ -29,8 +29,8 @@ class Plan:
         size: bytes of one uploaded CSV file.
         rounds: how often each side is measured.
         count: requests, files or seconds of one round, as the row has it.
-        guarded: the URL of a service on the same storage that asks for tokens, where the row needs one.
-        token: what it asks for.
+        guarded: the URL of a service on the same storage that requires tokens, if the row needs one.
+        token: a token that it accepts.
     """
 
     row: str
@@ -46,7 +46,7 @@ class Plan:
 
 @contextmanager
 def running_service(storage: str) -> Iterator[Service]:
-    """The service on that storage, whose timer does not fire in the middle of a measurement."""
+    """The service on that storage. Its timer does not fire during a measurement."""
     settings = {"storage": storage, "expiry_schedule": NEVER}
     with service.running_service(settings) as running:
         yield running
@@ -54,7 +54,7 @@ def running_service(storage: str) -> Iterator[Service]:
 
 @contextmanager
 def guarded_service(storage: str) -> Iterator[tuple[Service, str]]:
-    """The same, asking for tokens, and a token that may do everything."""
+    """The same service, which requires tokens, and a token with every permission."""
     settings = {"storage": storage, "expiry_schedule": NEVER}
     with (
         tempfile.TemporaryDirectory() as data,
@@ -64,10 +64,10 @@ def guarded_service(storage: str) -> Iterator[tuple[Service, str]]:
 
 
 def run_load(plan: Plan) -> Iterator[dict[str, Any]]:
-    """The samples of a load process, as it takes them: one a round.
+    """The samples of a load process, one per round, as they are measured.
 
     Raises:
-        RuntimeError: it failed; what it said is on stderr.
+        RuntimeError: it failed; its output is on stderr.
     """
     with subprocess.Popen(
         [sys.executable, "-m", "bench.load", json.dumps(asdict(plan))], cwd=ROOT, stdout=subprocess.PIPE, text=True
@@ -80,7 +80,7 @@ def run_load(plan: Plan) -> Iterator[dict[str, Any]]:
 
 
 def peak_memory(pid: int) -> int:
-    """The most memory that a process ever had resident, in bytes."""
+    """The peak resident memory of a process, in bytes."""
     status = Path(f"/proc/{pid}/status").read_text()
     found = re.search(r"^VmHWM:\s+(\d+) kB$", status, re.MULTILINE)
     assert found is not None

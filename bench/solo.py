@@ -1,4 +1,4 @@
-"""What is measured without storage, in processes of its own: the validator on one core, and the import of the app."""
+"""Measurements without storage, in separate processes: the validator on one core, and the import of the app."""
 
 import json
 import os
@@ -33,7 +33,7 @@ def import_seconds(modules: str, compiled: Path) -> float:
     """How long a new interpreter takes to import modules, its own start not counted.
 
     Args:
-        modules: what to put behind ``import``.
+        modules: the names after ``import``.
         compiled: a folder for compiled modules, so that only the first call compiles any.
     """
     env = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
@@ -50,7 +50,7 @@ def import_seconds(modules: str, compiled: Path) -> float:
 
 
 def main() -> None:
-    """Validate the file named by the arguments, again and again, and print MB/s each time."""
+    """Validate the file that the arguments name several times, and print MB/s each time."""
     from shared.access_data.validator import Validator  # noqa: PLC0415  # only this process needs it
     from shared.core.settings import Settings  # noqa: PLC0415
 

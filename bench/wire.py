@@ -1,4 +1,4 @@
-"""A client that costs next to nothing: prebuilt requests on plain sockets, files by sendfile(2)."""
+"""A very cheap client: prepared requests on plain sockets, files by sendfile(2)."""
 
 import asyncio
 import os
@@ -21,7 +21,7 @@ class UnexpectedAnswerError(Exception):
 
 
 def get(host: str, path: str, token: str | None = None) -> bytes:
-    """A GET request, perhaps with a bearer token."""
+    """A GET request, with a bearer token if there is one."""
     authorization = f"Authorization: Bearer {token}\r\n" if token else ""
     return f"GET {path} HTTP/1.1\r\nHost: {host}\r\n{authorization}\r\n".encode()
 
@@ -35,7 +35,7 @@ def post_json(host: str, path: str, body: bytes) -> bytes:
 
 
 def upload_request(host: str, session: str, size: int, name: str) -> tuple[bytes, bytes]:
-    """An uploadFile request of ``size`` bytes of CSV: what comes before the file's bytes, and what behind."""
+    """An uploadFile request of ``size`` bytes of CSV: what comes before the bytes of the file, and what after."""
     disposition = f'Content-Disposition: form-data; name="file"; filename="{name}"'
     part = f"--{_BOUNDARY}\r\n{disposition}\r\nContent-Type: text/csv\r\n\r\n".encode()
     tail = f"\r\n--{_BOUNDARY}--\r\n".encode()
@@ -81,7 +81,7 @@ class Connection:
 
 
 def upload(url: str, session: str, path: Path, rows: Slice, name: str = "access.csv") -> bytes:
-    """Upload rows of a file on a connection of its own, and block until the answer is there; gives its body.
+    """Upload rows of a file on a new connection and block until the answer; gives its body.
 
     To be called in a thread: the kernel moves the bytes and Python waits without holding its lock.
 

@@ -28,7 +28,7 @@ def main() -> int:
     """Run until SIGINT or SIGTERM; gives the exit code."""
     arguments = run_parser().parse_args()
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(name)s %(message)s", stream=sys.stderr)
-    # From here on a signal means: end in good order, wherever we are.
+    # From here on a signal ends everything in order, at any point.
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, _stop)
     try:
@@ -43,7 +43,7 @@ def main() -> int:
                 listener.close()
                 running.enter_context(_storage(arguments.data))
                 return serve_with_core_tools(ROOT, port)
-            # Before the app is imported, which reads it: no Host that a caller writes gets into a link.
+            # Before the app is imported, which reads it. With it, links do not come from a caller's Host header.
             os.environ.setdefault("UPLOADS_PUBLIC_URL", url)
             running.enter_context(_storage(arguments.data, meanwhile=_import_app))
             asyncio.run(_serve(listener, url))
@@ -60,9 +60,9 @@ class StartError(Exception):
 
 
 def _choose_auth(arguments: argparse.Namespace, running: ExitStack) -> None:
-    """Open the service, which by itself is closed, to its developer; or give it an issuer of tokens of its own."""
+    """Choose how the service authenticates: not at all, or by the tokens of a local issuer that is started here."""
     if arguments.auth == "entra":
-        # Imported here, since nothing else needs the cryptography.
+        # Imported only here, where its cryptography is needed.
         from local.issuer import issuer  # noqa: PLC0415
 
         os.environ.update(running.enter_context(issuer(arguments.data)))
@@ -78,13 +78,13 @@ def _stop(*_: object) -> None:
 
 @contextmanager
 def _listening(port: int) -> Iterator[socket.socket]:
-    """The socket to serve on; taken before anything is started, so that a busy port costs nobody any time."""
+    """The socket to serve on. It is opened before anything starts, so that a port in use is reported at once."""
     try:
         listener = socket.create_server(("127.0.0.1", port), backlog=2048)
     except OSError as error:
         raise StartError(
             f"Port {port} cannot be used ({error.strerror}). Is the service running already? "
-            "If not, choose another one: --port 7072, or --port 0 for any that is free."
+            "If not, choose another port: --port 7072, or --port 0 for any free one."
         ) from None
     # Without this an answer's body waits for the acknowledgement of its head, 40 ms. asyncio sets it by itself only on
     # sockets that were made with the protocol's number.
@@ -95,28 +95,28 @@ def _listening(port: int) -> Iterator[socket.socket]:
 
 @contextmanager
 def _locked(data: Path) -> Iterator[None]:
-    """The data folder, for this run alone."""
+    """Lock the data folder for this run."""
     data.mkdir(parents=True, exist_ok=True)
     with (data / "lock").open("w") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:
             raise StartError(
-                f"The data in {data} is in use by another run. Stop that one, or take another folder with --data."
+                f"The data in {data} is in use by another run. Stop that run, or choose another folder with --data."
             ) from None
         yield
 
 
 def _own_storage() -> bool:
-    """Whether storage is ours to bring, since the environment names none."""
+    """Whether to start Azurite: the environment names no storage."""
     return not storage_variables(os.environ)
 
 
 @contextmanager
 def _storage(data: Path, meanwhile: Callable[[], None] = lambda: None) -> Iterator[None]:
-    """Storage for the app: what the environment names, or else an Azurite of our own.
+    """Storage for the app: the account that the environment names, or else an Azurite that is started here.
 
-    While that starts, ``meanwhile`` is done: importing the app takes about as long.
+    ``meanwhile`` runs while Azurite starts: importing the app takes as long.
     """
     if not _own_storage():
         meanwhile()
@@ -135,8 +135,7 @@ def _storage(data: Path, meanwhile: Callable[[], None] = lambda: None) -> Iterat
 
 
 def _import_app() -> None:
-    # It reads its settings, so that they have to be there first. What it has to say against them, it says again to
-    # the one who serves it.
+    # It reads the settings, which must be set before. An error in them is raised again, and shown, by _serve.
     with suppress(Exception):
         import function_app  # noqa: F401, PLC0415
 
@@ -157,7 +156,7 @@ async def _serve(listener: socket.socket, url: str) -> None:
 
 
 class _Server(uvicorn.Server):
-    """Uvicorn, which says when it answers."""
+    """Uvicorn, which prints a line when it is ready."""
 
     def __init__(self, config: uvicorn.Config, url: str) -> None:
         super().__init__(config)

@@ -55,7 +55,7 @@ class Azurite:
             command += [f"--{service}Port", str(port)]
         log = (self._data / "azurite.log").open("wb")
         with log:
-            # A process group of its own: Ctrl-C is for the one who started it, and that one stops it in good order.
+            # In a separate process group: Ctrl-C reaches only our own process, which then stops this one in order.
             self._process = subprocess.Popen(  # our own program
                 command,
                 stdin=subprocess.DEVNULL,
@@ -69,7 +69,7 @@ class Azurite:
             while not _answers(port):
                 if self._process.poll() is not None or time.monotonic() > deadline:
                     self.stop()
-                    raise AzuriteError(f"Azurite did not start. What it said is in {self._data / 'azurite.log'}.")
+                    raise AzuriteError(f"Azurite did not start. Its output is in {self._data / 'azurite.log'}.")
                 time.sleep(0.02)
 
     def stop(self) -> None:
@@ -113,7 +113,7 @@ def node() -> str:
 
 
 def _free_ports(count: int) -> list[int]:
-    """Ports that the system gives; all held until all are found, so that they differ."""
+    """Free ports, chosen by the system; all are held until all are found, so that they differ."""
     sockets = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
     ports = [taken.getsockname()[1] for taken in sockets]
     for taken in sockets:
@@ -132,6 +132,6 @@ _libc = ctypes.CDLL(None, use_errno=True) if sys.platform == "linux" else None
 
 
 def _die_with_parent() -> None:
-    """Ask Linux to end this process when its parent ends, however that ends (prctl(2), PR_SET_PDEATHSIG)."""
+    """Ask Linux to end this process when its parent ends, even by SIGKILL (prctl(2), PR_SET_PDEATHSIG)."""
     if _libc is not None:
         _libc.prctl(_SET_PARENT_DEATH_SIGNAL, signal.SIGTERM)

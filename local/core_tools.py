@@ -23,7 +23,7 @@ def serve(root: Path, port: int) -> int:
     if func is None:
         raise CoreToolsError(
             "'func' is not on the PATH. Install Azure Functions Core Tools (npm i -g azure-functions-core-tools@4), "
-            "or leave '--host func' away: our own host needs nothing."
+            "or leave '--host func' away: our own host needs nothing else."
         )
     # Core Tools itself needs a storage account, too; for Python 3.10 to 3.12 HTTP streams need the setting.
     environment = (

@@ -1,4 +1,4 @@
-"""A whole session, told request by request: ``python3 dev.py demo``."""
+"""Takes real files through a whole session and prints each request and answer: ``python3 dev.py demo``."""
 
 import os
 import sys
@@ -22,7 +22,7 @@ BOLD, DIM, GREEN, RED, PLAIN = ("\033[1m", "\033[2m", "\033[32m", "\033[31m", "\
 
 
 class Story:
-    """Sends requests, and prints each with its answer in a line or two; what is not as expected ends it."""
+    """Sends requests and prints each with its answer. An unexpected answer ends the demo."""
 
     def __init__(self, http: httpx.Client) -> None:
         self._http = http
@@ -32,7 +32,7 @@ class Story:
         )
 
     def say(self, text: str) -> None:
-        """A sentence of the story."""
+        """Print a sentence of the story."""
         print(f"\n{BOLD}{text}{PLAIN}")
 
     def send(self, method: str, path: str, expected: int, *show: str, **options: Any) -> dict[str, Any]:
@@ -50,7 +50,7 @@ class Story:
             for detail in body["error"].get("details", []):
                 print(f"      {DIM}{detail['target']}:{PLAIN} {detail['message']}")
         if answer.status_code != expected:
-            raise SystemExit(f"{expected} was expected here.")
+            raise SystemExit(f"Unexpected answer: {expected} was expected here.")
         return body
 
     def create(self, expected: int = 201, reference: str | None = None) -> dict[str, Any]:
@@ -71,14 +71,14 @@ def tell(story: Story, *, idle_seconds: float | None) -> None:
     created = story.create()
     session = f"{story.sessions}/{created['id']}"
 
-    story.say("Files go into it, one request each, in any of three column layouts.")
+    story.say("Files are uploaded into it, one request each, in any of three column layouts.")
     for sample in ("building-access.csv", "mainframe-access.csv", "door-badges-early.csv"):
         story.upload(session, sample)
 
-    story.say("A file with faults is refused at once, with the line and the column of each.")
+    story.say("A file with faults is refused at once, with the line and the column of each fault.")
     story.upload(session, "crm-access-faulty.csv", expected=400)
 
-    story.say("Marking the session as done is refused, too: half the data would be certified.")
+    story.say("Marking the session as done is refused, too: the review would have only part of the data.")
     done = {"isUploadDone": True}
     story.send("PATCH", session, 409, json=done)
 
@@ -86,7 +86,7 @@ def tell(story: Story, *, idle_seconds: float | None) -> None:
     story.upload(session, "crm-access.csv", name="crm-access-faulty.csv")
     story.upload(session, "crm-access.csv", name="crm-access-faulty.csv")
 
-    story.say("Now it is done: complete, and sealed.")
+    story.say("Now the session is complete and cannot change any more.")
     story.send("PATCH", session, 200, "status", "isUploadDone", json=done)
     story.send("DELETE", session, 409)
 
@@ -95,17 +95,19 @@ def tell(story: Story, *, idle_seconds: float | None) -> None:
     for file in read["files"]:
         print(f"      {file['name']} {file['size']} bytes")
 
-    story.say("A second create for the same review instance is told which session there is.")
+    story.say("A second create for the same review instance is refused and names the existing session.")
     story.create(expected=409, reference=created["referenceId"])
 
     if idle_seconds is not None:
-        story.say(f"What nobody finishes expires, here after {idle_seconds:.0f} seconds; the timer makes it lasting.")
+        story.say(
+            f"A session that is not finished expires, here after {idle_seconds:.0f} seconds. The timer stores that."
+        )
         other = story.create()
         time.sleep(idle_seconds + 0.1)
         story.send("POST", "/admin/functions/expire_sessions", 202, json={"input": ""})
         story.send("GET", f"{story.sessions}/{other['id']}", 200, "status")
 
-    story.say("What there is for this application.")
+    story.say("The sessions of this application.")
     listed = story.send(
         "GET", story.sessions, 200, "@odata.count", params={"$count": "true", "$filter": "status eq 'complete'"}
     )
@@ -115,7 +117,7 @@ def tell(story: Story, *, idle_seconds: float | None) -> None:
 
 @contextmanager
 def own_service() -> Iterator[str]:
-    """A service of its own, on a free port and with a data folder that goes again."""
+    """A service for this demo, on a free port, with a data folder that is removed afterwards."""
     with tempfile.TemporaryDirectory() as data:
         settings: dict[str, str | int] = {"idle_seconds": IDLE_SECONDS, "expiry_schedule": NEVER}
         with running_service(settings, arguments=("--auth", "none", "--data", data)) as running:
@@ -134,7 +136,7 @@ def main() -> None:
                 tell(Story(http), idle_seconds=IDLE_SECONDS)
         except ServiceNotReadyError as error:
             raise SystemExit(str(error)) from None
-    print(f"\n{GREEN}All as it should be.{PLAIN} Your turn: python3 dev.py run")
+    print(f"\n{GREEN}Every answer was as expected.{PLAIN} Now try it yourself: python3 dev.py run")
 
 
 if __name__ == "__main__":

@@ -1,7 +1,7 @@
 """Route templates, matched as the Functions host matches them (ASP.NET Core routing, the part that Functions uses).
 
 Literals compare without regard to case; segment by segment a literal beats a parameter, and that a catch-all. A slash
-at the end means nothing. A path is parted at its slashes before it is decoded: an encoded slash stays in its segment.
+at the end has no meaning. A path is split at its slashes before it is decoded: an encoded slash stays in its segment.
 """
 
 from collections.abc import Callable, Iterable
@@ -14,7 +14,7 @@ Handler = Callable[..., Any]
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """A template, the methods that it takes, and who serves them."""
+    """A route: its template, its methods and its handler."""
 
     template: str
     methods: frozenset[str]
@@ -22,20 +22,20 @@ class Route:
 
     @property
     def precedence(self) -> list[int]:
-        """What sorts the more exact template first."""
+        """Sort key: the more exact template first."""
         return [2 if part.startswith("{*") else 1 if part.startswith("{") else 0 for part in self.template.split("/")]
 
 
 class Router:
-    """Finds who serves a request."""
+    """Finds the handler of a request."""
 
     def __init__(self, routes: Iterable[Route]) -> None:
         self._routes = [(route, route.template.split("/")) for route in sorted(routes, key=lambda r: r.precedence)]
 
     def find(self, method: str, raw_path: str) -> tuple[Handler, dict[str, str]] | None:
-        """Who serves a method and an undecoded path, and the path's parameters; ``None`` if nobody does.
+        """The handler of a method and an undecoded path, and the path's parameters; ``None`` if no route matches.
 
-        A wrong method on an exact template falls on to a less exact one, as in the real host.
+        A wrong method on an exact template leads on to a less exact one, as in the real host.
         """
         segments = [unquote(segment) for segment in raw_path.removeprefix("/").removesuffix("/").split("/")]
         for route, parts in self._routes:
@@ -47,7 +47,7 @@ class Router:
 
 
 def _match(parts: list[str], segments: list[str]) -> dict[str, str] | None:
-    """The parameters of a path that fits a template; ``None`` if it does not."""
+    """The parameters of a path that matches a template; ``None`` if it does not match."""
     parameters: dict[str, str] = {}
     for index, part in enumerate(parts):
         if part.startswith("{*"):

@@ -1,4 +1,4 @@
-"""The service as a process of its own, on settings of its own: for the demo, the benchmark and the tests."""
+"""Runs the service as a separate process with given settings: for the demo, the benchmark and the tests."""
 
 import os
 import subprocess
@@ -18,11 +18,11 @@ START_SECONDS = 120
 STOP_SECONDS = 15
 
 NEVER = "0 0 0 1 1 *"
-"""A schedule for those who fire the timer themselves, or do not want it: it comes round on New Year's Day."""
+"""A schedule that is due only on New Year's Day: for callers that fire the timer themselves or do not want it."""
 
 
 class ServiceNotReadyError(Exception):
-    """The service did not start; the message is what it said."""
+    """The service did not start; the message is its output."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,14 +44,14 @@ def running_service(
     """The service while it runs, on a free port, as ``python3 dev.py run`` starts it.
 
     Args:
-        settings: by their names without ``UPLOADS_``, in lower case; nothing is taken from our own environment.
+        settings: by their names without ``UPLOADS_``, in lower case; those of our own environment are not used.
         arguments: what to add to the command.
-        program: the module that is run, and what comes first behind it.
-        log_to: where to keep what it logs.
+        program: the module that is run, and its first arguments.
+        log_to: the file of its log.
 
     Raises:
-        ServiceNotReadyError: it ended, or did not get ready in ``START_SECONDS``.
-        subprocess.TimeoutExpired: it did not stop in ``STOP_SECONDS`` when it was told to.
+        ServiceNotReadyError: it ended, or was not ready within ``START_SECONDS``.
+        subprocess.TimeoutExpired: it did not stop within ``STOP_SECONDS``.
     """
     env = {name: value for name, value in os.environ.items() if not name.startswith(("UPLOADS_", "AzureWebJobs"))}
     env |= {f"UPLOADS_{name.upper()}": str(value) for name, value in settings.items()}
@@ -103,4 +103,4 @@ def _ready_url(process: subprocess.Popen[str], log: IO[str]) -> str:
         if line.startswith("ready http://"):
             return line.removeprefix("ready ").strip()
     log.seek(0)
-    raise ServiceNotReadyError(f"the service did not get ready:\n{''.join(said)}\n{log.read()}")
+    raise ServiceNotReadyError(f"the service did not start:\n{''.join(said)}\n{log.read()}")

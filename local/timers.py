@@ -14,7 +14,7 @@ _log = logging.getLogger("local.timers")
 
 
 class Timer:
-    """A timer-triggered function. It never runs twice at once, as in Azure."""
+    """A timer-triggered function. As in Azure, it never runs twice at the same time."""
 
     def __init__(self, name: str, parameter: str, schedule: str, function: Callable[..., Awaitable[None]]) -> None:
         """Declare a timer.
@@ -23,7 +23,7 @@ class Timer:
             name: the function's.
             parameter: the name by which the function takes the timer.
             schedule: an NCRONTAB expression of six fields, seconds first; ``%NAME%`` stands for a setting.
-            function: what is called.
+            function: the function to call.
         """
         self.name = name
         self._parameter = parameter
@@ -32,12 +32,12 @@ class Timer:
         self._running = asyncio.Lock()
 
     async def fire(self) -> None:
-        """Run it now, after the run that may be under way."""
+        """Run it now, or as soon as a run in progress has ended."""
         async with self._running:
             await self._function(**{self._parameter: TimerRequest()})
 
     async def keep_schedule(self) -> None:
-        """Run it whenever its time has come, until cancelled. A run that fails does not stop the next."""
+        """Run it at each scheduled time, until cancelled. A failed run does not stop the next one."""
         while True:
             now = datetime.now(UTC)
             due = croniter(self._schedule, now, second_at_beginning=True).get_next(datetime)

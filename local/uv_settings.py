@@ -10,7 +10,7 @@ from collections.abc import Mapping
 # The sections of pip's configuration that concern "pip install", the weakest first.
 _SECTIONS = ("global", "install", ":env:")
 
-# By pip's option: uv's variables, and what stands between several values.
+# By pip's option: uv's variables, and the separator of several values.
 _VARIABLES = {
     "index-url": (("UV_DEFAULT_INDEX",), " "),
     "extra-index-url": (("UV_INDEX",), " "),

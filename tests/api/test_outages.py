@@ -109,7 +109,7 @@ def test_health_says_when_storage_is_away_and_when_it_is_back(gates: World) -> N
 
 
 @pytest.mark.parametrize("name", ["uploadsessions", "expiry", "activity", "uploads"])
-def test_what_is_deleted_while_the_service_runs_is_created_again(resource: Resource, gates: Gates, name: str) -> None:
+def test_what_is_deleted_while_the_service_runs_is_created_again(resource: Resource, gates: World, name: str) -> None:
     session = resource.new_session()
     if name == "uploads":
         gates.storage.uploads.delete_container()

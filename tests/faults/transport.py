@@ -1,4 +1,4 @@
-"""Faults in front of the real transport of the storage SDKs, and the rules that Azurite does not check.
+"""Faults in the transport of the storage SDKs, and the rules of Table Storage that Azurite does not check.
 
 All asynchronous clients of the SDKs send through azure-core's ``AioHttpTransport``: that is where this stands.
 """
@@ -80,7 +80,7 @@ class FaultyTransport:
 
     @asynccontextmanager
     async def installed(self) -> Any:
-        """Stand in front of the real transport; waiting between the SDK's repetitions takes no time."""
+        """Replace the real transport, and let the SDK repeat its calls without waiting."""
         faulty = self
 
         async def send(transport: AioHttpTransport, request: Any, **options: Any) -> Any:

@@ -105,7 +105,7 @@ class Client:
         raise TimeoutError(f"{method} {path} was never acknowledged")
 
     def create(self, collection: str) -> str:
-        """A new session's id. Who lost the answer is told it with the refusal of a second one."""
+        """The id of a new session. A client that lost the answer gets it with the refusal of a second create."""
         data = {"@odata.type": DATA_TYPE, "reviewDefinitionId": str(uuid4()), "reviewInstanceId": str(uuid4())}
         answer = self.ask("POST", collection, json={"@odata.type": SESSION_TYPE, "data": data})
         assert answer.status_code in (201, 409), answer.text

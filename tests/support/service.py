@@ -1,4 +1,4 @@
-"""The service as a process of its own, on storage that the caller brings."""
+"""Starts the service as a separate process, on storage that the caller provides."""
 
 import time
 from collections.abc import Callable, Iterator, Sequence
