@@ -145,6 +145,9 @@ def check_rules(request: Any) -> None:
     Raises:
         BrokenRuleError: the call breaks a rule that Azurite does not check.
     """
+    if " or " in dict(parse_qsl(urlsplit(request.url).query)).get("$filter", ""):
+        # "Design for querying": Table Storage evaluates such a filter by a scan of the partition or the table.
+        raise BrokenRuleError("a query with 'or', which is a scan")
     body = request.content if isinstance(getattr(request, "content", None), str | bytes) else b""
     text = body.decode() if isinstance(body, bytes) else body
     if not urlsplit(request.url).path.endswith("/$batch"):
