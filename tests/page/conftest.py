@@ -29,10 +29,11 @@ def people(browser: Browser, service: str) -> Iterator[Open]:
     """Opens the page for one more person: a browser context of their own, with what is given for it."""
     with ExitStack() as stack:
 
-        def opened(url: str = service, **options: Any) -> App:
+        def opened(url: str = service, *, watched: bool = True, **options: Any) -> App:
             context = browser.new_context(**options)
             stack.callback(context.close)
-            return App(stack.enter_context(watched_page(context)), url)
+            page = stack.enter_context(watched_page(context)) if watched else context.new_page()
+            return App(page, url)
 
         yield opened
 
