@@ -1,5 +1,6 @@
 """The body of an upload: ``multipart/form-data`` (RFC 7578) with one file, read in pieces, compressed if wanted."""
 
+import hashlib
 import zlib
 from collections.abc import Callable, Iterator, Mapping
 from secrets import token_hex
@@ -43,6 +44,7 @@ class FileForm:
         size: int,
         opened: Callable[[], BinaryIO],
         *,
+        sha256: str | None = None,
         compressed: bool = False,
         progress: Progress | None = None,
         cancelled: Event | None = None,
@@ -53,6 +55,7 @@ class FileForm:
             name: as the session will have it.
             size: in bytes; the file must have exactly as many.
             opened: opens the file for reading from its beginning.
+            sha256: the digest (hex) that the file must have, if it is known.
             compressed: whether to send the form with ``Content-Encoding: gzip``.
             progress: is called with the number of the file's bytes sent so far.
             cancelled: once it is set, iterating raises.
@@ -66,6 +69,7 @@ class FileForm:
         self._end = f"\r\n--{boundary}--\r\n".encode()
         self._size = size
         self._name = name
+        self._sha256 = sha256
         self._opened = opened
         self._compressed = compressed
         self._progress = progress
@@ -88,6 +92,7 @@ class FileForm:
 
     def _plain(self) -> Iterator[bytes]:
         sent = 0
+        digest = hashlib.sha256()
         yield self._beginning
         with self._opened() as file:
             while piece := file.read(PIECE_BYTES):
@@ -96,11 +101,13 @@ class FileForm:
                     break
                 if self._cancelled is not None and self._cancelled.is_set():
                     raise InterruptedByUserError("Interrupted.")
+                digest.update(piece)
                 yield piece
                 if self._progress is not None:
                     self._progress(sent)
-        if sent != self._size:
-            raise ConflictError(f"'{self._name}' changed while it was sent. Run the same command again.")
+        # Without its end, the service does not accept the form.
+        if sent != self._size or self._sha256 not in (None, digest.hexdigest()):
+            raise ConflictError(f"'{self._name}' changed after it was checked. Run the same command again.")
         yield self._end
 
     def _gzipped(self) -> Iterator[bytes]:

@@ -115,6 +115,7 @@ class Resource:
         *,
         name: str | None = None,
         size: int | None = None,
+        sha256: str | None = None,
         progress: Progress | None = None,
         compress: bool | None = None,
     ) -> Session:
@@ -127,14 +128,16 @@ class Resource:
             source: the file's path, or a function that opens the file (each attempt reads it from its beginning).
             name: the file's name in the session; that of the path if it is not given.
             size: the file's size in bytes; needed if ``source`` is a function.
+            sha256: the digest (hex) that the file must have; if it has another, nothing is stored.
             progress: is called with the number of bytes sent so far; it falls back when an attempt begins anew.
             compress: whether to send it compressed; if not given, where the service accepts that and it saves time.
 
         Raises:
             ApiError: ``refuses_file`` tells whether the file is at fault; ``findings`` say what is wrong.
+            ConflictError: the file does not have the size or the digest that was given.
             UsageError: a name or size is missing, or the name cannot be used.
         """
-        upload = Upload.of(source, name=name, size=size)
+        upload = Upload.of(source, name=name, size=size, sha256=sha256)
         path = self._one(session_id)
         return self._uploader.run(path, upload, read=lambda: self.get(session_id), progress=progress, compress=compress)
 

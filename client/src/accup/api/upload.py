@@ -17,24 +17,29 @@ _SMALLEST_TO_COMPRESS = 4 * 1024
 
 @dataclass(frozen=True, slots=True)
 class Upload:
-    """What is uploaded: a name, a size in bytes, and what opens the file."""
+    """What is uploaded: a name, a size in bytes, what opens the file, and its SHA-256 (hex) if that is known."""
 
     name: str
     size: int
     opened: Callable[[], BinaryIO]
+    sha256: str | None = None
 
     @classmethod
-    def of(cls, source: Path | Callable[[], BinaryIO], *, name: str | None, size: int | None) -> "Upload":
+    def of(
+        cls, source: Path | Callable[[], BinaryIO], *, name: str | None, size: int | None, sha256: str | None
+    ) -> "Upload":
         """An upload of a path, or of what a function opens.
 
         Raises:
             UsageError: the name or the size is not known.
         """
         if isinstance(source, Path):
-            return cls(name or source.name, source.stat().st_size if size is None else size, lambda: source.open("rb"))
+            return cls(
+                name or source.name, source.stat().st_size if size is None else size, lambda: source.open("rb"), sha256
+            )
         if name is None or size is None:
             raise UsageError("An upload from a stream needs its name and its size in bytes.")
-        return cls(name, size, source)
+        return cls(name, size, source, sha256)
 
 
 class Uploader:
@@ -76,6 +81,7 @@ class Uploader:
             upload.name,
             upload.size,
             upload.opened,
+            sha256=upload.sha256,
             compressed=wanted,
             progress=progress,
             cancelled=self._transport.cancelled,

@@ -95,7 +95,12 @@ class Sender:
             progress = reporter.uploading(file)
             try:
                 self.resource.upload(
-                    session.id, file.path, size=file.size, progress=progress, compress=self.options.compress
+                    session.id,
+                    file.path,
+                    size=file.size,
+                    sha256=step.checked.sha256,
+                    progress=progress,
+                    compress=self.options.compress,
                 )
             except ApiError as error:
                 if not error.refuses_file:

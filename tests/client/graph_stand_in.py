@@ -1,0 +1,189 @@
+"""A service that answers as Microsoft Graph does, in memory: its errors have codes only, and it has no extensions.
+
+It has no row findings, no digests, no gzip, no ``DELETE`` of a file, no id in a 409, and counts a repeated file twice.
+"""
+
+import json
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from threading import Lock, Thread
+from typing import Any
+from urllib.parse import parse_qs, unquote, urlsplit
+from uuid import uuid4
+
+_SESSIONS = re.compile(
+    r"/v1\.0/identityGovernance/entitlementManagement/catalogs/[^/]+/resources/[^/]+/uploadSessions"
+    r"(?:/(?P<session>[^/]+)(?P<rest>/.*)?)?"
+)
+_FILENAME = re.compile(rb'filename="([^"]*)"')
+
+
+@dataclass
+class Stored:
+    """A session in memory; ``files`` are (id, name, content) in order of arrival."""
+
+    id: str
+    reference: str
+    status: str = "active"
+    files: list[tuple[str, str, bytes]] = field(default_factory=list)
+
+    def as_json(self, *, files: bool) -> dict[str, Any]:
+        body: dict[str, Any] = {
+            "@odata.type": "#microsoft.graph.customDataProvidedResourceAccessReviewUploadSession",
+            "id": self.id,
+            "createdDateTime": "2026-11-24T15:00:00.1234567Z",
+            "status": self.status,
+            "isUploadDone": self.status == "complete",
+            "referenceId": self.reference,
+            "stats": {
+                "filesUploaded": len(self.files),
+                "totalBytesUploaded": sum(len(content) for _, _, content in self.files),
+            },
+        }
+        if files:
+            body["files"] = [{"id": file, "name": name, "size": len(content)} for file, name, content in self.files]
+        return body
+
+
+class GraphStandIn:
+    """The stand-in and what it was sent."""
+
+    def __init__(self) -> None:
+        self.url = ""
+        self.sessions: dict[str, Stored] = {}
+        self.requests: list[tuple[str, str, dict[str, str]]] = []
+        self.lost_answers = 0
+        self.throttled = 0
+        self.gives_files_back = True
+        self.redirect_to: str | None = None
+        self.next_link: str | None = None
+        self.challenge: str | None = None
+        self.lock = Lock()
+
+
+class _Handler(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    stand_in: GraphStandIn
+
+    def _serve(self) -> None:
+        body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+        with self.stand_in.lock:
+            parts = urlsplit(self.path)
+            self.stand_in.requests.append((self.command, parts.path, dict(self.headers.items())))
+            answer = self._answer(parts.path, parse_qs(parts.query), body)
+        if answer is not None:
+            self._send(*answer)
+
+    do_GET = do_POST = do_PATCH = do_DELETE = _serve  # noqa: N815  # the names that the base class calls
+
+    def _answer(  # noqa: PLR0911  # a rule each
+        self, path: str, query: dict[str, list[str]], body: bytes
+    ) -> tuple[int, Any] | None:
+        stand_in = self.stand_in
+        if stand_in.redirect_to is not None:
+            return 307, None
+        if stand_in.challenge is not None and "Authorization" not in self.headers:
+            return 401, _error("InvalidAuthenticationToken", "Access token is empty.")
+        if stand_in.throttled:
+            stand_in.throttled -= 1
+            return 429, _error("activityLimitReached", "Too many requests.")
+        if self.headers.get("Content-Encoding"):
+            return 415, _error("notSupported", "Content-Encoding is not supported.")
+        found = _SESSIONS.fullmatch(path)
+        if found is None:
+            return 404, _error("itemNotFound", "Resource not found for the segment.")
+        if found["session"] is None:
+            return self._list(query) if self.command == "GET" else self._create(json.loads(body))
+        session = stand_in.sessions.get(found["session"])
+        if session is None:
+            return 404, _error("itemNotFound", "The upload session does not exist.")
+        return self._one(session, unquote(found["rest"] or ""), body)
+
+    def _list(self, query: dict[str, list[str]]) -> tuple[int, Any]:
+        wanted = re.fullmatch(r"referenceId eq '([^']*)'", query.get("$filter", [""])[0])
+        chosen = [each for each in self.stand_in.sessions.values() if wanted is None or each.reference == wanted[1]]
+        body: dict[str, Any] = {"value": [session.as_json(files=False) for session in chosen]}
+        if self.stand_in.next_link:
+            body["@odata.nextLink"] = self.stand_in.next_link
+        return 200, body
+
+    def _create(self, body: dict[str, Any]) -> tuple[int, Any]:
+        reference = body["data"]["reviewInstanceId"]
+        if any(each.reference == reference and each.status != "expired" for each in self.stand_in.sessions.values()):
+            return 409, _error("nameAlreadyExists", "An upload session exists for this reference.")
+        session = Stored(str(uuid4()), reference)
+        self.stand_in.sessions[session.id] = session
+        return 201, session.as_json(files=True)
+
+    def _one(self, session: Stored, rest: str, body: bytes) -> tuple[int, Any] | None:
+        if rest == "" and self.command == "GET":
+            return 200, session.as_json(files=True)
+        if rest == "" and self.command == "PATCH":
+            if session.status != "active":
+                return 400, _error("invalidRequest", "The upload session is not active.")
+            session.status = "complete"
+            return 200, session.as_json(files=True)
+        if rest == "/uploadFile" and self.command == "POST":
+            return self._upload(session, body)
+        value = re.fullmatch(r"/files/([^/]+)/\$value", rest)
+        if value and self.command == "GET" and self.stand_in.gives_files_back:
+            return 200, next(content for file, _, content in session.files if file == value[1])
+        return 405, _error("notAllowed", "The method is not allowed.")
+
+    def _upload(self, session: Stored, body: bytes) -> tuple[int, Any] | None:
+        name = _FILENAME.search(body)
+        assert name is not None
+        content = body.partition(b"\r\n\r\n")[2].rpartition(b"\r\n--")[0]
+        if session.status != "active":
+            return 409, _error("notAllowed", "The upload session is not active.")
+        if not content.startswith(b"principalId,"):
+            return 400, _error("invalidRequest", "The file is not valid.")
+        session.files.append((str(uuid4()), name[1].decode(), content))
+        if self.stand_in.lost_answers:
+            self.stand_in.lost_answers -= 1
+            self.close_connection = True
+            return None
+        return 200, session.as_json(files=True)
+
+    def _send(self, status: int, body: Any) -> None:
+        content = body if isinstance(body, bytes) else b"" if body is None else json.dumps(body).encode()
+        self.send_response(status)
+        self.send_header("Content-Type", "application/octet-stream" if isinstance(body, bytes) else "application/json")
+        self.send_header("Content-Length", str(len(content)))
+        if self.stand_in.redirect_to is not None:
+            self.send_header("Location", self.stand_in.redirect_to)
+        if status == 401 and self.stand_in.challenge:
+            self.send_header("WWW-Authenticate", self.stand_in.challenge)
+        if status == 429:
+            self.send_header("Retry-After", "1")
+        self.end_headers()
+        self.wfile.write(content)
+
+    def log_message(self, *_: object) -> None:
+        pass
+
+
+def _error(code: str, message: str) -> dict[str, Any]:
+    inner = {"date": "2026-11-24T15:00:00", "request-id": str(uuid4()), "client-request-id": str(uuid4())}
+    return {"error": {"code": code, "message": message, "innerError": inner}}
+
+
+@contextmanager
+def graph_stand_in() -> Iterator[GraphStandIn]:
+    """The stand-in while it runs."""
+    running = GraphStandIn()
+
+    class Handler(_Handler):
+        stand_in = running
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    running.url = f"http://127.0.0.1:{server.server_port}/v1.0"
+    Thread(target=server.serve_forever, daemon=True).start()
+    try:
+        yield running
+    finally:
+        server.shutdown()
+        server.server_close()

@@ -1,0 +1,124 @@
+"""Bad networks and kills: run again until done, and nothing is lost, doubled or mixed up."""
+
+import random
+import signal
+import time
+from collections.abc import Callable
+from pathlib import Path
+from uuid import uuid4
+
+import pytest
+
+from accup import Client, Review
+from accup.local.files import LocalFile, find_files
+from accup.screen.progress import Silent
+from accup.sending.sender import Sender, SendOptions
+from tests.client.command import Command, Ran, folder_of
+from tests.client.fault_proxy import fault_proxy
+from tests.support.access_files import access_file
+from tests.support.client import Resource
+
+
+def check_stored(resource: Resource, session_id: str, files: dict[str, bytes]) -> None:
+    """See that a complete session has exactly these files."""
+    session = resource.session(session_id)
+    told = session.read()
+    assert told["status"] == "complete"
+    assert told["stats"] == {"filesUploaded": len(files), "totalBytesUploaded": sum(map(len, files.values()))}
+    stored = {file["name"]: session.value(file["id"]).content for file in session.files().json()["value"]}
+    assert stored == {f"{name}.csv": content for name, content in files.items()}
+
+
+def some_files(dice: random.Random, count: int) -> dict[str, bytes]:
+    return {f"file{number}": access_file(dice.choice([3, 300, 10_000])) for number in range(count)}
+
+
+def send_through_faults(
+    installed: Command, resource: Resource, folder: Path, seed: int, share: float, files: dict[str, bytes]
+) -> None:
+    with fault_proxy(str(resource.http.base_url), seed=seed, share=share) as proxy:
+        accup = installed.on(resource).using(ACCUP_URL=proxy.url, ACCUP_RETRIES="15")
+        ran = accup("send", folder_of(folder, **files), "--complete", "--json", seconds=300)
+        assert ran.code == 0, (seed, proxy.counts, ran.err)
+        assert sum(proxy.counts.values()) > proxy.counts["none"], "there were faults"
+        check_stored(resource, ran.json["session"], files)
+
+
+def test_cut_delayed_and_doubled_requests_lose_nothing(installed: Command, resource: Resource, tmp_path: Path) -> None:
+    seed = random.SystemRandom().randrange(10**6)
+    files = some_files(random.Random(seed), 8)
+    send_through_faults(installed, resource, tmp_path / "in", seed, 0.4, files)
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("round_number", range(10))
+def test_many_bad_networks_lose_nothing(
+    installed: Command, resource: Resource, tmp_path: Path, round_number: int
+) -> None:
+    seed = random.SystemRandom().randrange(10**6) + round_number
+    files = some_files(random.Random(seed), 20)
+    send_through_faults(installed, resource, tmp_path / "in", seed, 0.5, files)
+
+
+def kill_until_done(accup: Command, folder: Path, dice: random.Random, kills: int) -> tuple[Ran, int]:
+    """Run, kill at a random moment, and run again; the last run is left alone. Gives it and the number of kills."""
+    killed = 0
+    while killed < kills:
+        process = accup.start("send", folder, "--complete", "--json")
+        time.sleep(dice.uniform(0.1, 1.6))
+        process.send_signal(signal.SIGKILL)
+        process.communicate()
+        killed += process.returncode == -signal.SIGKILL
+        if process.returncode != -signal.SIGKILL:
+            break
+    return accup("send", folder, "--complete", "--json"), killed
+
+
+def test_a_killed_send_is_continued(installed: Command, resource: Resource, tmp_path: Path) -> None:
+    seed = random.SystemRandom().randrange(10**6)
+    files = some_files(random.Random(seed), 10)
+    folder = folder_of(tmp_path / "in", **files)
+    ran, _ = kill_until_done(installed.on(resource), folder, random.Random(seed), kills=6)
+    assert ran.code == 0, (seed, ran.err)
+    check_stored(resource, ran.json["session"], files)
+
+
+@pytest.mark.long
+def test_a_hundred_kills_lose_nothing(installed: Command, resource: Resource, tmp_path: Path) -> None:
+    seed = random.SystemRandom().randrange(10**6)
+    dice = random.Random(seed)
+    killed = round_number = 0
+    while killed < 100:
+        round_number += 1
+        files = {f"file{number}": access_file(10_000) for number in range(12)}
+        folder = folder_of(tmp_path / f"in{round_number}", **files)
+        own = Resource(resource.http)
+        ran, more = kill_until_done(installed.on(own), folder, dice, kills=20)
+        killed += more
+        assert ran.code == 0, (seed, ran.err)
+        check_stored(own, ran.json["session"], files)
+
+
+class Changing(Silent):
+    """Changes a file between its check and its upload."""
+
+    def __init__(self, content: bytes) -> None:
+        self._content = content
+
+    def uploading(self, file: LocalFile) -> Callable[[int], None]:
+        file.path.write_bytes(self._content)
+        return lambda _: None
+
+
+@pytest.mark.parametrize("rows", [3, 4], ids=["same size", "other size"])
+def test_a_file_that_changes_after_its_check_is_not_accepted(resource: Resource, tmp_path: Path, rows: int) -> None:
+    folder = folder_of(tmp_path / "in", doors=access_file(3))
+    with Client(str(resource.http.base_url)) as client:
+        sender = Sender(client.resource(resource.catalog_id, resource.resource_id), SendOptions(complete=True))
+        review = Review(str(uuid4()), str(uuid4()))
+        outcome = sender.send(find_files([folder]), review, Changing(access_file(rows)))
+    assert outcome.exit_code == 5
+    assert "changed" in str(outcome.error)
+    (session_id,) = resource.ids()
+    told = resource.session(session_id).read()
+    assert (told["status"], told["stats"]["filesUploaded"]) == ("active", 0)

@@ -1,0 +1,178 @@
+"""Against a service that answers as Microsoft Graph does."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from uuid import uuid4
+
+import pytest
+
+from tests.client.command import Command, folder_of
+from tests.client.graph_stand_in import GraphStandIn, Stored, graph_stand_in
+from tests.support.access_files import access_file, faulty_access_file
+
+
+@pytest.fixture
+def graph() -> Iterator[GraphStandIn]:
+    """The stand-in, without sessions."""
+    with graph_stand_in() as running:
+        yield running
+
+
+@pytest.fixture
+def accup(installed: Command, graph: GraphStandIn) -> Command:
+    """The command for a resource and a review instance of the stand-in."""
+    return installed.using(
+        ACCUP_URL=graph.url,
+        ACCUP_CATALOG=str(uuid4()),
+        ACCUP_RESOURCE=str(uuid4()),
+        ACCUP_REVIEW=str(uuid4()),
+    )
+
+
+def names_in(graph: GraphStandIn) -> list[str]:
+    return sorted(name for session in graph.sessions.values() for _, name, _ in session.files)
+
+
+def uploads_to(graph: GraphStandIn) -> int:
+    return sum(path.endswith("/uploadFile") for _, path, _ in graph.requests)
+
+
+def test_a_good_folder_is_completed(accup: Command, graph: GraphStandIn, tmp_path: Path) -> None:
+    folder = folder_of(tmp_path / "in", doors=access_file(), badges=access_file())
+    ran = accup("send", folder, "--complete", "--json")
+    assert ran.code == 0, ran.err
+    assert ran.json["status"] == "complete"
+    assert names_in(graph) == ["badges.csv", "doors.csv"]
+    assert {file["verified"] for file in ran.json["files"]} == {"size"}
+    assert all("Content-Encoding" not in headers for _, _, headers in graph.requests)
+
+
+def test_a_file_with_findings_is_never_sent_and_its_rows_are_named(
+    accup: Command, graph: GraphStandIn, tmp_path: Path
+) -> None:
+    folder = folder_of(tmp_path / "in", good=access_file(), bad=faulty_access_file(4))
+    ran = accup("send", folder, "--complete", "--json")
+    assert ran.code == 3
+    assert names_in(graph) == ["good.csv"]
+    bad = ran.json["files"][0]
+    assert (bad["accepted"], bad["findings"][0]["line"]) == (False, 4)
+    assert {session.status for session in graph.sessions.values()} == {"active"}
+
+
+def test_a_file_that_only_graph_refuses_has_graph_s_message(
+    accup: Command, graph: GraphStandIn, tmp_path: Path
+) -> None:
+    content = access_file().replace(b"principalId,principalType", b"principalType,principalId", 1)
+    lines = [line.split(b",") for line in content.splitlines()]
+    swapped = b"\r\n".join(
+        b",".join([line[1], line[0], *line[2:]]) if n else b",".join(line) for n, line in enumerate(lines)
+    )
+    ran = accup("send", folder_of(tmp_path / "in", doors=swapped + b"\r\n"), "--complete", "--json")
+    assert ran.code == 3
+    assert ran.json["files"][0]["findings"][0]["message"] == "The file is not valid."
+
+
+def test_an_existing_session_is_found_by_its_reference(accup: Command, graph: GraphStandIn, tmp_path: Path) -> None:
+    session = Stored(str(uuid4()), accup.environment["ACCUP_REVIEW"])
+    graph.sessions = {other.id: other for other in (Stored(str(uuid4()), str(uuid4())), session)}
+    ran = accup("send", folder_of(tmp_path / "in", doors=access_file()), "--complete", "--json")
+    assert ran.code == 0, ran.err
+    assert ran.json["session"] == session.id
+
+
+@pytest.mark.parametrize("gives_files_back", [True, False], ids=["contents can be read", "only names and sizes"])
+def test_a_second_run_sends_nothing_twice(
+    accup: Command, graph: GraphStandIn, tmp_path: Path, gives_files_back: bool
+) -> None:
+    graph.gives_files_back = gives_files_back
+    folder = folder_of(tmp_path / "in", doors=access_file(), badges=access_file())
+    accup("send", folder, "--json")
+    ran = accup("send", folder, "--complete", "--json")
+    assert ran.code == 0, ran.err
+    assert names_in(graph) == ["badges.csv", "doors.csv"]
+    assert uploads_to(graph) == 2
+
+
+def test_a_lost_answer_is_not_sent_again(accup: Command, graph: GraphStandIn, tmp_path: Path) -> None:
+    """Graph would count the file twice: the session is read before an upload is repeated."""
+    graph.lost_answers = 2
+    folder = folder_of(tmp_path / "in", doors=access_file(), badges=access_file())
+    ran = accup("send", folder, "--complete", "--json")
+    assert ran.code == 0, ran.err
+    assert names_in(graph) == ["badges.csv", "doors.csv"]
+
+
+def test_throttling_is_waited_for(accup: Command, graph: GraphStandIn, tmp_path: Path) -> None:
+    graph.throttled = 2
+    ran = accup("send", folder_of(tmp_path / "in", doors=access_file()), "--complete", "--json")
+    assert ran.code == 0, ran.err
+
+
+def test_other_contents_of_the_same_size_are_a_conflict(accup: Command, graph: GraphStandIn, tmp_path: Path) -> None:
+    folder = folder_of(tmp_path / "in", doors=access_file())
+    accup("send", folder)
+    folder_of(folder, doors=access_file())
+    assert accup("send", folder, "--complete").code == 5
+    assert uploads_to(graph) == 1
+
+
+def test_what_graph_lacks_is_said(accup: Command, tmp_path: Path) -> None:
+    accup("send", folder_of(tmp_path / "in", doors=access_file()))
+    removed = accup("remove", "doors.csv")
+    assert removed.code == 6
+    assert "not allowed" in removed.err
+
+
+# The host that is named is the only one that hears anything.
+
+
+def test_a_redirect_is_not_followed(accup: Command, graph: GraphStandIn, tmp_path: Path) -> None:
+    with graph_stand_in() as other:
+        graph.redirect_to = f"{other.url}/identityGovernance"
+        ran = accup.using(ACCUP_TOKEN="secret-token")("send", folder_of(tmp_path / "in", doors=access_file()))
+        assert ran.code == 6
+        assert "redirect" in ran.err
+        assert other.requests == []
+
+
+def test_a_next_link_to_another_host_is_not_followed(accup: Command, graph: GraphStandIn) -> None:
+    with graph_stand_in() as other:
+        graph.next_link = f"{other.url}/identityGovernance/more"
+        ran = accup.using(ACCUP_TOKEN="secret-token")("list")
+        assert ran.code == 6
+        assert "link to 127.0.0.1" in ran.err
+        assert other.requests == []
+
+
+def test_a_token_is_not_sent_over_plain_http_to_another_machine(installed: Command) -> None:
+    ran = installed.using(ACCUP_TOKEN="secret-token", ACCUP_CATALOG=str(uuid4()), ACCUP_RESOURCE=str(uuid4()))(
+        "list", "--url", "http://uploads.example.com"
+    )
+    assert ran.code == 4
+    assert "https" in ran.err
+
+
+def test_no_credentials_of_a_netrc_file_are_sent(accup: Command, graph: GraphStandIn, tmp_path: Path) -> None:
+    (tmp_path / ".netrc").write_text("machine 127.0.0.1 login someone password secret\n")
+    assert accup.using(HOME=str(tmp_path), NETRC=str(tmp_path / ".netrc"))("list").code == 0
+    assert "Authorization" not in graph.requests[0][2]
+
+
+@pytest.mark.parametrize("scope", ["https://graph.microsoft.com/.default", "https://management.azure.com/.default"])
+def test_a_service_gets_no_token_for_another_one(accup: Command, graph: GraphStandIn, scope: str) -> None:
+    graph.challenge = (
+        f'Bearer authorization_uri="https://login.microsoftonline.com/x/oauth2/v2.0/authorize", scope="{scope}"'
+    )
+    ran = accup("list")
+    assert ran.code == 4
+    assert "not an audience of its own" in ran.err
+    assert all("Authorization" not in headers for _, _, headers in graph.requests)
+
+
+def test_debug_tells_neither_tokens_nor_contents(accup: Command, tmp_path: Path) -> None:
+    content = access_file()
+    ran = accup.using(ACCUP_TOKEN="secret-token")("send", folder_of(tmp_path / "in", doors=content), "--debug")
+    assert ran.code == 0, ran.err
+    assert "POST /v1.0/identityGovernance" in ran.err
+    assert "secret-token" not in ran.out + ran.err
+    assert content.splitlines()[1].split(b",")[0].decode() not in ran.out + ran.err

@@ -1,0 +1,87 @@
+"""The command as a person sees it: a pseudo-terminal whose screen is looked at."""
+
+import signal
+from pathlib import Path
+
+import pytest
+
+from tests.client.command import Command, folder_of
+from tests.client.terminal import Terminal
+from tests.support.access_files import access_file, faulty_access_file
+from tests.support.client import Resource
+
+
+@pytest.fixture
+def accup(installed: Command, resource: Resource) -> Command:
+    """The command for a resource and a review instance that nobody has used."""
+    return installed.on(resource)
+
+
+@pytest.mark.parametrize(("answer", "status"), [("y\n", "complete"), ("\n", "active")], ids=["yes", "no"])
+def test_it_asks_before_it_completes(
+    accup: Command, resource: Resource, tmp_path: Path, answer: str, status: str
+) -> None:
+    terminal = Terminal(accup, "send", folder_of(tmp_path / "in", doors=access_file(), badges=access_file()))
+    screen = terminal.wait_for(lambda text: "[y/N]" in text)
+    assert "doors.csv" in screen
+    assert "accepted" in screen
+    assert "Nothing can be added afterwards." in screen
+    terminal.type(answer)
+    assert terminal.end() == 0
+    (session,) = resource.sessions().json()["value"]
+    assert session["status"] == status
+
+
+def test_a_mixed_folder_shows_bars_a_table_and_what_to_do(accup: Command, resource: Resource, tmp_path: Path) -> None:
+    folder = folder_of(tmp_path / "in", good=access_file(2000), bad=faulty_access_file(3, 9))
+    terminal = Terminal(accup, "send", folder, "--complete")
+    assert terminal.end() == 3
+    screen = terminal.text
+    assert "━" in screen, "there are bars"
+    assert "refused" in screen
+    assert "How to fix it" in screen
+    assert [line for line in screen.splitlines() if "permissionId" in line and " 9 " in line]
+    assert "nothing was completed" in screen.splitlines()[-1] + screen.splitlines()[-2]
+    (session,) = resource.sessions().json()["value"]
+    assert session["status"] == "active"
+
+
+def test_no_color_is_respected(accup: Command, tmp_path: Path) -> None:
+    folder = folder_of(tmp_path / "in", doors=access_file())
+    colored = Terminal(accup, "send", folder, "--complete")
+    assert colored.end() == 0
+    plain = Terminal(accup, "send", folder, "--complete", NO_COLOR="1")
+    assert plain.end() == 0
+    assert b"\x1b[3" in colored.raw, "without NO_COLOR there are colors"
+    assert not [code for code in range(30, 38) if f"\x1b[{code}m".encode() in plain.raw]
+
+
+def test_quiet_shows_no_bars(accup: Command, tmp_path: Path) -> None:
+    terminal = Terminal(accup, "send", folder_of(tmp_path / "in", doors=access_file()), "--complete", "--quiet")
+    assert terminal.end() == 0
+    assert "━" not in terminal.text
+
+
+def test_ctrl_c_says_how_to_continue_and_the_next_run_does(accup: Command, resource: Resource, tmp_path: Path) -> None:
+    files = {f"file{number}": access_file(15_000) for number in range(8)}
+    folder = folder_of(tmp_path / "in", **files)
+    terminal = Terminal(accup, "send", folder, "--complete")
+    terminal.wait_for(lambda text: "uploading" in text)
+    terminal.process.send_signal(signal.SIGINT)
+    assert terminal.end(10) == 130
+    assert "The same command continues" in terminal.text
+    assert resource.sessions().json()["value"][0]["status"] == "active"
+    ran = accup("send", folder, "--complete", "--json")
+    assert ran.code == 0, ran.err
+    session = resource.session(ran.json["session"])
+    stored = {file["name"]: session.value(file["id"]).content for file in session.files().json()["value"]}
+    assert stored == {f"{name}.csv": content for name, content in files.items()}
+
+
+def test_delete_asks_and_no_changes_nothing(accup: Command, resource: Resource, tmp_path: Path) -> None:
+    accup("send", folder_of(tmp_path / "in", doors=access_file()))
+    terminal = Terminal(accup, "delete")
+    terminal.wait_for(lambda text: "[y/N]" in text)
+    terminal.type("n\n")
+    assert terminal.end() == 2
+    assert len(resource.ids()) == 1
