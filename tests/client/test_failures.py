@@ -50,7 +50,7 @@ def test_cut_delayed_and_doubled_requests_lose_nothing(installed: Command, resou
     send_through_faults(installed, resource, tmp_path / "in", seed, 0.4, files)
 
 
-@pytest.mark.long
+@pytest.mark.slow("of the client under faults and kills")
 @pytest.mark.parametrize("round_number", range(10))
 def test_many_bad_networks_lose_nothing(
     installed: Command, resource: Resource, tmp_path: Path, round_number: int
@@ -83,7 +83,7 @@ def test_a_killed_send_is_continued(installed: Command, resource: Resource, tmp_
     check_stored(resource, ran.json["session"], files)
 
 
-@pytest.mark.long
+@pytest.mark.slow("of the client under faults and kills")
 def test_a_hundred_kills_lose_nothing(installed: Command, resource: Resource, tmp_path: Path) -> None:
     seed = random.SystemRandom().randrange(10**6)
     dice = random.Random(seed)

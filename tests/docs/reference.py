@@ -18,6 +18,7 @@ from shared.core.settings import Settings
 from shared.domain.callers import Need
 from shared.query.capabilities import AUDIT_RECORD, FILE, SESSION, Capabilities
 from shared.web.routes import RESOURCE_PREFIXES, UPLOADS_PREFIXES, HttpFunction, registered_functions
+from tests.docs import client_reference
 
 PERMISSIONS: Mapping[Need, str] = {
     Need.IDENTITY: "any valid token",
@@ -164,6 +165,9 @@ SECTIONS: Mapping[str, Callable[[], str]] = {
     "properties of an audit record": lambda: _properties(AUDIT_RECORD),
     "columns": columns,
     "contents": contents,
+    "exit codes of the client": lambda: table(("code", "meaning"), client_reference.exit_codes()),
+    "shared options of the client": lambda: table(("option", "variable", "meaning"), client_reference.shared_options()),
+    "commands of the client": client_reference.commands,
 }
 
 _SECTION = re.compile(r"(<!-- generated: ([\w ]+) -->\n).*?(<!-- end of generated -->)", re.DOTALL)

@@ -14,7 +14,7 @@ from accup.screen import tables
 @click.command()
 @click.option("--session", "session_id", type=Guid(), metavar="GUID", help="Only changes of this session.")
 @click.option("--since", metavar="DATETIME", help="Instead of a resource: all changes from 2026-11-01T00:00:00Z on.")
-@click.option("--limit", type=click.IntRange(1), default=1000, show_default=True, help="Records at most.")
+@click.option("--limit", type=click.IntRange(1), metavar="N", default=1000, show_default=True, help="Records at most.")
 @on_resource
 def audit(**values: Any) -> int:
     """List who changed what, for a resource, a session or a span of time (not on Graph)."""

@@ -56,7 +56,12 @@ _TARGET = (
     option("--scope", "Scope of the token, if the service does not say it.", metavar="SCOPE"),
     option("--tenant", "Tenant to sign in to.", metavar="TENANT"),
     option(
-        "--retries", "Repetitions of a request that failed.", type=click.IntRange(0, 50), default=6, show_default=True
+        "--retries",
+        "Repetitions of a request that failed.",
+        type=click.IntRange(0, 50),
+        metavar="N",
+        default=6,
+        show_default=True,
     ),
     option("--client-id", "Application to sign in with, or the managed identity's client id.", metavar="GUID"),
 )
@@ -68,6 +73,12 @@ _SESSION = (
     click.option("--session", "session_id", type=Guid(), metavar="GUID", help="Upload session; or name --review."),
     option("--review", "Review instance whose session is meant.", type=Guid(), metavar="GUID"),
 )
+
+SHARED = (
+    *("session_id", "review", "catalog", "resource", "url", "profile", "token", "token_command", "credential"),
+    *("scope", "tenant", "client_id", "retries", "as_json", "quiet", "debug"),
+)
+"""The names of the options above, in the order of the documentation."""
 
 
 def common(command: Command) -> Command:

@@ -30,7 +30,12 @@ from accup.sending.sender import UPLOADS_AT_ONCE, Sender, SendOptions
     help="Send gzip (default: where the service accepts it and it saves time).",
 )
 @click.option(
-    "--at-once", type=click.IntRange(1, 16), default=UPLOADS_AT_ONCE, show_default=True, help="Parallel uploads."
+    "--at-once",
+    type=click.IntRange(1, 16),
+    metavar="N",
+    default=UPLOADS_AT_ONCE,
+    show_default=True,
+    help="Parallel uploads.",
 )
 @click.option(
     "--principal-type",

@@ -97,9 +97,14 @@ def delete(**values: Any) -> int:
 
 @click.command()
 @click.option(
-    "--interval", type=click.FloatRange(1, 3600), default=15, show_default=True, help="Seconds between looks."
+    "--interval",
+    type=click.FloatRange(1, 3600),
+    metavar="N",
+    default=15,
+    show_default=True,
+    help="Seconds between looks.",
 )
-@click.option("--timeout", type=click.FloatRange(0), help="Seconds after which to give up.")
+@click.option("--timeout", type=click.FloatRange(0), metavar="N", help="Seconds after which to give up.")
 @on_session
 def watch(**values: Any) -> int:
     """Wait until a session is complete or has expired."""

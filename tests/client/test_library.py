@@ -1,0 +1,106 @@
+"""The package as a library: the documented example, and what it promises."""
+
+import io
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from uuid import uuid4
+
+import pytest
+
+from accup import ApiError, Client, Resource, Review, UsageError
+from local.service import ROOT
+from tests.client.command import Command
+from tests.docs.documents import code_blocks
+from tests.support.access_files import access_file, faulty_access_file
+
+
+@pytest.fixture
+def sessions(service: str) -> Iterator[Resource]:
+    """The sessions of a resource that nobody has used."""
+    with Client(service) as client:
+        yield client.resource(str(uuid4()), str(uuid4()))
+
+
+@pytest.fixture
+def review() -> Review:
+    """A review instance that nobody has used."""
+    return Review(str(uuid4()), str(uuid4()))
+
+
+def test_the_example_in_the_documentation_runs_and_again(installed: Command, service: str, tmp_path: Path) -> None:
+    (block,) = [each for each in code_blocks(ROOT / "docs" / "client.md") if each.language == "python"]
+    example = tmp_path / "example.py"
+    example.write_text(block.text.replace("http://127.0.0.1:7071", service))
+    python = installed.program.parent / Path(sys.executable).name
+    for _ in range(2):
+        done = subprocess.run([python, example], capture_output=True, text=True, check=False, cwd=tmp_path)
+        assert done.returncode == 0, done.stderr
+        assert done.stdout.splitlines()[-1] == "complete ['doors.csv']"
+
+
+def test_a_stream_is_uploaded_with_progress(sessions: Resource, review: Review) -> None:
+    content = access_file(20_000)
+    seen: list[int] = []
+    session = sessions.open(review)
+    after = sessions.upload(
+        session.id, lambda: io.BytesIO(content), name="doors.csv", size=len(content), progress=seen.append
+    )
+    assert [(file.name, file.size) for file in after.files] == [("doors.csv", len(content))]
+    assert seen == sorted(seen)
+    assert len(seen) > 5
+    assert seen[-1] == len(content)
+
+
+def test_a_download_is_what_was_uploaded(sessions: Resource, review: Review, tmp_path: Path) -> None:
+    path = tmp_path / "doors.csv"
+    path.write_bytes(access_file(5))
+    session = sessions.upload(sessions.create(review).id, path)
+    with io.BytesIO() as copy:
+        sessions.download(session.id, session.files[0], copy)
+        assert copy.getvalue() == path.read_bytes()
+
+
+def test_a_refusal_has_its_findings(sessions: Resource, review: Review, tmp_path: Path) -> None:
+    path = tmp_path / "doors.csv"
+    path.write_bytes(faulty_access_file(3))
+    session = sessions.create(review)
+    with pytest.raises(ApiError) as caught:
+        sessions.upload(session.id, path)
+    assert caught.value.refuses_file
+    assert [(finding.line, finding.column) for finding in caught.value.findings] == [(3, "permissionId")]
+
+
+def test_a_stream_needs_a_name_and_a_size(sessions: Resource) -> None:
+    with pytest.raises(UsageError, match="name and its size"):
+        sessions.upload(str(uuid4()), lambda: io.BytesIO(b""))
+
+
+@pytest.mark.parametrize("name", ['a"b.csv', "a\nb.csv", "a/b.csv", "a\\b.csv", " . ", "", "x" * 256, "\x1b[2J.csv"])
+def test_names_that_a_form_cannot_carry_are_refused(sessions: Resource, review: Review, name: str) -> None:
+    session = sessions.create(review)
+    with pytest.raises(UsageError, match="cannot be the name"):
+        sessions.upload(session.id, lambda: io.BytesIO(b"x"), name=name, size=1)
+    assert sessions.get(session.id).files == ()
+
+
+@pytest.mark.parametrize("name", ["Zugänge Köln.csv", "データ.csv", "a'b;c=d%22.csv", "😀.csv"])
+def test_other_names_arrive_unchanged(sessions: Resource, review: Review, name: str) -> None:
+    content = access_file()
+    session = sessions.upload(sessions.create(review).id, lambda: io.BytesIO(content), name=name, size=len(content))
+    assert [file.name for file in session.files] == [name]
+
+
+def test_an_existing_session_is_opened_with_its_files(sessions: Resource, review: Review) -> None:
+    content = access_file()
+    first = sessions.open(review)
+    sessions.upload(first.id, lambda: io.BytesIO(content), name="doors.csv", size=len(content))
+    again = sessions.open(review)
+    assert again.id == first.id
+    assert [file.name for file in again.files] == ["doors.csv"]
+
+
+def test_all_pages_of_a_list_are_read(sessions: Resource) -> None:
+    created = {sessions.create(Review(str(uuid4()), str(uuid4()))).id for _ in range(120)}
+    assert {session.id for session in sessions.list()} == created

@@ -1,0 +1,70 @@
+"""The reference of the client's command line, made of its commands."""
+
+import sys
+from collections.abc import Sequence
+
+import click
+
+from tests.docs.documents import ROOT
+
+# pytest finds the client by its settings; ``python -m tests.docs`` does not.
+sys.path.insert(0, str(ROOT / "client" / "src"))
+
+from accup.commands.main import cli
+from accup.commands.options import SHARED
+from accup.exit_codes import ExitCode
+
+_CONTEXT = click.Context(cli, info_name="accup")
+
+
+def exit_codes() -> list[Sequence[str]]:
+    """Rows: a code and its meaning."""
+    return [(f"`{code.value}`", code.meaning) for code in ExitCode]
+
+
+def shared_options() -> list[Sequence[str]]:
+    """Rows: the options that several commands have."""
+    seen: dict[str, click.Option] = {}
+    for name in cli.list_commands(_CONTEXT):
+        for option in _options(cli.commands[name]):
+            if option.name in SHARED:
+                seen.setdefault(str(option.name), option)
+    return [_row(seen[name]) for name in SHARED]
+
+
+def commands() -> str:
+    """Each command: its usage, what it does, and the options that it alone has."""
+    parts = []
+    for name in cli.list_commands(_CONTEXT):
+        command = cli.commands[name]
+        parts += [f"### accup {name}", f"`{_usage(command)}`", _paragraphs(command.help or "")]
+        own = [_row(option) for option in _options(command) if option.name not in SHARED]
+        if own:
+            lines = [("option", "variable", "meaning"), ("---", "---", "---"), *own]
+            parts.append("\n".join(f"| {' | '.join(line)} |" for line in lines))
+    return "\n\n".join(parts)
+
+
+def _options(command: click.Command) -> list[click.Option]:
+    return [parameter for parameter in command.params if isinstance(parameter, click.Option)]
+
+
+def _usage(command: click.Command) -> str:
+    context = click.Context(command, info_name=command.name, parent=_CONTEXT)
+    return " ".join([context.command_path, *command.collect_usage_pieces(context)])
+
+
+def _paragraphs(text: str) -> str:
+    return "\n\n".join(" ".join(paragraph.split()) for paragraph in text.split("\n\n"))
+
+
+def _row(option: click.Option) -> Sequence[str]:
+    names = ", ".join(f"`{name}`" for name in (*option.opts, *option.secondary_opts))
+    meaning = (option.help or "").rstrip(".")
+    if isinstance(option.type, click.Choice):
+        meaning += f": {', '.join(map(str, option.type.choices))}"
+    elif not option.is_flag:
+        names += f" {option.metavar or option.type.name.upper()}"
+    if option.show_default and option.default is not None:
+        meaning += f" (default {option.default})"
+    return names, f"`{option.envvar}`" if option.envvar else "", f"{meaning}."
