@@ -13,6 +13,7 @@ from pydantic.fields import FieldInfo
 os.environ.setdefault("UPLOADS_AUTH", "none")
 
 import function_app  # noqa: F401  # it registers the routes, and reads the settings
+from shared.access_data.codes import Code
 from shared.access_data.layouts import LAYOUTS
 from shared.core.settings import Settings
 from shared.domain.callers import Need
@@ -156,6 +157,12 @@ def contents() -> str:
     return table(("column", "what a cell must hold"), [(code(name), text) for name, text in rows.items()])
 
 
+def codes(*, warnings: bool) -> str:
+    """The codes of the validator's findings, or of its warnings."""
+    rows = [(code(each.value), each.meaning) for each in Code if each.is_warning is warnings]
+    return table(("code", "meaning"), rows)
+
+
 SECTIONS: Mapping[str, Callable[[], str]] = {
     "settings": settings,
     "operations": operations,
@@ -168,6 +175,8 @@ SECTIONS: Mapping[str, Callable[[], str]] = {
     "exit codes of the client": lambda: table(("code", "meaning"), client_reference.exit_codes()),
     "shared options of the client": lambda: table(("option", "variable", "meaning"), client_reference.shared_options()),
     "commands of the client": client_reference.commands,
+    "findings": lambda: codes(warnings=False),
+    "warnings": lambda: codes(warnings=True),
 }
 
 _SECTION = re.compile(r"(<!-- generated: ([\w ]+) -->\n).*?(<!-- end of generated -->)", re.DOTALL)

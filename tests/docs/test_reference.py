@@ -1,6 +1,7 @@
 """What the documents say of settings, operations, errors, tests and the version is what the code has."""
 
 import ast
+import dataclasses
 import re
 from pathlib import Path
 
@@ -10,6 +11,7 @@ from shared.core import errors
 from shared.core.errors import Problem
 from shared.core.settings import Settings
 from shared.core.version import VERSION
+from shared.storage.names import Names
 from tests.docs.documents import ROOT, documents, name_of
 from tests.docs.reference import SECTIONS, name_of_setting, names_of_sections, with_sections
 
@@ -69,6 +71,16 @@ def test_files_that_a_document_names_exist(path: Path) -> None:
     missing = [name for name in _PATH.findall(path.read_text()) if not (ROOT / name).exists()]
 
     assert missing == []
+
+
+def test_the_design_lists_every_table_and_kind_of_row() -> None:
+    design = (ROOT / "docs" / "design.md").read_text()
+    storage = "".join(path.read_text() for path in (ROOT / "shared" / "storage").glob("*.py"))
+    kinds = re.findall(r'(?:return f|_PREFIX = )"(\w+):', storage)
+
+    assert [name for name in dataclasses.astuple(Names.prefixed("")) if f"`{name}`" not in design] == []
+    assert [kind for kind in kinds if f"`{kind}:" not in design] == []
+    assert len(kinds) > 5
 
 
 def test_the_changelog_begins_with_what_is_unreleased_and_then_this_version() -> None:
