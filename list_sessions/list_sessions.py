@@ -9,7 +9,7 @@ from shared.services.sessions import sessions
 from shared.web.contracts import Contract
 from shared.web.endpoint import operation
 from shared.web.request import actor, parse_options, resource_key
-from shared.web.response import json_response, session_body
+from shared.web.response import collection_response, session_body
 from shared.web.routes import SESSIONS
 from shared.web.urls import next_link, sessions_context
 
@@ -25,13 +25,11 @@ async def list_sessions(req: Request) -> Response:
     query = parse_options(req)
     store = await sessions(actor(req))
     page = await page_of_sessions(store, resource, query)
-    files = await store.files_of(page.sessions) if query.expand_files else {}
-    body: dict[str, object] = {"@odata.context": sessions_context(req, resource)}
+    files = await store.files_between(resource, page.file_ranges) if query.expand_files else {}
+    annotations: dict[str, object] = {"@odata.context": sessions_context(req, resource)}
     if page.total is not None:
-        body["@odata.count"] = page.total
-    body["value"] = [
-        session_body(req, session, query, files.get(session.key.session_id, [])) for session in page.sessions
-    ]
+        annotations["@odata.count"] = page.total
     if page.next_token is not None:
-        body["@odata.nextLink"] = next_link(req, query, "$skiptoken", page.next_token)
-    return json_response(body)
+        annotations["@odata.nextLink"] = next_link(req, query, "$skiptoken", page.next_token)
+    items = (session_body(req, session, query, files.get(session.key.session_id, [])) for session in page.sessions)
+    return await collection_response(annotations, items)

@@ -24,8 +24,25 @@ class Page:
     """A page of sessions. ``next_token`` is set if there are more; ``total`` counts all matches if requested."""
 
     sessions: Sequence[Session]
+    file_ranges: Sequence[tuple[str, str]]
+    """Ranges of session ids, first and last, that contain the files of these sessions and of no others."""
     next_token: str | None
     total: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class _Match:
+    """A session that matches a filter.
+
+    Matches with the same number of skipped sessions before them have no files of other sessions between them.
+    """
+
+    session: Session
+    skipped: int
+
+    @property
+    def id(self) -> str:
+        return self.session.key.session_id
 
 
 async def page_of_sessions(store: Sessions, resource: ResourceKey, query: Query) -> Page:
@@ -46,24 +63,25 @@ async def page_of_sessions(store: Sessions, resource: ResourceKey, query: Query)
     # A nextLink repeats $skip, but the skipped sessions are before its page.
     skip = 0 if after else query.skip
     if query.count or _descending(query):
-        found = [session async for session in _matches(store, resource, query, after=None, page_size=_SCAN_PAGE)]
+        found = [match async for match in _matches(store, resource, query, after=None, page_size=_SCAN_PAGE)]
         total = len(found) if query.count else None
         if _descending(query):
             found.reverse()
         if after is not None:
-            found = [s for s in found if (s.key.session_id < after if _descending(query) else s.key.session_id > after)]
+            found = [match for match in found if (match.id < after if _descending(query) else match.id > after)]
         found = found[skip : skip + top + 1]
     else:
         total = None
         page_size = _SCAN_PAGE if query.filter else min(skip + top + 1, _SCAN_PAGE)
         found = []
-        async for session in _matches(store, resource, query, after=after, page_size=page_size):
-            found.append(session)
+        async for match in _matches(store, resource, query, after=after, page_size=page_size):
+            found.append(match)
             if len(found) > skip + top:
                 break
         found = found[skip:]
     page = found[:top]
-    return Page(page, page[-1].key.session_id if len(found) > top else None, total)
+    next_token = page[-1].id if len(found) > top else None
+    return Page([match.session for match in page], _file_ranges(page), next_token, total)
 
 
 async def count_sessions(store: Sessions, resource: ResourceKey, query: Query) -> int:
@@ -76,12 +94,23 @@ async def count_sessions(store: Sessions, resource: ResourceKey, query: Query) -
 
 async def _matches(
     store: Sessions, resource: ResourceKey, query: Query, *, after: str | None, page_size: int
-) -> AsyncIterator[Session]:
+) -> AsyncIterator[_Match]:
     now, idle = utc_now(), settings().idle
+    skipped = 0
     async for session in store.of_resource(resource, after=after, page_size=page_size):
         values = {"status": status_at(session, now, idle).value, "referenceId": session.review.instance_id}
         if query.filter is None or query.filter(values):
-            yield session
+            yield _Match(session, skipped)
+        elif session.files_uploaded:
+            skipped += 1
+
+
+def _file_ranges(page: Sequence[_Match]) -> list[tuple[str, str]]:
+    ranges: dict[int, list[str]] = {}
+    for match in page:
+        if match.session.files_uploaded:
+            ranges.setdefault(match.skipped, []).append(match.id)
+    return [(min(ids), max(ids)) for ids in ranges.values()]
 
 
 def _descending(query: Query) -> bool:

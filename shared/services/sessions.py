@@ -35,6 +35,9 @@ from shared.storage.account import Storage, storage
 from shared.storage.session_table import ExpiryEntry
 from shared.storage.table_calls import ConcurrentChangeError
 
+# Range queries of one request at the same time.
+_QUERIES_AT_ONCE = 8
+
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
@@ -87,12 +90,18 @@ class Sessions:
             if session.status is not Status.DELETED:
                 yield session
 
-    async def files_of(self, sessions: Sequence[Session]) -> dict[str, list[StoredFile]]:
-        """The files of several sessions of one resource, by session id: one range scan."""
-        if not sessions:
-            return {}
-        ids = [session.key.session_id for session in sessions]
-        return await self._table.files_between(sessions[0].key.resource, min(ids), max(ids))
+    async def files_between(
+        self, resource: ResourceKey, ranges: Sequence[tuple[str, str]]
+    ) -> dict[str, list[StoredFile]]:
+        """The files of a resource's sessions in ranges of session ids (first and last), by session id."""
+        limit = asyncio.Semaphore(_QUERIES_AT_ONCE)
+
+        async def query(first: str, last: str) -> dict[str, list[StoredFile]]:
+            async with limit:
+                return await self._table.files_between(resource, first, last)
+
+        found = await asyncio.gather(*(query(first, last) for first, last in ranges))
+        return {session_id: files for part in found for session_id, files in part.items()}
 
     async def file(self, key: SessionKey, file_id: str) -> StoredFile:
         """One file of a session.

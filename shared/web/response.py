@@ -1,7 +1,8 @@
 """Builds responses: a session as JSON in the dialect of the path, with its context and ETag."""
 
+import asyncio
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from fastapi import Request, Response
@@ -82,5 +83,21 @@ def warnings_json(report: Report) -> dict[str, Any]:
 
 def json_response(body: Any, *, status: int = 200, headers: Mapping[str, str] | None = None) -> Response:
     """A response with a JSON body."""
-    content = json.dumps(body, ensure_ascii=False, separators=(",", ":")).encode()
-    return Response(content, status_code=status, headers=dict(headers or {}), media_type="application/json")
+    return Response(_encode(body), status_code=status, headers=dict(headers or {}), media_type="application/json")
+
+
+async def collection_response(annotations: Mapping[str, Any], items: Iterable[Mapping[str, Any]]) -> Response:
+    """A response with a collection. Items are produced and encoded one by one, and other requests get turns between.
+
+    A page of sessions can have 999 items with 100 files each: 17 MB of JSON, which take half a second.
+    """
+    encoded = []
+    for item in items:
+        encoded.append(_encode(item))
+        await asyncio.sleep(0)
+    head = _encode(annotations).removesuffix(b"}")
+    return Response(b'%b,"value":[%b]}' % (head, b",".join(encoded)), media_type="application/json")
+
+
+def _encode(body: Any) -> bytes:
+    return json.dumps(body, ensure_ascii=False, separators=(",", ":")).encode()

@@ -1,11 +1,23 @@
 """GET the collection, its query options, its pages, and its `$count`."""
 
+from collections.abc import Mapping
+from typing import Any
 from urllib.parse import parse_qs, urlsplit
 from uuid import uuid4
 
 import pytest
 
+from shared.core.settings import Settings
+from shared.domain.audit import Actor
+from shared.domain.lifecycle import ResourceKey, StoredFile
+from shared.query.capabilities import SESSION
+from shared.query.options import parse_query
+from shared.services.listing import page_of_sessions
+from shared.services.sessions import Sessions
+from shared.storage.account import Storage as OwnStorage
+from shared.storage.session_rows import file_of
 from tests.support.client import Json, Resource, Session, as_object, assert_error, create_body
+from tests.support.invariants import Storage
 
 
 @pytest.fixture
@@ -293,3 +305,39 @@ def test_a_reused_reference_finds_its_new_session(resource: Resource) -> None:
     second = resource.new_session(reference)
 
     assert resource.ids({"$filter": f"referenceId eq '{reference}'"}) == [second.id]
+
+
+@pytest.mark.parametrize("order", ["asc", "desc"])
+async def test_only_the_files_of_matching_sessions_are_read(
+    resource: Resource, storage: Storage, order: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sessions = [resource.new_session() for _ in range(6)]
+    for number in (0, 1, 2, 4, 5):
+        sessions[number].uploaded("a.csv")
+    references = [sessions[number].read()["referenceId"] for number in (0, 3, 4, 5)]
+    filtered = " or ".join(f"referenceId eq {reference}" for reference in references)
+    own = OwnStorage.connect(Settings().model_copy(update={"storage": storage.connection_string}))
+    read = []
+
+    def counted(row: Mapping[str, Any]) -> StoredFile:
+        read.append(file_of(row))
+        return read[-1]
+
+    monkeypatch.setattr("shared.storage.session_table.file_of", counted)
+    options = [("$filter", filtered), ("$orderby", f"createdDateTime {order}"), ("$expand", "files")]
+    query = parse_query(options, capabilities=SESSION, allowed={name for name, _ in options})
+    key = ResourceKey(resource.catalog_id, resource.resource_id)
+    store = Sessions(own, Settings(), Actor(request_id=str(uuid4())))
+    try:
+        page = await page_of_sessions(store, key, query)
+        files = await store.files_between(key, page.file_ranges)
+    finally:
+        await own.close()
+
+    assert sorted(files) == sorted(_ids(sessions, 0, 4, 5))
+    assert len(read) == 3
+    assert len(page.file_ranges) == 2, "sessions 4 and 5 are adjacent"
+    assert [len(session["files"]) for session in resource.sessions(dict(options)).json()["value"]] in (
+        [1, 0, 1, 1],
+        [1, 1, 0, 1],
+    )
