@@ -8,6 +8,7 @@ from shared.models.responses import UploadedSession
 from shared.models.upload_form import FORM_BODY
 from shared.services.session_files import session_files
 from shared.services.uploads import upload
+from shared.web.content_coding import GZIP
 from shared.web.contracts import Contract
 from shared.web.endpoint import operation
 from shared.web.request import actor, parse_options, session_key
@@ -17,7 +18,7 @@ from shared.web.routes import SESSION
 
 blueprint = func.Blueprint()
 
-CONTRACT = Contract(UploadedSession, body=FORM_BODY, conditional=True)
+CONTRACT = Contract(UploadedSession, body=FORM_BODY, content_codings=(GZIP,), conditional=True)
 
 
 @operation(blueprint, "POST", f"{SESSION}/uploadFile", CONTRACT)

@@ -7,6 +7,7 @@ from shared.models.responses import CheckedFile
 from shared.models.upload_form import FORM_BODY
 from shared.services.session_files import session_files
 from shared.services.uploads import validate
+from shared.web.content_coding import GZIP
 from shared.web.contracts import Contract
 from shared.web.endpoint import operation
 from shared.web.request import actor, parse_options, session_key
@@ -17,7 +18,7 @@ from shared.web.routes import SESSION
 blueprint = func.Blueprint()
 
 
-@operation(blueprint, "POST", f"{SESSION}/validateFile", Contract(CheckedFile, body=FORM_BODY))
+@operation(blueprint, "POST", f"{SESSION}/validateFile", Contract(CheckedFile, body=FORM_BODY, content_codings=(GZIP,)))
 async def validate_file(req: Request) -> Response:
     """Validate a file: 200 with its rows and warnings; 400 with every finding, as in uploadFile."""
     async with streamed_body(req) as body:

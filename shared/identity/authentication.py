@@ -1,6 +1,6 @@
 """Authenticates requests, with the method in the setting ``UPLOADS_AUTH``."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from functools import cache
 from typing import NoReturn, Protocol
 
@@ -110,6 +110,11 @@ class NoAuthentication:
         return ANONYMOUS
 
 
+def token_scope(audience: Collection[str]) -> str:
+    """The scope with which a client requests a token: all permissions for the App ID URI, else for the client id."""
+    return f"{min(audience, key=lambda each: (parse_guid(each) is not None, each))}/.default"
+
+
 class EntraAuthentication:
     """Bearer tokens from Microsoft Entra (RFC 6750)."""
 
@@ -123,7 +128,9 @@ class EntraAuthentication:
         self._verifier = TokenVerifier(tenant_id, config, SigningKeys(f"{tenant}/discovery/v2.0/keys"))
         self._bad_token = BadTokenError
         self._keys_unavailable = KeysUnavailableError
-        self._challenge = f'Bearer realm="", authorization_uri="{tenant}/oauth2/v2.0/authorize"'
+        authorization_uri = f"{tenant}/oauth2/v2.0/authorize"
+        scope = token_scope(config.audience)
+        self._challenge = f'Bearer realm="", authorization_uri="{authorization_uri}", scope="{scope}"'
 
     async def caller(self, headers: Headers) -> Caller:
         """The caller whose token the request has."""

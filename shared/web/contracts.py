@@ -19,6 +19,7 @@ class Contract:
         options: the query options that the operation supports.
         capabilities: the properties that the query options can name.
         body: the body of the request.
+        content_codings: the values of ``Content-Encoding`` that the operation supports.
         conditional: whether the operation supports ``If-Match``.
         preferences: the preferences that the operation supports in the header ``Prefer``.
         need: the permission that the caller needs. The default depends on the method: to read for GET, else to write.
@@ -30,6 +31,7 @@ class Contract:
     options: tuple[str, ...] = ()
     capabilities: Capabilities = SESSION
     body: RequestBody | None = None
+    content_codings: tuple[str, ...] = ()
     conditional: bool = False
     preferences: tuple[str, ...] = ()
     need: Need | None = None

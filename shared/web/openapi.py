@@ -149,6 +149,10 @@ def _headers(contract: Contract) -> list[Json]:
     headers: list[Json] = [
         {"name": name, "in": "header", "schema": _TEXT, "description": _HEADERS[name]} for name in names
     ]
+    if contract.content_codings:
+        schema = {"type": "string", "enum": list(contract.content_codings)}
+        description = "The coding of the body. Limits, size and digest are those of the decoded file."
+        headers.append({"name": "Content-Encoding", "in": "header", "schema": schema, "description": description})
     if contract.preferences:
         description = f"Preferences (RFC 7240): {', '.join(contract.preferences)}."
         headers.append({"name": "Prefer", "in": "header", "schema": _TEXT, "description": description})

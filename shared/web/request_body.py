@@ -9,6 +9,8 @@ from fastapi import Request
 
 from shared.core.errors import BODY_TOO_LARGE, REQUEST_TIMEOUT, UNSUPPORTED_MEDIA_TYPE, GraphError
 from shared.core.settings import settings
+from shared.web.content_coding import GZIP, content_coding, gunzipped
+from shared.web.contracts import Contract
 from shared.web.limits import UploadLimit
 from shared.web.request import actor
 
@@ -28,6 +30,7 @@ async def read_json(req: Request) -> bytes:
         raise GraphError(
             UNSUPPORTED_MEDIA_TYPE, "The body must be JSON: send the header 'Content-Type: application/json'."
         )
+    _coding(req)
     body, limit = bytearray(), settings().max_json_bytes
     patience = settings().stall_seconds
     try:
@@ -45,15 +48,15 @@ async def read_json(req: Request) -> bytes:
 
 @asynccontextmanager
 async def streamed_body(req: Request) -> AsyncIterator[AsyncIterator[bytes]]:
-    """The body as a stream, while the request is one of the uploads in progress.
+    """The decoded body as a stream, while the request is one of the uploads in progress.
 
     After an error, the rest of the body is read and discarded before the error is raised: otherwise a client that is
     still sending would get a broken pipe instead of the response. All of it, with the work of the caller of this
     function, is limited by the maximum duration of an upload.
 
     Raises:
-        GraphError: 408 if the client stalls or the time is over, 415 for a content encoding, 429 or 503 for too many
-            uploads in progress.
+        GraphError: 400 if the body cannot be decoded, 408 if the client stalls or the time is over, 415 for a content
+            coding that is not supported, 429 or 503 for too many uploads in progress.
     """
     config = settings()
     body = _pieces(req)
@@ -69,7 +72,7 @@ async def streamed_body(req: Request) -> AsyncIterator[AsyncIterator[bytes]]:
         try:
             async with deadline:
                 try:
-                    yield body
+                    yield gunzipped(body) if _coding(req) == GZIP else body
                 except GraphError as error:
                     failure = error
                     await _discard(body, error, max_bytes=config.max_file_bytes)
@@ -104,12 +107,12 @@ def _upload_limit() -> UploadLimit:
     return UploadLimit(per_caller=config.max_uploads_at_once, per_process=config.max_uploads_per_process)
 
 
+def _coding(req: Request) -> str | None:
+    contract: Contract = req.state.contract
+    return content_coding(req.headers.get("content-encoding"), contract.content_codings)
+
+
 async def _pieces(req: Request) -> AsyncIterator[bytes]:
-    if req.headers.get("content-encoding", "identity").strip().lower() != "identity":
-        raise GraphError(
-            UNSUPPORTED_MEDIA_TYPE,
-            "This operation does not support the header Content-Encoding. Send the body without compression.",
-        )
     stream = req.stream()
     patience = settings().stall_seconds
     while True:

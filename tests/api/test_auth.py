@@ -170,6 +170,7 @@ def test_an_invalid_token_is_refused(guarded: str, authority: Authority, mint: M
     assert 'error="invalid_token"' in challenge
     assert f'error_description="{error["message"]}"' in challenge
     assert f'authorization_uri="{authority.url}/{authority.tenant_id}/oauth2/v2.0/authorize"' in challenge
+    assert f'scope="{APP_ID_URI}/.default"' in challenge
 
 
 @pytest.mark.parametrize("claim", ["aud", "iss", "exp", "nbf"])
@@ -189,7 +190,8 @@ def test_without_a_token_the_challenge_says_where_to_get_one_and_has_no_error(
 
     assert_error(answer, 401, "unauthenticated")
     challenge = answer.headers["WWW-Authenticate"]
-    assert f"{authority.url}/{authority.tenant_id}/oauth2/v2.0/authorize" in challenge
+    assert f'authorization_uri="{authority.url}/{authority.tenant_id}/oauth2/v2.0/authorize"' in challenge
+    assert f'scope="{APP_ID_URI}/.default"' in challenge
     assert "error" not in challenge
 
 

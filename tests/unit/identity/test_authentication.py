@@ -10,7 +10,7 @@ import pytest
 from local.service import ROOT
 from shared.core.environment import SettingsError
 from shared.core.settings import Settings
-from shared.identity.authentication import check_authentication
+from shared.identity.authentication import check_authentication, token_scope
 
 TENANT = str(uuid4())
 AUDIENCE = "api://uploads.contoso.com"
@@ -24,6 +24,19 @@ def settings(**given: object) -> Settings:
 @pytest.mark.parametrize("environment", [{}, AZURE])
 def test_entra_with_tenant_and_audience_is_allowed_everywhere(environment: dict[str, str]) -> None:
     check_authentication(settings(auth="entra", tenant_id=TENANT.upper(), audience=AUDIENCE), environment)
+
+
+@pytest.mark.parametrize(
+    ("audience", "scope"),
+    [
+        (TENANT, f"{TENANT}/.default"),
+        (f"{TENANT},api://{TENANT}", f"api://{TENANT}/.default"),
+        (f"https://uploads.contoso.com,{TENANT}", "https://uploads.contoso.com/.default"),
+        (f"https://uploads.contoso.com,api://b,api://a,{TENANT}", "api://a/.default"),
+    ],
+)
+def test_the_scope_for_clients_is_that_of_the_app_id_uri(audience: str, scope: str) -> None:
+    assert token_scope(settings(audience=audience).audience) == scope
 
 
 def test_none_is_allowed_on_a_development_machine() -> None:
