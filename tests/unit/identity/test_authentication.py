@@ -138,8 +138,8 @@ def test_function_keys_can_be_required(given: str, level: str) -> None:
     code = (
         "from function_app import app\n"
         "routed = [f for f in app.get_functions() if hasattr(f.get_trigger(), 'route')]\n"
-        "health = [f for f in routed if f.get_function_name() == 'get_health']\n"
-        "for some in (health, [f for f in routed if f not in health]):\n"
+        "public = [f for f in routed if f.get_trigger().route.startswith('uploads')]\n"
+        "for some in (public, [f for f in routed if f not in public]):\n"
         "    print({str(f.get_trigger().auth_level) for f in some})"
     )
     environment = os.environ | {"UPLOADS_AUTH": "none"} | ({"UPLOADS_FUNCTION_KEYS": given} if given else {})
@@ -148,7 +148,8 @@ def test_function_keys_can_be_required(given: str, level: str) -> None:
         [sys.executable, "-c", code], cwd=ROOT, env=environment, capture_output=True, text=True, check=True
     )
 
-    health, others = done.stdout.splitlines()
+    public, others = done.stdout.splitlines()
     assert level in others
     assert "," not in others, "all functions or none"
-    assert "ANONYMOUS" in health, "a probe has no key"
+    assert "ANONYMOUS" in public, "neither a probe nor a browser that opens the page has a key"
+    assert "," not in public
