@@ -29,9 +29,10 @@ async def test_the_largest_page_does_not_block_the_event_loop() -> None:
 
     async def watch() -> None:
         while True:
-            began = time.monotonic()
+            # The thread's own time: on a busy machine, other processes take turns as well.
+            began = time.thread_time()
             await asyncio.sleep(0)
-            stalls.append(time.monotonic() - began)
+            stalls.append(time.thread_time() - began)
 
     watching = asyncio.create_task(watch())
     response = await collection_response(
