@@ -6,6 +6,7 @@ from fastapi import Request, Response
 from shared.models.requests import CREATE_BODY, parse_create
 from shared.models.responses import SessionEntity
 from shared.services.sessions import Snapshot, sessions
+from shared.telemetry.instruments import SESSIONS_CREATED
 from shared.web.contracts import Contract
 from shared.web.endpoint import operation
 from shared.web.request import actor, dialect, parse_options, resource_key
@@ -24,5 +25,6 @@ async def create_session(req: Request) -> Response:
     parse_options(req)
     review = parse_create(await read_json(req), dialect(req))
     session = await (await sessions(actor(req))).create(resource, review)
+    SESSIONS_CREATED.add(1)
     location = f"{resource_url(req)}/uploadSessions/{session.key.session_id}"
     return session_response(req, Snapshot(session, []), status=201, headers={"Location": location})

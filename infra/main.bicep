@@ -69,6 +69,9 @@ param logRetentionDays int = 90
 @description('Gigabytes of telemetry a day, after which no more is taken until the next day.')
 param dailyTelemetryGB int = 1
 
+@description('Address that alerts are sent to. Empty: alerts are raised, and no mail is sent.')
+param alertEmail string = ''
+
 @minValue(1)
 @description('Bytes that one uploaded file may have (UPLOADS_MAX_FILE_BYTES).')
 param maxFileBytes int = 1073741824
@@ -123,6 +126,27 @@ module monitoring 'monitoring.bicep' = {
     tags: tags
     retentionDays: logRetentionDays
     dailyQuotaGB: dailyTelemetryGB
+  }
+}
+
+module alerts 'alerts.bicep' = {
+  name: 'alerts'
+  scope: group
+  params: {
+    componentId: monitoring.outputs.componentId
+    location: location
+    tags: tags
+    email: alertEmail
+  }
+}
+
+module workbook 'workbook.bicep' = {
+  name: 'workbook'
+  scope: group
+  params: {
+    componentId: monitoring.outputs.componentId
+    location: location
+    tags: tags
   }
 }
 

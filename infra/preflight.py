@@ -60,6 +60,7 @@ VARIABLES: dict[str, Rule] = {
     "DEPLOY_SOFT_DELETE_DAYS": between(1, 365),
     "DEPLOY_LOG_RETENTION_DAYS": between(30, 730),
     "DEPLOY_DAILY_TELEMETRY_GB": at_least(1),
+    "DEPLOY_ALERT_EMAIL": (lambda value: "@" in value, "an e-mail address"),
     "UPLOADS_MAX_FILE_BYTES": at_least(1),
     "UPLOADS_PUBLIC_URL": (is_https, "an https URL"),
 }

@@ -43,6 +43,11 @@ def main() -> int:
                 listener.close()
                 running.enter_context(_storage(arguments.data))
                 return serve_with_core_tools(ROOT, port)
+            if arguments.telemetry:
+                # Imported here, since the SDK takes a while.
+                from local.telemetry import observe  # noqa: PLC0415
+
+                running.callback(observe())
             # Before the app is imported, which reads it. With it, links do not come from a caller's Host header.
             os.environ.setdefault("UPLOADS_PUBLIC_URL", url)
             running.enter_context(_storage(arguments.data, meanwhile=_import_app))

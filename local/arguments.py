@@ -27,6 +27,11 @@ def run_parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--host", choices=("local", "func"), default="local", help="our own host, or Core Tools' func (default local)"
     )
+    parser.add_argument(
+        "--telemetry",
+        action="store_true",
+        help="print traces and metrics, or send them to OTEL_EXPORTER_OTLP_ENDPOINT; with the local host only",
+    )
     return parser
 
 

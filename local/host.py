@@ -13,6 +13,8 @@ from typing import Any
 import azure.functions as func
 from fastapi import Request, Response
 from fastapi.responses import PlainTextResponse
+from opentelemetry.context import Context, attach, detach
+from opentelemetry.propagate import extract
 from starlette.types import Receive, Scope, Send
 
 from local.front_page import front_page
@@ -51,8 +53,15 @@ class Host:
         if scope["type"] == "lifespan":
             await self._live(receive, send)
         elif scope["type"] == "http":
-            response = await self._answer(scope, receive)
-            await response(scope, receive, send)
+            # The caller's trace goes on, as in the Functions worker. Without it a new one begins: uvicorn may serve a
+            # request in the context of the one before it on the same connection.
+            headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
+            token = attach(extract(headers, Context()))
+            try:
+                response = await self._answer(scope, receive)
+                await response(scope, receive, send)
+            finally:
+                detach(token)
 
     async def _answer(self, scope: Scope, receive: Receive) -> Response:
         path = scope["raw_path"].decode("latin-1")

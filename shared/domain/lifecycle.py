@@ -20,6 +20,8 @@ from shared.core.errors import (
     counted,
 )
 
+WARNED_BEFORE_EXPIRY = timedelta(minutes=30)
+
 
 class Status(StrEnum):
     """A session's stored state. ``DELETED`` is never shown to callers; the others are Graph's values."""
@@ -105,6 +107,15 @@ def new_session(key: SessionKey, review: Review, now: datetime) -> Session:
 def idle_deadline(session: Session, idle: timedelta) -> datetime:
     """When a session that is not complete expires or has expired, if it is not changed again."""
     return session.last_active + idle
+
+
+def warning_time(session: Session, idle: timedelta) -> datetime:
+    """When an idle session that has files is reported as about to expire: half an hour before.
+
+    Its deadline itself where sessions live for less than an hour, so that there is no warning.
+    """
+    deadline = idle_deadline(session, idle)
+    return deadline - WARNED_BEFORE_EXPIRY if idle >= 2 * WARNED_BEFORE_EXPIRY else deadline
 
 
 def expires_at(session: Session, idle: timedelta) -> datetime | None:

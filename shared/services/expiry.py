@@ -8,12 +8,12 @@ import asyncio
 import logging
 import time
 from collections import Counter
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from shared.core.ids import format_instant, id_time, parse_guid, utc_now
 from shared.core.settings import Settings
 from shared.domain.audit import SERVICE
-from shared.domain.lifecycle import Session, Status, idle_deadline, status_at
+from shared.domain.lifecycle import Session, Status, idle_deadline, status_at, warning_time
 from shared.models.manifest import manifest
 from shared.services.removal import end, purge, remove_files
 from shared.storage.account import Storage
@@ -21,6 +21,14 @@ from shared.storage.blobs import MANIFEST
 from shared.storage.session_table import CREATE_TAKES_AT_MOST, ExpiryEntry, expiry_entry
 from shared.storage.table import Row
 from shared.storage.table_calls import ConcurrentChangeError
+from shared.telemetry.instruments import (
+    BACKLOG,
+    BACKLOG_AGE,
+    SESSIONS_EXPIRING,
+    TICK_SESSIONS_PROCESSED,
+    TICKS,
+    count_expired,
+)
 
 # A tick ends long before the host's time limit (functionTimeout in host.json); the rest is left to the next tick.
 TICK_SECONDS = 200
@@ -58,9 +66,14 @@ class Expiry:
             )
             return Counter(refused=1)
 
+        oldest = now
+
         async def settle(row: Row) -> None:
+            nonlocal oldest
             try:
-                done[await self._settle(expiry_entry(row), now)] += 1
+                entry = expiry_entry(row)
+                oldest = min(oldest, entry.due)
+                done[await self._settle(entry, now)] += 1
             except Exception as error:  # noqa: BLE001  # whatever it is, it must not stop the other sessions
                 done["failed"] += 1
                 session_id = parse_guid(str(row["RowKey"]).rpartition(":")[2]) or "of an unreadable index row"
@@ -69,22 +82,28 @@ class Expiry:
                 )
 
         batch: list[Row] = []
+        left = 0
         async for row in self._table.due(now):
+            # Failures do not count, so that rows that always fail never use up the limit.
+            if time.monotonic() - started > TICK_SECONDS or done.total() - done["failed"] + len(batch) >= TICK_SESSIONS:
+                # No time for this one and those after it: they are only counted, as far as that is cheap.
+                left += 1
+                if left == TICK_SESSIONS:
+                    break
+                continue
             batch.append(row)
             if len(batch) == CONCURRENT_SESSIONS:
                 await asyncio.gather(*map(settle, batch))
                 batch.clear()
-            # Failures do not count, so that rows that always fail never use up the limit.
-            if time.monotonic() - started > TICK_SECONDS or done.total() - done["failed"] + len(batch) >= TICK_SESSIONS:
-                break
         await asyncio.gather(*map(settle, batch))
         _log.info("tick: %s", dict(done) or "no session is due")
+        _observe_tick(done, left, now - oldest)
         return done
 
     async def _settle(self, entry: ExpiryEntry, now: datetime) -> str:
         """Process one session, and write when to visit it again. Each step can be repeated.
 
-        Returns the outcome: ``active``, ``expired``, ``purged``, ``sealed``, ``gone`` or ``waiting``.
+        Returns the outcome: ``active``, ``expiring``, ``expired``, ``purged``, ``sealed``, ``gone`` or ``waiting``.
         """
         session = await self._table.session(entry.key)
         try:
@@ -103,7 +122,7 @@ class Expiry:
     async def _settle_session(self, session: Session, now: datetime) -> tuple[str, datetime | None]:
         status = status_at(session, now, self._config.idle)
         if status is Status.ACTIVE:
-            return "active", idle_deadline(session, self._config.idle)
+            return self._settle_active(session, now)
         if status is Status.EXPIRED:
             return await self._settle_expired(session, now)
         if status is Status.COMPLETE:
@@ -111,6 +130,27 @@ class Expiry:
         # Deleted by a request that was interrupted.
         await purge(self._table, self._blobs, session)
         return "gone", None
+
+    def _settle_active(self, session: Session, now: datetime) -> tuple[str, datetime | None]:
+        """Active: report once that a session with files will expire soon, and come back when it does."""
+        warning = warning_time(session, self._config.idle)
+        if now < warning:
+            return "active", warning
+        deadline = idle_deadline(session, self._config.idle)
+        # Without a warning the timer comes at the deadline, when the session is no longer active.
+        if warning == deadline or not session.files_uploaded:
+            return "active", deadline
+        key = session.key
+        _log.warning(
+            "session %s with %d files expires at %s catalog=%s resource=%s",
+            key.session_id,
+            session.files_uploaded,
+            deadline.isoformat(timespec="seconds"),
+            key.resource.catalog_id,
+            key.resource.resource_id,
+        )
+        SESSIONS_EXPIRING.add(1)
+        return "expiring", deadline
 
     async def _settle_missing(self, entry: ExpiryEntry, now: datetime) -> tuple[str, datetime | None]:
         """The session was deleted or never created: delete what uploads left under it."""
@@ -141,6 +181,7 @@ class Expiry:
         """Expired: store the status and free the reference; when the grace period is over, delete the files."""
         if session.status is Status.ACTIVE:
             session = await end(self._table, session, Status.EXPIRED, SERVICE)
+            count_expired(session.files_uploaded)
         expired = idle_deadline(session, self._config.idle)
         if now < expired + self._config.grace:
             return "expired", expired + self._config.grace
@@ -148,3 +189,12 @@ class Expiry:
         # Visit again when no upload that was in progress can still be running.
         sweep_at = expired + self._config.max_upload
         return "purged", sweep_at if now < sweep_at else None
+
+
+def _observe_tick(done: Counter[str], left: int, age: timedelta) -> None:
+    """Record a tick in the metrics: what it did, what it left, and how long the oldest session had waited."""
+    TICKS.add(1)
+    for outcome, count in done.items():
+        TICK_SESSIONS_PROCESSED.add(count, {"uploads.outcome": outcome})
+    BACKLOG.set(left + done["failed"])
+    BACKLOG_AGE.set(age.total_seconds())

@@ -27,6 +27,7 @@ from shared.domain.lifecycle import (
     idle_deadline,
     new_session,
     session_not_found,
+    warning_time,
 )
 from shared.models.manifest import manifest
 from shared.services.removal import end, purge
@@ -34,6 +35,7 @@ from shared.services.retries import attempts, pause, too_busy
 from shared.storage.account import Storage, storage
 from shared.storage.session_table import ExpiryEntry
 from shared.storage.table_calls import ConcurrentChangeError
+from shared.telemetry.instruments import SESSIONS_COMPLETED, TIME_LEFT, count_expired
 
 # Range queries of one request at the same time.
 _QUERIES_AT_ONCE = 8
@@ -134,7 +136,7 @@ class Sessions:
         await self._quotas.check(resource, caller_id)
         now = utc_now()
         session = new_session(SessionKey(resource, new_id(now)), review, now)
-        entry = ExpiryEntry(idle_deadline(session, self._config.idle), session.key)
+        entry = ExpiryEntry(warning_time(session, self._config.idle), session.key)
         # The index row comes first: in the other order, a crash would leave a session that the timer never finds.
         record = self._record(Activity.CREATE_SESSION, session.key, reviewInstanceId=review.instance_id)
         await asyncio.gather(
@@ -164,11 +166,14 @@ class Sessions:
             else:
                 expired = new_record(Activity.EXPIRE_SESSION, holder.key, SERVICE)
                 try:
-                    return await self._table.take_over_reference(
+                    created = await self._table.take_over_reference(
                         session, replace(holder, status=Status.EXPIRED), record, expired
                     )
                 except ConcurrentChangeError:
                     await pause()
+                else:
+                    count_expired(holder.files_uploaded)
+                    return created
         raise too_busy()
 
     async def complete(self, key: SessionKey, if_match: IfMatch, *, allow_incomplete: bool) -> Snapshot:
@@ -188,11 +193,14 @@ class Sessions:
                 record = self._record(
                     Activity.COMPLETE_SESSION, key, files=session.files_uploaded, bytes=session.total_bytes
                 )
+                time_left = idle_deadline(session, self._config.idle) - utc_now()
                 try:
                     session = await self._table.update_session(after, record)
                 except ConcurrentChangeError:
                     await pause()
                     continue
+                SESSIONS_COMPLETED.add(1)
+                TIME_LEFT.record(time_left.total_seconds())
             # A complete session does not change, so its manifest is the same at any time. After a crash at this point
             # a repeated request or the timer writes it.
             await self._blobs.put_manifest(key, manifest(session, snapshot.files))

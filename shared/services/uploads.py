@@ -7,6 +7,7 @@ and the block that is being filled.
 import asyncio
 import contextlib
 import hashlib
+from collections import Counter
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 
@@ -22,6 +23,8 @@ from shared.models.upload_form import FormFile
 from shared.services.session_files import SessionFiles
 from shared.services.sessions import Snapshot
 from shared.storage.blobs import BlobWriter
+from shared.telemetry.instruments import FINDINGS, REFUSALS, ROWS
+from shared.telemetry.spans import UploadStages, upload_stages
 
 # The part of a body that is processed before other requests get a turn: less than a millisecond's work.
 _PIECE_BYTES = 64 * 1024
@@ -58,13 +61,27 @@ async def upload(
         GraphError: 400 for a bad form or an invalid file, 404, 409, 412, 413, 415. A file that is invalid or too large
             is remembered as refused; its content is not stored.
     """
+    with upload_stages("uploadFile") as stages:
+        return await _upload(files, key, body, content_type, if_match, stages=stages)
+
+
+async def _upload(
+    files: SessionFiles,
+    key: SessionKey,
+    body: AsyncIterator[bytes],
+    content_type: str | None,
+    if_match: IfMatch,
+    *,
+    stages: UploadStages,
+) -> tuple[Snapshot, ReceivedFile]:
     config = settings()
     # The session is read while the body is received; nothing is staged before it is clear that the session is active.
     beginning = asyncio.ensure_future(files.begin_upload(key, if_match))
     file_id = new_id(utc_now())
     writer = files.writer(key, file_id, beginning)
     try:
-        received = await receive(body, content_type, config, writer)
+        with stages.receive:
+            received = await receive(body, content_type, config, writer, stages)
     except BaseException:
         await asyncio.wait([beginning])
         # An error of the session takes precedence over an error of the body.
@@ -75,7 +92,11 @@ async def upload(
         await _discard(writer)
         refusal = Refusal(received.name, utc_now(), max(1, received.report.finding_count))
         sha256 = None if received.too_large else received.sha256
-        await files.refuse(began, refusal, if_match, size=received.size, sha256=sha256)
+        with stages.commit:
+            await files.refuse(began, refusal, if_match, size=received.size, sha256=sha256)
+        stages.outcome = "refused"
+        REFUSALS.add(1, {"uploads.reason": "tooLarge" if received.too_large else "invalid"})
+        _count_findings(received.report)
         raise refused(received, config)
     file = StoredFile(
         id=file_id,
@@ -86,7 +107,11 @@ async def upload(
         warnings=received.report.warning_count,
         uploaded=utc_now(),
     )
-    return await files.accept(began, file, writer, if_match), received
+    with stages.commit:
+        snapshot = await files.accept(began, file, writer, if_match)
+    stages.outcome = "accepted"
+    ROWS.add(file.rows, {"uploads.layout": received.report.layout or "none"})
+    return snapshot, received
 
 
 async def validate(
@@ -99,14 +124,21 @@ async def validate(
     """
     config = settings()
     await files.begin_upload(key, IfMatch())
-    received = await receive(body, content_type, config, writer=None)
+    with upload_stages("validateFile") as stages, stages.receive:
+        received = await receive(body, content_type, config, None, stages)
+        stages.outcome = "refused" if received.refused else "accepted"
     if received.refused:
+        _count_findings(received.report)
         raise refused(received, config)
     return received
 
 
 async def receive(
-    body: AsyncIterator[bytes], content_type: str | None, config: Settings, writer: BlobWriter | None
+    body: AsyncIterator[bytes],
+    content_type: str | None,
+    config: Settings,
+    writer: BlobWriter | None,
+    stages: UploadStages,
 ) -> ReceivedFile:
     """Read a form to its end; its file is validated, digested and, with a ``writer``, staged on the way.
 
@@ -130,15 +162,16 @@ async def receive(
                 size += len(data)
                 if size <= config.max_file_bytes:
                     digest.update(data)
-                    for _ in validator.feeding(data):
+                    for _ in stages.validate.timed(validator.feeding(data)):
                         await asyncio.sleep(0)
                     if writer is not None and not validator.finding_count:
-                        await writer.write(data)
+                        with stages.stage:
+                            await writer.write(data)
                 if writer is not None and (size > config.max_file_bytes or validator.finding_count):
                     await writer.discard()
                     writer = None
         name = form.close()
-        for _ in validator.finishing():
+        for _ in stages.validate.timed(validator.finishing()):
             await asyncio.sleep(0)
     except BaseException:
         await _discard(writer)
@@ -164,6 +197,12 @@ async def _discard(writer: BlobWriter | None) -> None:
         with contextlib.suppress(AzureError, TimeoutError):
             async with asyncio.timeout(_DISCARD_SECONDS):
                 await writer.discard()
+
+
+def _count_findings(report: Report) -> None:
+    """Count the findings that the answer lists, by code."""
+    for code, count in Counter(finding.code for finding in report.findings).items():
+        FINDINGS.add(count, {"uploads.finding": code})
 
 
 def refused(received: ReceivedFile, config: Settings) -> GraphError:

@@ -25,6 +25,7 @@ from shared.domain.lifecycle import session_not_found
 from shared.identity.authentication import authenticate
 from shared.identity.authorization import check_grant, denied
 from shared.identity.cross_site import check_own_page
+from shared.telemetry.spans import end_request, request_span
 from shared.web.contracts import Contract
 from shared.web.limits import RequestLimit, check_head_size
 from shared.web.log import log_defect, log_request, log_storage_fault
@@ -90,19 +91,24 @@ def endpoint(
         req.state.contract = contract
         req.state.actor = Actor(request_id=request_id)
         req.state.received = 0
-        try:
-            await _authorize(req, need)
-            response = await handler(req)
-        except BaseException as exception:  # noqa: BLE001  # a CancelledError must become a response, too
-            error = _as_graph_error(exception, request_id)
-            response = json_response(
-                error.body(request_id=request_id, client_request_id=client_request_id),
-                status=error.problem.status,
-                headers=error.headers,
-            )
+        failure = None
+        with request_span(handler.__name__, request_id):
+            try:
+                await _authorize(req, need)
+                response = await handler(req)
+            except BaseException as exception:  # noqa: BLE001  # a CancelledError must become a response, too
+                error = _as_graph_error(exception, request_id)
+                failure = error.problem.inner_code
+                response = json_response(
+                    error.body(request_id=request_id, client_request_id=client_request_id),
+                    status=error.problem.status,
+                    headers=error.headers,
+                )
+            seconds = time.perf_counter() - started
+            end_request(handler.__name__, response.status_code, failure, req.state.received, seconds)
+            log_request(req, handler.__name__, response.status_code, seconds)
         response.headers["request-id"] = request_id
         response.headers["client-request-id"] = client_request_id
-        log_request(req, handler.__name__, response.status_code, time.perf_counter() - started)
         return response
 
     return respond

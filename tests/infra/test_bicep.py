@@ -13,7 +13,6 @@ from typing import Any, Union, get_args, get_origin, get_type_hints
 import pytest
 from azure.mgmt.storage import models as storage_models
 from azure.mgmt.web import models as web_models
-from pydantic import AliasChoices
 
 from local.service import ROOT
 from shared.core.settings import Settings
@@ -197,12 +196,7 @@ def test_deploy_md_describes_every_variable() -> None:
 
 def setting_names() -> set[str]:
     """Every name under which the app reads a setting."""
-    names: set[str] = set()
-    for name, field in Settings.model_fields.items():
-        alias = field.validation_alias
-        names |= {str(choice) for choice in alias.choices} if isinstance(alias, AliasChoices) else set()
-        names |= {f"UPLOADS_{name.upper()}"} if alias is None else set()
-    return names
+    return {str(field.validation_alias or f"UPLOADS_{name.upper()}") for name, field in Settings.model_fields.items()}
 
 
 # Read by the Functions host or its Python worker: "App settings reference for Azure Functions" (Microsoft).
@@ -228,7 +222,7 @@ def app_settings() -> set[str]:
 def test_the_app_reads_every_setting_that_it_is_given() -> None:
     given = app_settings()
 
-    assert given - HOST_SETTINGS <= setting_names() | {"UPLOADS_STORAGE__credential", "UPLOADS_STORAGE__clientId"}
+    assert given - HOST_SETTINGS <= setting_names()
     assert given >= HOST_SETTINGS
 
 
@@ -381,6 +375,39 @@ def test_the_check_against_models_finds_what_is_misspelled() -> None:
     ]
     identity = {"identity": {"type": "UserAsigned"}}
     assert list(unknown(identity, web_models.Site, "")) == [".identity.type: UserAsigned"]
+
+
+# Alerts and workbook
+
+METRICS = set(re.findall(r'"(uploads\.[\w.]+)"', (ROOT / "shared/telemetry/instruments.py").read_text()))
+ALERTS = json.loads((INFRA / "alerts.json").read_text())
+WORKBOOK = json.loads((INFRA / "workbook.json").read_text())
+QUERIES = ["\n".join(alert["query"]) for alert in ALERTS] + [
+    item["content"]["query"] for item in WORKBOOK["items"] if item["type"] == 3
+]
+
+
+@pytest.mark.parametrize("query", QUERIES)
+def test_a_query_asks_for_metrics_that_exist(query: str) -> None:
+    attributes = set(re.findall(r"customDimensions\['([\w.]+)'\]", query))
+    metrics = set(re.findall(r"'(uploads\.[\w.]+)'", query)) - attributes
+    telemetry = "".join(path.read_text() for path in (ROOT / "shared").glob("**/*.py"))
+
+    assert metrics
+    # The name of a metric, or the start of several.
+    assert metrics <= METRICS | {"uploads.sessions."}
+    assert [name for name in attributes if f'"{name}"' not in telemetry] == []
+
+
+def test_each_alert_has_its_chapter_in_the_runbook() -> None:
+    guide = (ROOT / "docs" / "operate.md").read_text()
+    fields = {"name", "title", "description", "severity", "window", "frequency", "fires", "query"}
+
+    assert len(ALERTS) == len({alert["name"] for alert in ALERTS}) == 6
+    for alert in ALERTS:
+        assert set(alert) == fields
+        assert alert["fires"] in ("with rows", "without rows")
+        assert f"### {alert['title']}\n" in guide
 
 
 # azd

@@ -25,6 +25,7 @@ REQUEST = re.compile(
 KNOWN = (
     REQUEST,
     re.compile(rf"uploads storage failed: (?:\w+|\d+ \w+) request={GUID}"),
+    re.compile(rf"uploads\.expiry session {GUID} with \d+ files expires at \S+ catalog={GUID} resource={GUID}"),
     re.compile(r"uploads\.expiry tick: (?:no session is due|\{(?:'[a-z]+': \d+(?:, )?)+\})"),
     re.compile(r"uploads\.storage (?:table|container) [a-z0-9]+ was missing and is created again"),
     re.compile(
