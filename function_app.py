@@ -14,10 +14,11 @@ import update_session
 import upload_file
 import validate_file
 from audit import list_audit
-from files import count_files, get_file, get_file_value, list_files
+from files import count_files, delete_file, get_file, get_file_value, list_files
 from grants import delete_grant, list_grants, put_grant
 from list_sessions import count_sessions, list_sessions
 from meta import get_health, get_openapi, unknown_path
+from refusals import delete_refusal, list_refusals
 from resources import delete_resource, get_resource, list_resources, put_resource
 from shared.core.settings import settings
 from shared.web.log import quiet_libraries
@@ -43,6 +44,9 @@ for operation in (
     count_files,
     get_file,
     get_file_value,
+    delete_file,
+    list_refusals,
+    delete_refusal,
     put_grant,
     list_grants,
     delete_grant,

@@ -28,6 +28,9 @@ from shared.storage.table import NewerFormatError
 # The first word of the audit record of each final state. An active session has only that of its creation.
 _DONE = {"complete": "complete", "expired": "expire", "deleted": "delete"}
 
+# The details of audit records, by activity and outcome.
+Details = dict[tuple[str, str], list[dict[str, Any]]]
+
 # How long an index row may be overdue: several ticks of the timer.
 PATIENCE = timedelta(hours=1)
 
@@ -77,6 +80,8 @@ def _broken_stats(contents: Contents, session: str) -> Iterator[str]:
     names = [file["Name"] for file in files]
     if len(set(names)) != len(names):
         yield f"3: session {session} has two files with the same name: {len(names)} files, {len(set(names))} names"
+    if set(names) & {refusal["Name"] for refusal in contents.of_session("refusal", session).values()}:
+        yield f"3: session {session} has a name with an accepted file and an open refusal"
     refusals = len(contents.of_session("refusal", session))
     if number(row["OpenRefusals"]) != refusals:
         yield f"4: session {session} has {refusals} refusals, but its row says {row['OpenRefusals']}"
@@ -90,6 +95,10 @@ def _broken_manifest(contents: Contents, session: str, account: Account) -> Iter
             yield f"6: session {session} is {row['Status']} and has a manifest"
         return
     files = contents.of_session("file", session)
+    if row.get("FilesRemoved"):
+        if (files or there) and session not in contents.index:
+            yield f"6: session {session} has no more files to keep, and no index row makes the timer delete the rest"
+        return
     if not there:
         if files and session not in contents.index:
             yield f"6: session {session} is complete and has no manifest, and no index row makes the timer write it"
@@ -145,21 +154,39 @@ def _missing_records(contents: Contents, account: Account) -> Iterator[str]:
     for session, row in contents.rows["session"].items():
         done = Counter(record["Activity"] for record in of_session[session])
         expected = {"createSession"} | {f"{_DONE[status]}Session" for status in _DONE if status == row["Status"]}
+        expected |= {"removeFiles"} if row.get("FilesRemoved") else set()
         for activity in sorted(expected):
             if done[activity] != 1:
                 yield f"10: session {session} is {row['Status']} and has {done[activity]} audit records of {activity}"
-        uploads = [(record["Outcome"], json.loads(record["Details"])) for record in of_session[session]]
-        accepted = {(record.get("fileId"), record.get("sha256")) for outcome, record in uploads if outcome == "success"}
-        refused = {record["name"] for outcome, record in uploads if outcome == "refused"}
-        for file, file_row in contents.of_session("file", session).items():
-            if (file, file_row["Sha256"]) not in accepted:
-                yield f"10: file {file} of session {session} has no audit record"
-        for refusal in contents.of_session("refusal", session).values():
-            if refusal["Name"] not in refused:
-                yield f"10: a refusal of session {session} has no audit record"
+        yield from _broken_file_records(contents, session, _details(of_session[session]))
     for hour in sorted({f"{id_time(record):%Y%m%d%H}" for record in contents.rows["audit"]}):
         if not account.had_activity(hour, f"{contents.catalog}_{contents.resource}"):
             yield f"10: a query by time does not find the audit records of hour {hour}"
+
+
+def _broken_file_records(contents: Contents, session: str, details: Details) -> Iterator[str]:
+    row, files = contents.rows["session"][session], contents.of_session("file", session)
+    accepted = {record["fileId"]: record["sha256"] for record in details["uploadFile", "success"]}
+    deleted = {record["fileId"] for record in details["deleteFile", "success"]}
+    refused = {record["name"] for record in details["uploadFile", "refused"]}
+    for file, file_row in files.items():
+        if file_row["Sha256"] != accepted.get(file):
+            yield f"10: file {file} of session {session} has no audit record"
+        if file in deleted:
+            yield f"10: file {file} of session {session} exists, although an audit record says that it was deleted"
+    if row["Status"] == "active" or (row["Status"] == "complete" and not row.get("FilesRemoved")):
+        for file in sorted(accepted.keys() - deleted - files.keys()):
+            yield f"10: file {file} of session {session} is missing, and no audit record says that it was deleted"
+    for refusal in contents.of_session("refusal", session).values():
+        if refusal["Name"] not in refused:
+            yield f"10: a refusal of session {session} has no audit record"
+
+
+def _details(records: list[Row]) -> Details:
+    details: Details = defaultdict(list)
+    for record in records:
+        details[record["Activity"], record["Outcome"]].append(json.loads(record["Details"]))
+    return details
 
 
 def number(value: Any) -> int:

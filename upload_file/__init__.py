@@ -6,7 +6,6 @@ from fastapi import Request, Response
 from shared.domain.etags import IfMatch
 from shared.models.responses import UploadedSession
 from shared.models.upload_form import FORM_BODY
-from shared.services.session_files import session_files
 from shared.services.uploads import upload
 from shared.web.content_coding import GZIP
 from shared.web.contracts import Contract
@@ -31,5 +30,5 @@ async def upload_file(req: Request) -> Response:
         parse_options(req)
         if_match = IfMatch.parse(req.headers.get("if-match"))
         content_type = req.headers.get("content-type")
-        snapshot, received = await upload(await session_files(actor(req)), key, body, content_type, if_match)
+        snapshot, received = await upload(actor(req), key, body, content_type, if_match)
     return session_response(req, snapshot, action=True, report=received.report)

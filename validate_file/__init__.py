@@ -5,7 +5,6 @@ from fastapi import Request, Response
 
 from shared.models.responses import CheckedFile
 from shared.models.upload_form import FORM_BODY
-from shared.services.session_files import session_files
 from shared.services.uploads import validate
 from shared.web.content_coding import GZIP
 from shared.web.contracts import Contract
@@ -24,7 +23,7 @@ async def validate_file(req: Request) -> Response:
     async with streamed_body(req) as body:
         key = session_key(req)
         parse_options(req)
-        received = await validate(await session_files(actor(req)), key, body, req.headers.get("content-type"))
+        received = await validate(actor(req), key, body, req.headers.get("content-type"))
     report = received.report
     answer = {"name": received.name, "size": received.size, "sha256": received.sha256}
     return json_response(answer | {"layout": report.layout, "rowCount": report.rows} | warnings_json(report))

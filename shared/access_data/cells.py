@@ -8,7 +8,7 @@ from .codes import Code
 from .findings import shown
 from .layouts import Column, Content
 from .patterns import compiled
-from .principals import PRINCIPAL, SHORTENED
+from .principals import PRINCIPAL
 from .records import Cell
 
 # The limit of a string property in Table Storage, and of a cell in Excel (32,767).
@@ -17,10 +17,7 @@ MAX_CELL_CHARACTERS = 32 * 1024
 # A spreadsheet evaluates a cell that begins with one of these ("CSV Injection", OWASP).
 FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
 
-SHORTENED_NUMBER = compiled(SHORTENED)
-
 _PRINCIPAL = compiled(PRINCIPAL)
-_BARE_GUID = compiled("[{(]?[0-9A-Fa-f]{8}-?(?:[0-9A-Fa-f]{4}-?){3}[0-9A-Fa-f]{12}[)}]?")
 
 
 class Fault(NamedTuple):
@@ -68,34 +65,20 @@ def content_fault(  # noqa: PLR0911  # a rule each
         return Fault(
             Code.INVALID_PRINCIPAL_ID,
             f"'{shown(text)}' does not identify a user. Use the object id from Microsoft Entra (a GUID) or the user "
-            f"principal name (name@domain).{_hint(text)}",
+            "principal name (name@domain).",
         )
     if column.content is Content.PRINCIPAL_TYPE and text.lower() not in {name.lower() for name in principal_types}:
         return Fault(
             Code.UNKNOWN_PRINCIPAL_TYPE,
-            f"'{shown(text)}' is not an accepted principal type. Accepted: {', '.join(sorted(principal_types))}."
-            f"{_hint(text)}",
+            f"'{shown(text)}' is not an accepted principal type. Accepted: {', '.join(sorted(principal_types))}.",
         )
     if column.content is Content.OWNERS and not _is_json_strings(text):
         return Fault(
             Code.INVALID_OWNERS,
-            f"'{shown(text)}' is not a JSON array of strings. Write the owners like this, with all quotes: "
+            f"'{shown(text)}' is not a JSON array of strings. Quote the cell and double each quote inside it: "
             '"[""a@contoso.com"",""b@contoso.com""]".',
         )
     return None
-
-
-def _hint(text: str) -> str:
-    """A sentence about a mistake that spreadsheets make, or nothing."""
-    if text != text.strip():
-        return " Remove the white space before or after it."
-    if not text.isprintable():
-        return " Remove the invisible character, shown here as a code that begins with a backslash."
-    if SHORTENED_NUMBER.fullmatch(text):
-        return " Excel has shortened a number: format the column as text and enter the value again."
-    if _BARE_GUID.fullmatch(text):
-        return " Write the GUID with hyphens and without braces."
-    return ""
 
 
 def _is_json_strings(text: str) -> bool:

@@ -16,15 +16,13 @@ from numpy.typing import NDArray
 from .grid import COMMA, QUOTE, Flags, Grid, Places, cut
 from .layouts import Column, Content, Layout
 from .patterns import compiled
-from .principals import PLAIN_PRINCIPAL, SHORTENED
+from .principals import PLAIN_PRINCIPAL
 
 # A cell has at most as many characters as bytes.
 _MAX_CLEAN_CELL = 32 * 1024 - 1
 
 # No clean cell begins with one of these: the start of a formula, white space, or a quote.
 _UNCLEAN_START = np.isin(np.arange(256), list(b'=+-@\t "'))
-
-_AFTER_DIGIT = np.isin(np.arange(256), list(b".,E"))
 
 _GUID_SHAPE = b"00000000-0000-0000-0000-000000000000"
 _TO_GUID_SHAPE = bytes(ord("0") if byte in b"0123456789abcdefABCDEF" else byte for byte in range(256))
@@ -34,7 +32,6 @@ _GUID_LENGTH = len(_GUID_SHAPE)
 _WINDOW = 64
 
 _PRINCIPAL = compiled(PLAIN_PRINCIPAL.encode())
-_NOT_SHORTENED = compiled(b"(?!(?:%b)$).*" % SHORTENED.encode())
 _OWNER = rb'""[^"\\\r\n]*+""'
 _WITHOUT_QUOTE = compiled(rb'[^"]*+')
 _OWNERS = compiled(rb"\[(?:%s(?:, ?%s)*+)?\]" % (_OWNER, _OWNER))
@@ -119,9 +116,6 @@ class CleanRows:
             # A doubled quote means one quote; the careful reader handles that.
             clean &= ~(permissions == QUOTE).any(axis=1)
         _check_each(grid, self._permission, _WITHOUT_QUOTE, clean, clean & ~are_short)
-        _check_each(
-            grid, self._permission, _NOT_SHORTENED, clean, clean & _begin_like_shortened(grid, self._permission)
-        )
         keys = _row_keys(principals, permissions)
         slow = np.flatnonzero(clean & ~(are_guids & are_short))
         for row, key in zip(
@@ -150,14 +144,6 @@ def _windows(grid: Grid, column: int, width: int) -> NDArray[np.uint8]:
     """The first ``width`` bytes of each cell of a column, and what follows a cell that is shorter, as an array."""
     cells: NDArray[np.uint8] = sliding_window_view(grid.text, width)[grid.begins[column]]
     return cells
-
-
-def _begin_like_shortened(grid: Grid, column: int) -> Flags:
-    """Which cells begin like a number that Excel has shortened."""
-    begins = grid.begins[column]
-    first, second = grid.text[begins], grid.text[begins + 1]
-    numbers: Flags = (first >= ord("0")) & (first <= ord("9")) & _AFTER_DIGIT[second]
-    return numbers
 
 
 def _have_guid_shape(cells: NDArray[np.uint8]) -> Flags:

@@ -59,7 +59,6 @@ class Code(str, Enum):  # noqa: UP042  # the client supports Python 3.10, which 
 
     # Warnings
     NO_ROWS = "noRows", "The file has a header and no rows.", True
-    SHORTENED_NUMBER = "shortenedNumber", "The id is a number that Excel has shortened, such as 1.23457E+15.", True
     FORMULA_CELL = "formulaCell", "The cell begins like a formula, which a spreadsheet evaluates.", True
     UNQUOTED_OWNERS = "unquotedOwners", "The cell is a JSON array without CSV quotes; other readers split it.", True
     DUPLICATE_PERMISSION = "duplicatePermission", "An earlier row gives the same principal the same permission.", True

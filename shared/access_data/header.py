@@ -11,11 +11,7 @@ from .findings import Finding, shown
 from .layouts import LAYOUTS, Column, Layout
 from .records import Cell, CsvRecord
 
-HEADER_RULE = (
-    "The first row must name the columns of a layout, such as "
-    + ",".join(column.name for column in LAYOUTS[0].columns)
-    + "."
-)
+HEADER_RULE = "The first row must name the columns: " + ",".join(column.name for column in LAYOUTS[0].columns) + "."
 
 _SEPARATORS = {
     ";": Fault(
@@ -81,9 +77,7 @@ def read_header(  # noqa: PLR0911  # a fault each
     if fault is not None and fault.fault is not None:
         return _unusable(_quote_finding(fault, line))
     return _unusable(
-        Finding(
-            Code.MISSING_HEADER, f"The first row does not name known columns. {HEADER_RULE}", line, None, shown(text)
-        )
+        Finding(Code.MISSING_HEADER, f"The first row is not a header. {HEADER_RULE}", line, None, shown(text))
     )
 
 
@@ -130,8 +124,7 @@ def _faults(layout: Layout, names: Sequence[str], line: int) -> Iterator[Finding
 
 def _unknown_column(layout: Layout, name: str, missing: dict[str, Column], line: int) -> Finding:
     """The finding about a name; if it is a misspelled one, that column is no longer missing."""
-    letters = _letters(name[:100])
-    close = get_close_matches(letters, missing, n=1, cutoff=0.8) or [each for each in missing if each.endswith(letters)]
+    close = get_close_matches(_letters(name[:100]), missing, n=1, cutoff=0.8)
     if close:
         right = f"Did you mean {missing.pop(close[0]).name}? Names must match except for upper and lower case."
     else:

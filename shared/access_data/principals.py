@@ -1,4 +1,4 @@
-"""The formats of ids as patterns that match the whole text: object id, user principal name, shortened number."""
+"""The formats of a principal's id, an object id or a user principal name, as patterns that match the whole text."""
 
 _HEX = "[0-9A-Fa-f]"
 GUID = f"{_HEX}{{8}}-{_HEX}{{4}}-{_HEX}{{4}}-{_HEX}{{4}}-{_HEX}{{12}}"
@@ -10,6 +10,3 @@ _DOMAIN_LABEL = "[A-Za-z0-9]++(?:-++[A-Za-z0-9]++)*+"
 _DOMAIN = rf"(?:{_DOMAIN_LABEL}\.)++{_DOMAIN_LABEL}"
 PLAIN_PRINCIPAL = rf"(?:{GUID}|[A-Za-z0-9'._!#^~][A-Za-z0-9'._!#^~+-]{{0,63}}@{_DOMAIN})"
 PRINCIPAL = rf"(?:{PLAIN_PRINCIPAL}|[+-][A-Za-z0-9'._!#^~+-]{{0,63}}@{_DOMAIN})"
-
-# What Excel writes for a number of more than 11 digits in a cell that is not text, with the region's decimal separator.
-SHORTENED = "[0-9](?:[.,][0-9]+)?E[+][0-9]{2,}"

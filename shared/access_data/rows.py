@@ -1,9 +1,8 @@
 """The rules for one row that the careful reader has read: its cells, their number, and their encoding."""
 
 from collections.abc import Collection, Iterator, Sequence
-from dataclasses import replace
 
-from .cells import FORMULA_STARTS, SHORTENED_NUMBER, content_fault, quote_fault
+from .cells import FORMULA_STARTS, content_fault, quote_fault
 from .clean_rows import row_key
 from .codes import Code
 from .encodings import as_text, utf8_fault, utf8_fault_at
@@ -14,8 +13,6 @@ from .records import MAX_CELLS, MAX_RECORD_BYTES, Cell, CsvRecord
 _QUOTE_OWNERS = (
     'Quote the cell and double each quote inside it: "[""a@contoso.com"",""b@contoso.com""]".'  # RFC 4180, section 2
 )
-
-_EMPTY_ROW = "The whole row is empty. Delete it."
 
 
 class RowRules:
@@ -68,11 +65,10 @@ class RowRules:
         elif len(record.cells) != len(self._header):
             yield self._wrong_count(record, line)
         else:
-            has_values = any(cell.value for cell in record.cells)
             for column, cell in zip(self._header, record.cells, strict=True):
                 finding = self._check_cell(column, cell, cell.value.decode(), line + cell.lines_down)
                 if finding is not None:
-                    yield finding if has_values else replace(finding, message=_EMPTY_ROW)
+                    yield finding
 
     def _column(self, index: int) -> str | None:
         return self._header[index].name if index < len(self._header) else None
@@ -110,9 +106,6 @@ class RowRules:
         if text.startswith(FORMULA_STARTS):
             message = f"'{shown(text)}' begins like a formula. A spreadsheet evaluates it when somebody opens the file."
             return Finding(Code.FORMULA_CELL, message, line, column.name, shown(text))
-        if column is self._header[self._permission] and SHORTENED_NUMBER.fullmatch(text):
-            message = f"Excel has shortened the number '{shown(text)}'. Format the column as text, enter the id again."
-            return Finding(Code.SHORTENED_NUMBER, message, line, column.name, shown(text))
         if cell.is_array and '"' in text:
             message = f"The JSON array is not quoted, so other programs split it at its commas. {_QUOTE_OWNERS}"
             return Finding(Code.UNQUOTED_OWNERS, message, line, column.name, shown(text))

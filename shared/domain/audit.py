@@ -19,9 +19,12 @@ class Activity(StrEnum):
 
     CREATE_SESSION = "createSession"
     UPLOAD_FILE = "uploadFile"
+    DELETE_FILE = "deleteFile"
+    DELETE_REFUSAL = "deleteRefusal"
     COMPLETE_SESSION = "completeSession"
     DELETE_SESSION = "deleteSession"
     EXPIRE_SESSION = "expireSession"
+    REMOVE_FILES = "removeFiles"
     PUT_GRANT = "putGrant"
     DELETE_GRANT = "deleteGrant"
     PUT_RESOURCE = "putResource"

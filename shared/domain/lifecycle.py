@@ -8,9 +8,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
+from hashlib import sha256
+from uuid import UUID
 
 from shared.core.errors import (
+    FILE_NOT_FOUND,
     NAME_TAKEN,
+    REFUSAL_NOT_FOUND,
     SESSION_INCOMPLETE,
     SESSION_NOT_FOUND,
     SESSION_OVER,
@@ -21,6 +25,12 @@ from shared.core.errors import (
 )
 
 WARNED_BEFORE_EXPIRY = timedelta(minutes=30)
+
+HOW_TO_WITHDRAW = "withdraw the refusal (GET .../refusals lists refusals, DELETE .../refusals/{id} withdraws one)"
+"""What to do about a refused file that will not be replaced, as part of a sentence."""
+
+# An error lists the first of many refusals, and says how many there are.
+_MAX_REFUSALS_LISTED = 20
 
 
 class Status(StrEnum):
@@ -64,7 +74,10 @@ class Review:
 
 @dataclass(frozen=True, slots=True)
 class Session:
-    """An upload session. ``status`` is the stored state; ``status_at`` gives the current one."""
+    """An upload session. ``status`` is the stored state; ``status_at`` gives the current one.
+
+    ``files_removed`` is when the retention of a complete session ended and the removal of its files began.
+    """
 
     key: SessionKey
     review: Review
@@ -74,18 +87,23 @@ class Session:
     files_uploaded: int = 0
     total_bytes: int = 0
     open_refusals: int = 0
+    files_removed: datetime | None = None
     etag: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class StoredFile:
-    """An accepted file. ``size`` in bytes, ``sha256`` in hex, ``rows`` without the header."""
+    """An accepted file. ``size`` in bytes, ``sha256`` in hex, ``rows`` without the header.
+
+    ``layout`` is ``None`` for a file that was stored by a version that did not store it.
+    """
 
     id: str
     name: str
     size: int
     sha256: str
     rows: int
+    layout: str | None
     warnings: int
     uploaded: datetime
 
@@ -97,6 +115,16 @@ class Refusal:
     name: str
     refused: datetime
     findings: int
+
+    @property
+    def id(self) -> str:
+        """The id: a GUID that follows from the name, since a session has one open refusal of a name."""
+        return refusal_id(self.name)
+
+
+def refusal_id(name: str) -> str:
+    """The id of the refusal of a file name: the first 128 bits of the name's SHA-256, as a GUID."""
+    return str(UUID(bytes=sha256(name.encode()).digest()[:16]))
 
 
 def new_session(key: SessionKey, review: Review, now: datetime) -> Session:
@@ -128,6 +156,17 @@ def status_at(session: Session, now: datetime, idle: timedelta) -> Status:
     if session.status is Status.ACTIVE and now >= idle_deadline(session, idle):
         return Status.EXPIRED
     return session.status
+
+
+def retention_deadline(session: Session, retention: timedelta | None) -> datetime | None:
+    """When the files of a complete session are removed; ``None`` for never."""
+    return None if retention is None else session.last_active + retention
+
+
+def keeps_files(session: Session, now: datetime, retention: timedelta | None) -> bool:
+    """Whether a complete session still has its files: its retention has not ended, and none of them were removed."""
+    deadline = retention_deadline(session, retention)
+    return session.files_removed is None and (deadline is None or now < deadline)
 
 
 def holds_reference(session: Session, now: datetime, idle: timedelta) -> bool:
@@ -187,12 +226,17 @@ def find_identical(files: Sequence[StoredFile], candidate: StoredFile) -> Stored
                 return file
             raise GraphError(
                 NAME_TAKEN,
-                f"This upload session already has a file named '{candidate.name}', with other content. "
-                "Upload it under another name, or delete the session and start again.",
+                f"This upload session already has a file named '{candidate.name}' with other content. "
+                f"{how_to_replace(file)}",
                 target="file",
                 extra={"fileId": file.id},
             )
     return None
+
+
+def how_to_replace(file: StoredFile) -> str:
+    """What to do to replace an accepted file, as a sentence."""
+    return f"To replace it, delete it with DELETE .../files/{file.id} and upload the new file under the same name."
 
 
 def with_file(session: Session, file: StoredFile, *, clears_refusal: bool, now: datetime) -> Session:
@@ -206,9 +250,14 @@ def with_file(session: Session, file: StoredFile, *, clears_refusal: bool, now: 
     )
 
 
-def without_refusal(session: Session, now: datetime) -> Session:
-    """The session after a refusal was cleared."""
-    return replace(session, open_refusals=session.open_refusals - 1, last_active=now)
+def with_change(session: Session, now: datetime) -> Session:
+    """The session after an upload or a change that leaves its files and refusals as they are."""
+    return replace(session, last_active=now)
+
+
+def has_room_for_refusal(session: Session, limit: int) -> bool:
+    """Whether the session can have one more open refusal: it has at most as many as files."""
+    return session.open_refusals < limit
 
 
 def with_refusal(session: Session, *, known: bool, now: datetime) -> Session:
@@ -242,16 +291,17 @@ def completed(session: Session, refusals: Sequence[Refusal], *, allow_incomplete
             raise GraphError(
                 SESSION_INCOMPLETE,
                 f"This upload session has {counted(len(refusals), 'refused file')} without a replacement. Fix each "
-                "file and upload it again under the same name, or send the header 'Prefer: allow-incomplete' to "
-                "complete the session without them.",
+                f"file and upload it again under the same name, or {HOW_TO_WITHDRAW}, or send the header "
+                "'Prefer: allow-incomplete' to complete the session without these files.",
                 details=[
                     Detail(
                         "fileRefused",
                         f"'{refusal.name}' was refused with {counted(refusal.findings, 'finding')} and not replaced.",
                         refusal.name,
                     )
-                    for refusal in refusals
+                    for refusal in refusals[:_MAX_REFUSALS_LISTED]
                 ],
+                extra={"refusalCount": len(refusals)},
             )
         if not session.files_uploaded:
             raise GraphError(
@@ -278,4 +328,19 @@ def session_not_found(key: SessionKey) -> GraphError:
         SESSION_NOT_FOUND,
         f"This resource has no upload session '{key.session_id}'. List the resource's upload sessions to see which "
         "exist.",
+    )
+
+
+def file_not_found(file_id: str) -> GraphError:
+    """The error for a file that the session does not have."""
+    return GraphError(
+        FILE_NOT_FOUND, f"This upload session has no file '{file_id}'. List the session's files to see which exist."
+    )
+
+
+def refusal_not_found(refusal_id: str) -> GraphError:
+    """The error for a refusal that is not open: unknown, replaced, or withdrawn."""
+    return GraphError(
+        REFUSAL_NOT_FOUND,
+        f"This upload session has no open refusal '{refusal_id}'. List the session's refusals to see which are open.",
     )

@@ -5,7 +5,6 @@ from collections.abc import Sequence
 
 from shared.core.ids import format_instant
 from shared.domain.lifecycle import Session, StoredFile
-from shared.models.serializers import file_json
 
 
 def manifest(session: Session, files: Sequence[StoredFile]) -> bytes:
@@ -23,7 +22,17 @@ def manifest(session: Session, files: Sequence[StoredFile]) -> bytes:
         },
         "stats": {"filesUploaded": session.files_uploaded, "totalBytesUploaded": session.total_bytes},
         "files": [
-            file_json(file) | {"sha256": file.sha256, "rows": file.rows, "warnings": file.warnings} for file in files
+            {
+                "id": file.id,
+                "name": file.name,
+                "size": file.size,
+                "uploadedDateTime": format_instant(file.uploaded),
+                "sha256": file.sha256,
+                "layout": file.layout,
+                "rows": file.rows,
+                "warnings": file.warnings,
+            }
+            for file in files
         ],
     }
     return json.dumps(content, ensure_ascii=False, indent=1).encode()

@@ -21,13 +21,30 @@ CountedCollection = TypedDict(
 )
 
 
-class File(TypedDict, total=False):
-    """``customDataProvidedResourceFile``."""
+File = TypedDict(
+    "File",
+    {
+        "id": Guid,
+        "name": str,
+        "size": Count,
+        "uploadedDateTime": Instant,
+        "@uploads.rowCount": Count,
+        "@uploads.layout": str,
+        "@uploads.sha256": Sha256,
+        "@uploads.warningCount": Count,
+    },
+    total=False,
+)
+"""``customDataProvidedResourceFile``, annotated with what the file holds."""
+
+
+class Refusal(TypedDict):
+    """A file that was refused and has not been replaced."""
 
     id: Guid
     name: str
-    size: Count
-    uploadedDateTime: Instant
+    refusedDateTime: Instant
+    findingCount: Count
 
 
 class Stats(TypedDict):
@@ -107,6 +124,12 @@ class FileCollection(CountedCollection):
     """A page of files."""
 
     value: list[File]
+
+
+class RefusalCollection(Entity):
+    """The open refusals of a session."""
+
+    value: list[Refusal]
 
 
 class CheckedFile(Warnings):
@@ -209,6 +232,7 @@ InnerError = TypedDict(
         "request-id": Guid,
         "client-request-id": str,
         "findingCount": NotRequired[Count],
+        "refusalCount": NotRequired[Count],
         "fileId": NotRequired[Guid],
         "uploadSessionId": NotRequired[Guid],
     },

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from shared.core.ids import format_instant
 from shared.domain.audit import AuditRecord
 from shared.domain.callers import Grant
-from shared.domain.lifecycle import ResourceKey, Session, StoredFile, expires_at, status_at
+from shared.domain.lifecycle import Refusal, ResourceKey, Session, StoredFile, expires_at, status_at
 from shared.domain.resources import ResourceDescription, VisibleResource
 from shared.models import responses
 from shared.models.dialects import Dialect
@@ -61,11 +61,27 @@ def session_json(
 
 def file_json(file: StoredFile) -> responses.File:
     """A file's JSON."""
-    return {
+    shape: responses.File = {
         "id": file.id,
         "name": file.name,
         "size": file.size,
         "uploadedDateTime": format_instant(file.uploaded),
+        "@uploads.rowCount": file.rows,
+        "@uploads.sha256": file.sha256,
+        "@uploads.warningCount": file.warnings,
+    }
+    if file.layout is not None:
+        shape["@uploads.layout"] = file.layout
+    return shape
+
+
+def refusal_json(refusal: Refusal) -> responses.Refusal:
+    """The JSON of an open refusal."""
+    return {
+        "id": refusal.id,
+        "name": refusal.name,
+        "refusedDateTime": format_instant(refusal.refused),
+        "findingCount": refusal.findings,
     }
 
 

@@ -55,7 +55,10 @@ FILE = Capabilities(
         "uploadedDateTime": FieldType(Kind.INSTANT, ORDERED),
     },
     orderable=("uploadedDateTime", "name", "size"),
-    selectable=("id", "name", "size", "uploadedDateTime"),
+    selectable=(
+        *("id", "name", "size", "uploadedDateTime"),
+        *("@uploads.rowCount", "@uploads.layout", "@uploads.sha256", "@uploads.warningCount"),
+    ),
 )
 
 SESSION = Capabilities(

@@ -8,13 +8,22 @@ import asyncio
 import logging
 import time
 from collections import Counter
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 from shared.core.ids import format_instant, id_time, parse_guid, utc_now
 from shared.core.settings import Settings
-from shared.domain.audit import SERVICE
-from shared.domain.lifecycle import Session, Status, idle_deadline, status_at, warning_time
-from shared.models.manifest import manifest
+from shared.domain.audit import SERVICE, Activity, new_record
+from shared.domain.lifecycle import (
+    Session,
+    Status,
+    idle_deadline,
+    keeps_files,
+    retention_deadline,
+    status_at,
+    warning_time,
+)
+from shared.services.manifests import write_manifest
 from shared.services.removal import end, purge, remove_files
 from shared.storage.account import Storage
 from shared.storage.blobs import MANIFEST
@@ -167,20 +176,34 @@ class Expiry:
         sweep_at = session.last_active + self._config.max_upload
         if now < sweep_at:
             return "waiting", sweep_at
-        retention = self._config.retention
-        if retention is not None and now >= session.last_active + retention:
-            await remove_files(self._table, self._blobs, session)
-            return "purged", None
+        if not keeps_files(session, now, self._config.retention):
+            return await self._settle_retired(session, now)
         names = set(await self._blobs.names(session.key))
         files = await self._table.files(session.key)
-        await self._blobs.put_manifest(session.key, manifest(session, files))
+        await write_manifest(self._table, self._blobs, session, files, retention=self._config.retention)
         await self._blobs.delete(session.key, sorted(names - {file.id for file in files} - {MANIFEST}))
-        return "sealed", None if retention is None else session.last_active + retention
+        return "sealed", retention_deadline(session, self._config.retention)
+
+    async def _settle_retired(self, session: Session, now: datetime) -> tuple[str, datetime | None]:
+        """Complete, and the retention is over: note that the files are removed, so that nothing is written any more.
+
+        Then remove them, and once more when no request that was in progress can still be running.
+        """
+        if session.files_removed is None:
+            record = new_record(
+                Activity.REMOVE_FILES, session.key, SERVICE, files=session.files_uploaded, bytes=session.total_bytes
+            )
+            session = await self._table.update_session(replace(session, files_removed=now), record)
+        await remove_files(self._table, self._blobs, session)
+        sweep_at = (session.files_removed or now) + self._config.max_upload
+        return "purged", sweep_at if now < sweep_at else None
 
     async def _settle_expired(self, session: Session, now: datetime) -> tuple[str, datetime | None]:
         """Expired: store the status and free the reference; when the grace period is over, delete the files."""
         if session.status is Status.ACTIVE:
-            session = await end(self._table, session, Status.EXPIRED, SERVICE)
+            session = await end(
+                self._table, session, Status.EXPIRED, new_record(Activity.EXPIRE_SESSION, session.key, SERVICE)
+            )
             count_expired(session.files_uploaded)
         expired = idle_deadline(session, self._config.idle)
         if now < expired + self._config.grace:

@@ -3,22 +3,20 @@
 import asyncio
 from dataclasses import replace
 
-from shared.domain.audit import Activity, Actor, new_record
+from shared.domain.audit import AuditRecord
 from shared.domain.lifecycle import Refusal, Session, Status, StoredFile, without_entries
 from shared.storage.blobs import BlobStore
 from shared.storage.session_table import SessionTable
 from shared.storage.table_calls import MAX_TRANSACTION
 
 
-async def end(table: SessionTable, session: Session, status: Status, actor: Actor) -> Session:
+async def end(table: SessionTable, session: Session, status: Status, record: AuditRecord) -> Session:
     """Store that a session is expired or deleted, and free its reference if it is stored as active.
 
     Raises:
         ConcurrentChangeError: the session changed since it was read.
     """
     ended = replace(session, status=status)
-    activity = Activity.EXPIRE_SESSION if status is Status.EXPIRED else Activity.DELETE_SESSION
-    record = new_record(activity, session.key, actor)
     if session.status is Status.ACTIVE:
         return await table.release_reference(ended, record)
     return await table.update_session(ended, record)

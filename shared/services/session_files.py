@@ -1,10 +1,13 @@
-"""The files of sessions: an upload begins, and is accepted or refused, each in one transaction.
+"""The files of sessions: an upload begins and is accepted, or a file is deleted, each in one transaction.
 
-``shared.services.uploads`` reads and validates the file; this module stores the result.
+``shared.services.uploads`` reads and validates a file; this module stores it.
 """
 
 import asyncio
+from contextlib import suppress
 from weakref import WeakValueDictionary
+
+from azure.core.exceptions import AzureError
 
 from shared.core.errors import GraphError
 from shared.core.ids import utc_now
@@ -12,16 +15,16 @@ from shared.core.settings import Settings, settings
 from shared.domain.audit import Activity, Actor, AuditRecord, Outcome, new_record
 from shared.domain.etags import IfMatch
 from shared.domain.lifecycle import (
-    Refusal,
-    Session,
     SessionKey,
     StoredFile,
     check_file_count,
     check_open,
+    file_not_found,
     find_identical,
+    refusal_id,
+    with_change,
     with_file,
-    with_refusal,
-    without_refusal,
+    without_entries,
 )
 from shared.services.retries import attempts, pause, too_busy
 from shared.services.sessions import Sessions, Snapshot
@@ -87,12 +90,20 @@ class SessionFiles:
                 it, it is removed when the session ends.
         """
         try:
-            return await self._accept(began, file, writer, if_match)
+            accepted = await self._accept(began, file, writer, if_match)
         except GraphError:
             await writer.discard()
             raise
+        return accepted or await self._sessions.snapshot(began.session.key)
 
-    async def _accept(self, began: Snapshot, file: StoredFile, writer: BlobWriter, if_match: IfMatch) -> Snapshot:
+    async def _accept(
+        self, began: Snapshot, file: StoredFile, writer: BlobWriter, if_match: IfMatch
+    ) -> Snapshot | None:
+        """The session with the file; ``None`` if the file was added by a transaction whose answer was lost.
+
+        What ``began`` or another upload has read may be outdated. A write is conditional on it. An answer without a
+        write, which is an error or that the session has the file already, needs a fresh read.
+        """
         key = began.session.key
         committed = all(stored.name != file.name for stored in began.files)
         if committed:
@@ -101,37 +112,35 @@ class SessionFiles:
         async with queue.lock:
             snapshot, fresh = queue.latest or began, False
             for _ in attempts():
-                session, files = snapshot.session, snapshot.files
-                if any(stored.id == file.id for stored in files):
-                    return snapshot
                 try:
                     identical = self._check_fits(snapshot, file, if_match)
+                    if identical is not None and fresh:
+                        await writer.discard()
+                        return snapshot
                 except GraphError:
-                    # The session may have changed while the body was received: errors must be about its current state.
                     if fresh:
                         raise
+                    identical = file
+                if identical is not None:
                     snapshot, fresh = await self._sessions.snapshot(key), True
                     continue
-                refused_before = await self._was_refused(session, file.name)
+                if not committed:
+                    await writer.commit()
+                    committed = True
+                session = snapshot.session
+                refused = session.open_refusals and await self._table.refusal(key, refusal_id(file.name))
+                changed = with_file(session, file, clears_refusal=bool(refused), now=utc_now())
+                record = self._record(Activity.UPLOAD_FILE, key, file, rows=file.rows)
                 try:
-                    if identical is not None:
-                        await writer.discard()
-                        if refused_before:
-                            changed = without_refusal(session, utc_now())
-                            record = self._record(key, file.name, file.size, file.sha256, fileId=identical.id)
-                            session = await self._table.clear_refusal(changed, file.name, record)
-                        return Snapshot(session, files)
-                    if not committed:
-                        await writer.commit()
-                        committed = True
-                    changed = with_file(session, file, clears_refusal=refused_before, now=utc_now())
-                    record = self._record(key, file.name, file.size, file.sha256, fileId=file.id, rows=file.rows)
-                    session = await self._table.add_file(changed, file, record, clears_refusal=refused_before)
-                    queue.latest = Snapshot(session, [*files, file])
-                    return queue.latest
+                    session = await self._table.add_file(changed, file, record, clears_refusal=bool(refused))
                 except ConcurrentChangeError:
+                    if await self._audit.has(record):
+                        return None
                     await pause()
                     snapshot, fresh = await self._sessions.snapshot(key), True
+                else:
+                    queue.latest = Snapshot(session, [*snapshot.files, file])
+                    return queue.latest
         raise too_busy()
 
     def _check_fits(self, snapshot: Snapshot, file: StoredFile, if_match: IfMatch) -> StoredFile | None:
@@ -143,57 +152,44 @@ class SessionFiles:
             check_file_count(snapshot.session, self._config.max_files)
         return identical
 
-    async def refuse(
-        self, began: Snapshot, refusal: Refusal, if_match: IfMatch, *, size: int, sha256: str | None
-    ) -> None:
-        """Remember that a file was refused, until an accepted file of the same name replaces it.
-
-        Args:
-            began: the session when the upload began.
-            refusal: what is remembered.
-            if_match: the caller's condition.
-            size: of the file, in bytes, for the audit record.
-            sha256: of the file, in hex, for the audit record; ``None`` if the file was not read to its end.
+    async def delete(self, key: SessionKey, file_id: str, if_match: IfMatch) -> None:
+        """Delete an accepted file from an active session: its row and the stats in one transaction, then its blob.
 
         Raises:
-            GraphError: 404, 409 or 412 when the session cannot be changed.
+            GraphError: 404 for the session or the file; 409 when the session is not active; 412.
         """
-        key = began.session.key
-        record = self._record(key, refusal.name, size, sha256, outcome=Outcome.REFUSED, findings=refusal.findings)
-        session = await self._sessions.get(key)
         for _ in attempts():
+            session, file = await asyncio.gather(self._sessions.get(key), self._table.file(key, file_id))
+            if file is None:
+                raise file_not_found(file_id)
             if_match.check(session.etag)
             check_open(session, utc_now(), self._config.idle)
-            known = await self._was_refused(session, refusal.name)
+            changed = with_change(without_entries(session, [file]), utc_now())
+            record = self._record(Activity.DELETE_FILE, key, file)
             try:
-                changed = with_refusal(session, known=known, now=utc_now())
-                await self._table.add_refusal(changed, refusal, record)
+                await self._table.remove_rows(changed, [file], record)
             except ConcurrentChangeError:
-                if await self._audit.has(record):
-                    return
-                await pause()
-                session = await self._sessions.get(key)
-            else:
-                return
+                if not await self._audit.has(record):
+                    await pause()
+                    continue
+            # The file is deleted, whatever happens now: a blob without a row is removed when the session ends.
+            with suppress(AzureError):
+                await self._blobs.delete(key, [file_id])
+            return
         raise too_busy()
 
-    def _record(
-        self,
-        key: SessionKey,
-        name: str,
-        size: int,
-        sha256: str | None,
-        *,
-        outcome: Outcome = Outcome.SUCCESS,
-        **details: str | int,
-    ) -> AuditRecord:
+    def _record(self, activity: Activity, key: SessionKey, file: StoredFile, **details: int) -> AuditRecord:
         return new_record(
-            Activity.UPLOAD_FILE, key, self._actor, outcome, name=name, size=size, sha256=sha256, **details
+            activity,
+            key,
+            self._actor,
+            Outcome.SUCCESS,
+            name=file.name,
+            size=file.size,
+            sha256=file.sha256,
+            fileId=file.id,
+            **details,
         )
-
-    async def _was_refused(self, session: Session, name: str) -> bool:
-        refusals = await self._table.refusals(session.key) if session.open_refusals else ()
-        return any(refusal.name == name for refusal in refusals)
 
 
 async def session_files(actor: Actor) -> SessionFiles:

@@ -8,7 +8,9 @@ import asyncio
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, replace
 
-from shared.core.errors import FILE_NOT_FOUND, REFERENCE_TAKEN, GraphError
+from azure.core.exceptions import ResourceNotFoundError
+
+from shared.core.errors import REFERENCE_TAKEN, GraphError
 from shared.core.ids import new_id, utc_now
 from shared.core.settings import Settings, settings
 from shared.domain.audit import SERVICE, Activity, Actor, AuditRecord, Outcome, new_record
@@ -23,13 +25,14 @@ from shared.domain.lifecycle import (
     check_deletable,
     check_open,
     completed,
+    file_not_found,
     holds_reference,
     idle_deadline,
     new_session,
     session_not_found,
     warning_time,
 )
-from shared.models.manifest import manifest
+from shared.services.manifests import write_manifest
 from shared.services.removal import end, purge
 from shared.services.retries import attempts, pause, too_busy
 from shared.storage.account import Storage, storage
@@ -113,15 +116,20 @@ class Sessions:
         """
         _, file = await asyncio.gather(self.get(key), self._table.file(key, file_id))
         if file is None:
-            raise GraphError(
-                FILE_NOT_FOUND,
-                f"This upload session has no file '{file_id}'. List the session's files to see which exist.",
-            )
+            raise file_not_found(file_id)
         return file
 
     async def read(self, key: SessionKey, file: StoredFile) -> AsyncIterator[bytes]:
-        """A file's bytes as they were uploaded, in chunks."""
-        return await self._blobs.read(key, file.id)
+        """A file's bytes as they were uploaded, in chunks.
+
+        Raises:
+            GraphError: 404 when it has been deleted since its row was read.
+        """
+        try:
+            return await self._blobs.read(key, file.id)
+        except ResourceNotFoundError:
+            # A row is never without its blob, so that a missing blob means that the file was deleted meanwhile.
+            raise file_not_found(file.id) from None
 
     # Changing
 
@@ -133,7 +141,14 @@ class Sessions:
                 or the caller has too many.
         """
         caller_id = self._actor.object_id
-        await self._quotas.check(resource, caller_id)
+        try:
+            await self._quotas.check(resource, caller_id)
+        except GraphError:
+            # A client that lost the answer of its last create repeats it, and gets its session even at a limit.
+            holder = await self._holder(resource, review.instance_id)
+            if holder is not None and holds_reference(holder, utc_now(), self._config.idle):
+                raise _reference_taken(holder) from None
+            raise
         now = utc_now()
         session = new_session(SessionKey(resource, new_id(now)), review, now)
         entry = ExpiryEntry(warning_time(session, self._config.idle), session.key)
@@ -156,13 +171,7 @@ class Sessions:
                 await asyncio.gather(
                     self._table.delete_expiry(entry), self._quotas.forget(caller_id, session.key.session_id)
                 )
-                raise GraphError(
-                    REFERENCE_TAKEN,
-                    f"This resource already has an upload session for this review instance: '{holder.key.session_id}', "
-                    f"which is {holder.status.value}. Use that session.",
-                    target="referenceId",
-                    extra={"uploadSessionId": holder.key.session_id},
-                )
+                raise _reference_taken(holder)
             else:
                 expired = new_record(Activity.EXPIRE_SESSION, holder.key, SERVICE)
                 try:
@@ -197,13 +206,15 @@ class Sessions:
                 try:
                     session = await self._table.update_session(after, record)
                 except ConcurrentChangeError:
-                    await pause()
-                    continue
+                    if not await self._audit.has(record):
+                        await pause()
+                        continue
+                    # The answer was lost: this request has completed the session, which has another ETag now.
+                    session = await self.get(key)
                 SESSIONS_COMPLETED.add(1)
                 TIME_LEFT.record(time_left.total_seconds())
-            # A complete session does not change, so its manifest is the same at any time. After a crash at this point
-            # a repeated request or the timer writes it.
-            await self._blobs.put_manifest(key, manifest(session, snapshot.files))
+            # After a crash at this point a repeated request or the timer writes the manifest.
+            await write_manifest(self._table, self._blobs, session, snapshot.files, retention=self._config.retention)
             return Snapshot(session, snapshot.files)
         raise too_busy()
 
@@ -214,6 +225,7 @@ class Sessions:
             GraphError: 404; 409 when it is complete; 412.
         """
         gone = False
+        record = self._record(Activity.DELETE_SESSION, key)
         for _ in attempts():
             session = await self._table.session(key)
             if session is None:
@@ -225,10 +237,11 @@ class Sessions:
                     if_match.check(session.etag)
                     check_deletable(session)
                     await self._schedule_removal(key)
-                    session = await end(self._table, session, Status.DELETED, self._actor)
+                    session = await end(self._table, session, Status.DELETED, record)
                 gone = True
                 await purge(self._table, self._blobs, session)
             except ConcurrentChangeError:
+                gone = gone or await self._audit.has(record)
                 await pause()
             else:
                 return
@@ -251,6 +264,16 @@ class Sessions:
 
     def _record(self, activity: Activity, key: SessionKey, **details: str | int) -> AuditRecord:
         return new_record(activity, key, self._actor, Outcome.SUCCESS, **details)
+
+
+def _reference_taken(holder: Session) -> GraphError:
+    return GraphError(
+        REFERENCE_TAKEN,
+        f"This resource already has an upload session for this review instance: '{holder.key.session_id}', "
+        f"which is {holder.status.value}. Use that session.",
+        target="referenceId",
+        extra={"uploadSessionId": holder.key.session_id},
+    )
 
 
 async def sessions(actor: Actor) -> Sessions:

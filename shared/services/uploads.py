@@ -14,13 +14,22 @@ from dataclasses import dataclass
 from azure.core.exceptions import AzureError
 
 from shared.access_data.findings import Report
-from shared.core.errors import FILE_TOO_LARGE, INVALID_FILE, Detail, GraphError, counted
+from shared.core.errors import (
+    FILE_TOO_LARGE,
+    INVALID_FILE,
+    TOO_MANY_REFUSALS,
+    Detail,
+    GraphError,
+    counted,
+)
 from shared.core.ids import new_id, utc_now
 from shared.core.settings import Settings, settings
+from shared.domain.audit import Actor
 from shared.domain.etags import IfMatch
-from shared.domain.lifecycle import Refusal, SessionKey, StoredFile
+from shared.domain.lifecycle import HOW_TO_WITHDRAW, Refusal, SessionKey, StoredFile, how_to_replace
 from shared.models.upload_form import FormFile
-from shared.services.session_files import SessionFiles
+from shared.services.session_files import session_files
+from shared.services.session_refusals import Remembered, session_refusals
 from shared.services.sessions import Snapshot
 from shared.storage.blobs import BlobWriter
 from shared.telemetry.instruments import FINDINGS, REFUSALS, ROWS
@@ -53,7 +62,7 @@ class ReceivedFile:
 
 
 async def upload(
-    files: SessionFiles, key: SessionKey, body: AsyncIterator[bytes], content_type: str | None, if_match: IfMatch
+    actor: Actor, key: SessionKey, body: AsyncIterator[bytes], content_type: str | None, if_match: IfMatch
 ) -> tuple[Snapshot, ReceivedFile]:
     """Receive one file, and add it to a session or refuse it.
 
@@ -62,11 +71,11 @@ async def upload(
             is remembered as refused; its content is not stored.
     """
     with upload_stages("uploadFile") as stages:
-        return await _upload(files, key, body, content_type, if_match, stages=stages)
+        return await _upload(actor, key, body, content_type, if_match, stages=stages)
 
 
 async def _upload(
-    files: SessionFiles,
+    actor: Actor,
     key: SessionKey,
     body: AsyncIterator[bytes],
     content_type: str | None,
@@ -75,6 +84,7 @@ async def _upload(
     stages: UploadStages,
 ) -> tuple[Snapshot, ReceivedFile]:
     config = settings()
+    files = await session_files(actor)
     # The session is read while the body is received; nothing is staged before it is clear that the session is active.
     beginning = asyncio.ensure_future(files.begin_upload(key, if_match))
     file_id = new_id(utc_now())
@@ -92,18 +102,20 @@ async def _upload(
         await _discard(writer)
         refusal = Refusal(received.name, utc_now(), max(1, received.report.finding_count))
         sha256 = None if received.too_large else received.sha256
+        refusals = await session_refusals(actor)
         with stages.commit:
-            await files.refuse(began, refusal, if_match, size=received.size, sha256=sha256)
+            remembered = await refusals.remember(key, refusal, if_match, size=received.size, sha256=sha256)
         stages.outcome = "refused"
         REFUSALS.add(1, {"uploads.reason": "tooLarge" if received.too_large else "invalid"})
         _count_findings(received.report)
-        raise refused(received, config)
+        raise refused(received, config, remembered)
     file = StoredFile(
         id=file_id,
         name=received.name,
         size=received.size,
         sha256=received.sha256,
         rows=received.report.rows,
+        layout=received.report.layout,
         warnings=received.report.warning_count,
         uploaded=utc_now(),
     )
@@ -114,22 +126,20 @@ async def _upload(
     return snapshot, received
 
 
-async def validate(
-    files: SessionFiles, key: SessionKey, body: AsyncIterator[bytes], content_type: str | None
-) -> ReceivedFile:
+async def validate(actor: Actor, key: SessionKey, body: AsyncIterator[bytes], content_type: str | None) -> ReceivedFile:
     """Validate one file as an upload into the session would, without storing or remembering anything.
 
     Raises:
         GraphError: as ``upload``.
     """
     config = settings()
-    await files.begin_upload(key, IfMatch())
+    await (await session_files(actor)).begin_upload(key, IfMatch())
     with upload_stages("validateFile") as stages, stages.receive:
         received = await receive(body, content_type, config, None, stages)
         stages.outcome = "refused" if received.refused else "accepted"
     if received.refused:
         _count_findings(received.report)
-        raise refused(received, config)
+        raise refused(received, config, Remembered())
     return received
 
 
@@ -205,25 +215,42 @@ def _count_findings(report: Report) -> None:
         FINDINGS.add(count, {"uploads.finding": code})
 
 
-def refused(received: ReceivedFile, config: Settings) -> GraphError:
-    """The error for a file that is refused: its findings, up to the limit of how many are listed."""
-    if received.too_large:
-        return GraphError(
-            FILE_TOO_LARGE,
-            f"'{received.name}' is larger than {config.max_file_bytes} bytes, which is the limit for one file "
-            "(UPLOADS_MAX_FILE_BYTES). Split it into several files.",
-            target="file",
-        )
+def refused(received: ReceivedFile, config: Settings, remembered: Remembered) -> GraphError:
+    """The error for a file that is refused: its findings, up to the limit of how many are listed, and what to do."""
     report = received.report
-    count = counted(report.finding_count, "finding")
-    if not report.all_counted:
-        count = f"at least {count}"
-    listed = "" if len(report.findings) == report.finding_count else f"; the first {len(report.findings):,} are listed"
+    extra: dict[str, int | str] = {}
+    if received.too_large:
+        problem = FILE_TOO_LARGE
+        reason = (
+            f"'{received.name}' is larger than {config.max_file_bytes} bytes, which is the limit for one file "
+            "(UPLOADS_MAX_FILE_BYTES)."
+        )
+        advice = "Split it into several files."
+    else:
+        problem = INVALID_FILE
+        extra["findingCount"] = report.finding_count
+        count = counted(report.finding_count, "finding")
+        if not report.all_counted:
+            count = f"at least {count}"
+        complete = len(report.findings) == report.finding_count
+        listed = "" if complete else f"; the first {len(report.findings):,} are listed"
+        reason = f"'{received.name}' was refused: {count}{listed}. Nothing of it was stored."
+        advice = "Fix it and upload it again under the same name."
+    if remembered.accepted is not None:
+        extra["fileId"] = remembered.accepted.id
+        advice = "The file of the same name that was accepted earlier stays. " + how_to_replace(remembered.accepted)
+    elif remembered.full:
+        problem = TOO_MANY_REFUSALS
+        advice = (
+            f"This upload session already has {counted(config.max_files, 'open refusal')}, which is the limit "
+            "(UPLOADS_MAX_FILES). This one was not added to them. Upload a fixed file under a refused name, or "
+            f"{HOW_TO_WITHDRAW}."
+        )
+    details = [] if received.too_large else report.findings
     return GraphError(
-        INVALID_FILE,
-        f"'{received.name}' was refused: {count}{listed}. Nothing of it was stored. "
-        "Fix it and upload it again under the same name.",
+        problem,
+        f"{reason} {advice}",
         target="file",
-        details=[Detail(finding.code, finding.message, finding.target) for finding in report.findings],
-        extra={"findingCount": report.finding_count},
+        details=[Detail(finding.code, finding.message, finding.target) for finding in details],
+        extra=extra,
     )

@@ -40,6 +40,11 @@ def refusal_row(key: SessionKey, name: str) -> str:
     return f"refusal:{key.session_id}:{sha256(name.encode()).hexdigest()}"
 
 
+def refusal_prefix(key: SessionKey, refusal_id: str) -> str:
+    """The beginning of the RowKey of a refusal: its id is the first half of its name's digest."""
+    return f"refusal:{key.session_id}:{refusal_id.replace('-', '')}"
+
+
 # Entities
 
 
@@ -59,6 +64,7 @@ def session_entity(session: Session) -> dict[str, Any]:
         "FilesUploaded": session.files_uploaded,
         "TotalBytes": EntityProperty(session.total_bytes, EdmType.INT64),
         "OpenRefusals": session.open_refusals,
+        "FilesRemoved": session.files_removed,
     }
     return {name: value for name, value in entity.items() if value is not None}
 
@@ -81,6 +87,7 @@ def session_of(resource: ResourceKey, row: Mapping[str, Any]) -> Session:
         files_uploaded=row["FilesUploaded"],
         total_bytes=row["TotalBytes"].value,
         open_refusals=row["OpenRefusals"],
+        files_removed=instant(row["FilesRemoved"]) if "FilesRemoved" in row else None,
         etag=row.metadata["etag"],  # type: ignore[attr-defined]  # rows are TableEntity, which has it
     )
 
@@ -103,6 +110,7 @@ def file_entity(key: SessionKey, file: StoredFile) -> dict[str, Any]:
         "Size": EntityProperty(file.size, EdmType.INT64),
         "Sha256": file.sha256,
         "Rows": EntityProperty(file.rows, EdmType.INT64),
+        "Layout": file.layout,
         "Warnings": EntityProperty(file.warnings, EdmType.INT64),
         "Uploaded": file.uploaded,
     }
@@ -116,6 +124,7 @@ def file_of(row: Mapping[str, Any]) -> StoredFile:
         size=row["Size"].value,
         sha256=row["Sha256"],
         rows=row["Rows"].value,
+        layout=row.get("Layout"),
         warnings=row["Warnings"].value,
         uploaded=instant(row["Uploaded"]),
     )
@@ -128,13 +137,15 @@ def refusal_entity(key: SessionKey, refusal: Refusal) -> dict[str, Any]:
         "RowKey": refusal_row(key, refusal.name),
         "Name": refusal.name,
         "Refused": refusal.refused,
-        "Findings": refusal.findings,
+        "Findings": EntityProperty(refusal.findings, EdmType.INT64),
     }
 
 
 def refusal_of(row: Mapping[str, Any]) -> Refusal:
     """The refusal that a row holds."""
-    return Refusal(row["Name"], instant(row["Refused"]), row["Findings"])
+    # Earlier versions stored the count as an Int32, which the SDK returns as a plain number.
+    findings = row["Findings"]
+    return Refusal(row["Name"], instant(row["Refused"]), findings if isinstance(findings, int) else findings.value)
 
 
 def instant(value: datetime) -> datetime:

@@ -25,6 +25,7 @@ from shared.storage.session_rows import (
     reference_row,
     refusal_entity,
     refusal_of,
+    refusal_prefix,
     refusal_row,
     session_entity,
     session_of,
@@ -120,6 +121,13 @@ class SessionTable:
         rows = self._query(partition(key.resource), f"{prefix}:", f"{prefix};")
         return [refusal_of(row) async for row in rows]
 
+    async def refusal(self, key: SessionKey, refusal_id: str) -> Refusal | None:
+        """One open refusal, by a query of at most one row."""
+        prefix = refusal_prefix(key, refusal_id)
+        async for row in self._query(partition(key.resource), prefix, f"{prefix}~"):
+            return refusal_of(row)
+        return None
+
     async def reference_holder(self, resource: ResourceKey, reference_id: str) -> str | None:
         """The id of the session that holds a reference; ``None`` if there is none."""
         row = await self._sessions.get(partition(resource), reference_row(reference_id))
@@ -165,24 +173,25 @@ class SessionTable:
         remember = ("upsert", refusal_entity(session.key, refusal), {"mode": UpdateMode.REPLACE})
         return await self._write(session, update_session(session), remember, record)
 
-    async def clear_refusal(self, session: Session, name: str, record: AuditRecord) -> Session:
-        """Remove a refusal and store the session's new state in one transaction."""
-        forget = delete_row(session.key, refusal_row(session.key, name))
-        return await self._write(session, update_session(session), forget, record)
-
     async def release_reference(self, session: Session, record: AuditRecord) -> Session:
         """Store a session's final state and delete its reference in one transaction."""
         free = delete_row(session.key, reference_row(session.review.instance_id))
         return await self._write(session, update_session(session), free, record)
 
-    async def remove_rows(self, session: Session, gone: Sequence[StoredFile | Refusal]) -> Session:
-        """Remove at most ``MAX_TRANSACTION - 1`` files and refusals and store the new stats in one transaction."""
+    async def remove_rows(
+        self, session: Session, removed: Sequence[StoredFile | Refusal], *records: AuditRecord
+    ) -> Session:
+        """Remove files and refusals and store the session's new stats in one transaction.
+
+        At most ``MAX_TRANSACTION - 1`` of them, the audit records included. The removal of all files of a session that
+        has ended needs no record: the end of the session has one.
+        """
         key = session.key
         rows = [
             delete_row(key, file_row(key, entry.id) if isinstance(entry, StoredFile) else refusal_row(key, entry.name))
-            for entry in gone
+            for entry in removed
         ]
-        return await self._write(session, update_session(session), *rows)
+        return await self._write(session, update_session(session), *rows, *records)
 
     async def delete_session(self, session: Session) -> None:
         """Delete a session's own row, the last of its rows. A missing row is no error."""

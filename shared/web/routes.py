@@ -23,6 +23,7 @@ SESSIONS = "uploadSessions"
 SESSION = f"{SESSIONS}/{{sessionId}}"
 FILES = f"{SESSION}/files"
 FILE = f"{FILES}/{{fileId}}"
+REFUSALS = f"{SESSION}/refusals"
 
 # The segments between the ids prevent a mistake: without them, a path that lacks the resource id would grant access to
 # the whole catalog.

@@ -52,8 +52,10 @@ def test_an_unknown_path_is_404(http: httpx.Client, path: str, method: str) -> N
         ("/{session}/microsoft.graph.uploadFile", {"POST"}),
         ("/{session}/files", {"GET"}),
         ("/{session}/files/$count", {"GET"}),
-        ("/{session}/files/{file}", {"GET"}),
+        ("/{session}/files/{file}", {"GET", "DELETE"}),
         ("/{session}/files/{file}/$value", {"GET"}),
+        ("/{session}/refusals", {"GET"}),
+        ("/{session}/refusals/{file}", {"DELETE"}),
     ],
 )
 @all_paths

@@ -431,3 +431,7 @@ def test_a_complete_sessions_files_are_deleted_after_the_retention(
         after = session.read({"$expand": "files"})
         assert (after["status"], after["files"]) == ("complete", [])
         assert storage.violations(resource) == []
+
+        with storage.unchanged(resource):
+            assert session.completed()["status"] == "complete"
+        assert storage.blob_names(resource) == [], "no manifest of an empty set is written"

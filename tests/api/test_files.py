@@ -1,11 +1,16 @@
 """The files of a session: list, one file, its bytes, and `$count`."""
 
+from hashlib import sha256
 from uuid import uuid4
 
 import pytest
+from azure.data.tables import UpdateMode
 
 from tests.support.access_files import access_file
-from tests.support.client import Json, Resource, Session, as_object, assert_error
+from tests.support.client import Json, Resource, Session, as_object, assert_error, instant
+from tests.support.invariants import Storage
+
+HEADER = b"principalId,principalType,permissionId,permissionName,permissionDescription,permissionType\n"
 
 
 @pytest.fixture
@@ -168,3 +173,124 @@ def test_one_file_takes_no_option_but_select(session: Session, three: list[Json]
     answer = session.file(three[0]["id"], {option: "1"})
 
     assert_error(answer, 400, "invalidRequest", "invalidQueryOption", option)
+
+
+# DELETE
+
+
+def test_a_deleted_file_is_gone_and_stats_follow(session: Session, three: list[Json], storage: Storage) -> None:
+    before = session.read()
+
+    answer = session.delete_file(three[1]["id"])
+
+    assert (answer.status_code, answer.content) == (204, b"")
+    assert session.file_names() == ["a.csv", "c.csv"]
+    assert_error(session.file(three[1]["id"]), 404, "itemNotFound", "itemNotFound")
+    assert_error(session.value(three[1]["id"]), 404, "itemNotFound", "itemNotFound")
+    after = session.read()
+    assert after["stats"] == {"filesUploaded": 2, "totalBytesUploaded": three[0]["size"] + three[2]["size"]}
+    assert after["@odata.etag"] != before["@odata.etag"]
+    assert instant(after["expirationDateTime"]) > instant(before["expirationDateTime"])
+    assert storage.orphans(session.resource) == []
+    assert storage.violations(session.resource) == []
+
+
+def test_the_name_and_the_bytes_of_a_deleted_file_can_be_uploaded_again(session: Session, storage: Storage) -> None:
+    content = access_file()
+    first = session.uploaded("access.csv", content)
+    assert session.delete_file(first["id"]).status_code == 204
+
+    second = session.uploaded("access.csv", content)
+
+    assert second["id"] != first["id"]
+    assert session.value(second["id"]).content == content
+    assert session.read()["stats"] == {"filesUploaded": 1, "totalBytesUploaded": len(content)}
+    assert storage.violations(session.resource) == []
+
+
+def test_a_session_without_its_last_file_is_incomplete(session: Session) -> None:
+    assert session.delete_file(session.uploaded("access.csv")["id"]).status_code == 204
+
+    assert_error(session.complete(), 409, "notAllowed", "uploadSessionIncomplete")
+
+
+def test_a_file_that_does_not_exist_cannot_be_deleted(session: Session, three: list[Json], storage: Storage) -> None:
+    other = session.resource.new_session()
+    elsewhere = Resource(session.http).session(session.id)
+
+    with storage.unchanged(session.resource):
+        assert_error(session.delete_file(str(uuid4())), 404, "itemNotFound", "itemNotFound")
+        assert_error(other.delete_file(three[0]["id"]), 404, "itemNotFound", "itemNotFound")
+        assert_error(elsewhere.delete_file(three[0]["id"]), 404, "itemNotFound", "uploadSessionNotFound")
+
+
+def test_a_file_of_a_complete_session_cannot_be_deleted(session: Session, three: list[Json], storage: Storage) -> None:
+    session.completed()
+
+    with storage.unchanged(session.resource):
+        assert_error(session.delete_file(three[0]["id"]), 409, "notAllowed", "uploadSessionFailed")
+
+
+def test_a_file_is_deleted_if_the_etag_matches(session: Session, three: list[Json], storage: Storage) -> None:
+    outdated = session.get().headers["ETag"]
+    session.uploaded("more.csv")
+
+    with storage.unchanged(session.resource):
+        answer = session.delete_file(three[0]["id"], {"If-Match": outdated})
+        assert_error(answer, 412, "resourceModified", "entityTagDoesNotMatch")
+        answer = session.delete_file(three[0]["id"], {"If-Match": "nonsense"})
+        assert_error(answer, 400, "invalidRequest", "malformedEntityTag")
+
+    assert session.delete_file(three[0]["id"], {"If-Match": session.get().headers["ETag"]}).status_code == 204
+
+
+# What each file tells of its content
+
+
+def test_every_file_resource_tells_what_the_file_holds(session: Session, storage: Storage) -> None:
+    content = HEADER + b"ana@contoso.com,user,door-1,=1+1,,\nbo@contoso.com,user,door-1,Door,,\n"
+    expected = {
+        "@uploads.rowCount": 2,
+        "@uploads.layout": "graph",
+        "@uploads.sha256": sha256(content).hexdigest(),
+        "@uploads.warningCount": 1,
+    }
+
+    uploaded = session.uploaded("access.csv", content)
+
+    assert {name: value for name, value in uploaded.items() if name.startswith("@")} == expected
+    completed = session.completed()
+    for file in (
+        session.files().json()["value"][0],
+        session.file(uploaded["id"]).json(),
+        session.read({"$expand": "files"})["files"][0],
+        session.resource.sessions({"$expand": "files"}).json()["value"][0]["files"][0],
+        completed["files"][0],
+    ):
+        assert {name: file[name] for name in uploaded} == uploaded
+    (listed,) = storage.manifest(session)["files"]
+    assert (listed["rows"], listed["layout"], listed["warnings"]) == (2, "graph", 1)
+
+
+@pytest.mark.parametrize("annotation", ["rowCount", "layout", "sha256", "warningCount"])
+def test_select_may_name_an_annotation(session: Session, three: list[Json], annotation: str) -> None:
+    name = f"@uploads.{annotation}"
+
+    (first, *_) = session.files({"$select": f"name,{name}"}).json()["value"]
+
+    assert first["name"] == "a.csv"
+    assert first[name] == three[0][name]
+    assert "size" not in first
+
+
+def test_a_file_that_was_stored_without_its_layout_is_read(session: Session, storage: Storage) -> None:
+    """As by versions that did not store the layout."""
+    file = session.uploaded("access.csv")
+    (row,) = (row for row in storage.rows(session.resource) if row["RowKey"] == f"file:{session.id}:{file['id']}")
+    old = {name: value for name, value in row.items() if name != "Layout"}
+    storage.sessions.upsert_entity(old, mode=UpdateMode.REPLACE)
+
+    del file["@uploads.layout"]
+    assert session.files().json()["value"] == [file]
+    session.completed()
+    assert storage.manifest(session)["files"][0]["layout"] is None

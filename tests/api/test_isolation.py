@@ -9,7 +9,7 @@ import pytest
 from azure.functions import HttpMethod
 from azure.functions.decorators.http import HttpTrigger
 
-from tests.support.access_files import access_file
+from tests.support.access_files import access_file, faulty_access_file
 from tests.support.client import Resource, Session, create_body
 from tests.support.invariants import Storage
 from tests.support.registered import functions
@@ -54,6 +54,7 @@ def ask(http: httpx.Client, name: str, method: str, path: str) -> httpx.Response
 def theirs(http: httpx.Client) -> Session:
     session = Resource(http).new_session()
     session.uploaded("access.csv")
+    assert session.upload("theirs.csv", faulty_access_file(3)).status_code == 400
     return session
 
 
@@ -61,6 +62,7 @@ def theirs(http: httpx.Client) -> Session:
 def mine(http: httpx.Client) -> Session:
     session = Resource(http).new_session()
     session.uploaded("access.csv")
+    assert session.upload("mine.csv", faulty_access_file(3)).status_code == 400
     return session
 
 
@@ -68,19 +70,22 @@ def mine(http: httpx.Client) -> Session:
 def test_ids_that_do_not_belong_together_are_not_found(
     theirs: Session, mine: Session, storage: Storage, name: str, method: str, template: str
 ) -> None:
-    """A session under another resource or catalog, both of them, and a file under another session."""
+    """A session under another resource or catalog, both of them, and a file or a refusal under another session."""
     their_file, my_file = (session.files().json()["value"][0]["id"] for session in (theirs, mine))
+    their_refusal, my_refusal = (session.refusals().json()["value"][0]["id"] for session in (theirs, mine))
     good = {
         "catalogId": theirs.resource.catalog_id,
         "resourceId": theirs.resource.resource_id,
         "sessionId": theirs.id,
         "fileId": their_file,
+        "refusalId": their_refusal,
     }
     other = {
         "catalogId": mine.resource.catalog_id,
         "resourceId": mine.resource.resource_id,
         "sessionId": mine.id,
         "fileId": my_file,
+        "refusalId": my_refusal,
     }
     swapped = [
         good | {"catalogId": other["catalogId"]},
@@ -89,6 +94,8 @@ def test_ids_that_do_not_belong_together_are_not_found(
         good | {"catalogId": good["resourceId"], "resourceId": good["catalogId"]},
         good | {"sessionId": other["sessionId"]},
         good | {"fileId": other["fileId"]},
+        good | {"refusalId": other["refusalId"]},
+        good | {"refusalId": good["fileId"], "fileId": good["refusalId"]},
         good | {"sessionId": good["fileId"], "fileId": good["sessionId"]},
         good | {"catalogId": str(uuid4())},
     ]
@@ -110,4 +117,5 @@ def test_every_operation_of_a_session_was_tried() -> None:
     names = {name for name, _, _ in ROUTES}
     assert names >= {"get_session", "update_session", "delete_session", "upload_file", "validate_file"}
     assert names >= {"list_files", "count_files", "get_file", "get_file_value", *COLLECTIONS}
+    assert names >= {"delete_file", "list_refusals", "delete_refusal"}
     assert len(ROUTES) == 4 * (len(names) + 1), "both dialects, and the alias of each"

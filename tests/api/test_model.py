@@ -20,8 +20,9 @@ from hypothesis.stateful import (
 )
 
 from local.azurite import azurite
+from shared.domain.lifecycle import refusal_id
 from tests.support.access_files import access_file, faulty_access_file
-from tests.support.client import Resource, Session, create_body, http_client
+from tests.support.client import Json, Resource, Session, create_body, http_client
 from tests.support.instances import running_instances
 from tests.support.invariants import Storage
 from tests.support.service import fire_timer
@@ -110,7 +111,7 @@ class SessionLifecycle(RuleBasedStateMachine):
             assert answer.status_code == 409
             return
         assert answer.status_code == 200
-        if name not in session.files or name in session.refused:
+        if name not in session.files:
             session.last_active = self.now
         session.files[name] = content
         session.refused.discard(name)
@@ -121,7 +122,31 @@ class SessionLifecycle(RuleBasedStateMachine):
         answer = session.handle.upload(name, faulty_access_file(3))
         if self.takes_changes(session, answer):
             assert answer.status_code == 400
-            session.refused.add(name)
+            if name not in session.files:
+                session.refused.add(name)
+            session.last_active = self.now
+
+    @rule(number=st.integers(0, 9), name=NAMES)
+    def delete_file(self, number: int, name: str) -> None:
+        session = self.pick(number)
+        files = {} if session.status == "deleted" else {file["name"]: file["id"] for file in files_of(session)}
+        answer = session.handle.delete_file(files.get(name, str(uuid4())))
+        if name not in files:
+            assert answer.status_code == 404
+        elif self.takes_changes(session, answer):
+            assert answer.status_code == 204
+            del session.files[name]
+            session.last_active = self.now
+
+    @rule(number=st.integers(0, 9), name=NAMES)
+    def withdraw(self, number: int, name: str) -> None:
+        session = self.pick(number)
+        answer = session.handle.withdraw(refusal_id(name))
+        if name not in session.refused or session.status == "deleted":
+            assert answer.status_code == 404
+        elif self.takes_changes(session, answer):
+            assert answer.status_code == 204
+            session.refused.discard(name)
             session.last_active = self.now
 
     @rule(number=st.integers(0, 9), force=st.booleans())
@@ -160,6 +185,7 @@ class SessionLifecycle(RuleBasedStateMachine):
                 session.status = "expired"
                 if self.now >= session.last_active + IDLE + GRACE:
                     session.files.clear()
+                    session.refused.clear()
 
     def takes_changes(self, session: Modelled, answer: httpx.Response) -> bool:
         """Whether the session is active; if it is not, checks that the answer says so."""
@@ -178,6 +204,8 @@ class SessionLifecycle(RuleBasedStateMachine):
             told = answer.json()
             assert told["status"] == session.status_at(self.now)
             assert sorted(file["name"] for file in told["files"]) == sorted(session.files)
+            refusals = session.handle.refusals().json()["value"]
+            assert {refusal["name"] for refusal in refusals} == session.refused
             total = sum(map(len, session.files.values()))
             assert told["stats"] == {"filesUploaded": len(session.files), "totalBytesUploaded": total}
             assert (told["expirationDateTime"] is None) == (session.status == "complete")
@@ -189,6 +217,11 @@ class SessionLifecycle(RuleBasedStateMachine):
 
     def teardown(self) -> None:
         assert self.world.storage.violations(self.resource) == []
+
+
+def files_of(session: Modelled) -> list[Json]:
+    """The files that the service lists."""
+    return list(session.handle.files({"$top": "999"}).json()["value"])
 
 
 @pytest.fixture(scope="module", params=[1, 2], ids=["one-instance", "two-instances"])

@@ -90,3 +90,17 @@ def test_without_authentication_callers_are_not_counted(storage: Storage) -> Non
     with running_service(storage.connection_string, max_active_sessions=1) as url, http_client(url) as http:
         for _ in range(3):
             Resource(http).new_session()
+
+
+@pytest.mark.parametrize("limit", ["of-the-resource", "of-the-caller"])
+def test_a_repeated_create_at_a_limit_gets_the_session_that_exists(theirs: httpx.Client, limit: str) -> None:
+    """A client that lost the answer of its last create sends it again."""
+    resource, instance = Resource(theirs), str(uuid4())
+    for other in [resource] * 3 if limit == "of-the-resource" else [Resource(theirs) for _ in range(4)]:
+        other.new_session()
+    session = resource.new_session(instance)
+    assert resource.create().status_code == (400 if limit == "of-the-resource" else 429)
+
+    error = assert_error(resource.create(create_body(instance)), 409, "nameAlreadyExists", target="referenceId")
+
+    assert error["innerError"]["uploadSessionId"] == session.id

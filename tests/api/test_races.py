@@ -3,13 +3,23 @@
 import asyncio
 from collections import Counter
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
+from contextlib import asynccontextmanager
 from uuid import uuid4
 
 import httpx
 import pytest
 
 from tests.support.access_files import access_file, access_file_of, faulty_access_file
-from tests.support.client import Resource, Session, async_http_client, create_body, http_client
+from tests.support.client import (
+    Resource,
+    Session,
+    assert_error,
+    async_http_client,
+    create_body,
+    http_client,
+    multipart,
+    part,
+)
 from tests.support.instances import running_instances
 from tests.support.invariants import Storage
 from tests.support.service import eventually, fire_timer
@@ -316,3 +326,147 @@ async def test_only_leftovers_are_swept(
         session = resource.session(session_id)
         for file in session.files().json()["value"]:
             assert len(session.value(file["id"]).content) == file["size"]
+
+
+# A repeated upload, held open while something else happens to the session
+
+
+@asynccontextmanager
+async def held_upload(
+    racers: httpx.AsyncClient, session: Session, name: str, content: bytes
+) -> AsyncIterator[Callable[[], Coroutine[None, None, httpx.Response]]]:
+    """An upload that has begun and whose last bytes are sent when its answer is asked for."""
+    body = multipart(part(content, filename=name.encode()))
+    finish = asyncio.Event()
+
+    async def chunks() -> AsyncIterator[bytes]:
+        yield body[:-20]
+        await finish.wait()
+        yield body[-20:]
+
+    headers = {"Content-Type": "multipart/form-data; boundary=testboundary"}
+    upload = asyncio.ensure_future(racers.post(f"{session.path}/uploadFile", content=chunks(), headers=headers))
+    await asyncio.sleep(0.5)  # the service has read the session
+
+    async def answer() -> httpx.Response:
+        finish.set()
+        return await upload
+
+    yield answer
+
+
+async def test_a_repeated_file_is_404_if_the_session_was_deleted_meanwhile(
+    resource: Resource, racers: httpx.AsyncClient
+) -> None:
+    session, content = resource.new_session(), access_file()
+    session.uploaded("access.csv", content)
+
+    async with held_upload(racers, session, "access.csv", content) as finish:
+        assert session.delete().status_code == 204
+        answer = await finish()
+
+    assert_error(answer, 404, "itemNotFound", "uploadSessionNotFound")
+
+
+async def test_a_repeated_file_is_409_if_the_session_was_completed_meanwhile(
+    resource: Resource, racers: httpx.AsyncClient
+) -> None:
+    session, content = resource.new_session(), access_file()
+    session.uploaded("access.csv", content)
+
+    async with held_upload(racers, session, "access.csv", content) as finish:
+        session.completed()
+        answer = await finish()
+
+    assert_error(answer, 409, "notAllowed", "uploadSessionFailed")
+
+
+async def test_a_repeated_file_whose_name_was_refused_meanwhile_does_not_block_completion(
+    resource: Resource, racers: httpx.AsyncClient, storage: Storage
+) -> None:
+    session, content = resource.new_session(), access_file()
+    session.uploaded("access.csv", content)
+
+    async with held_upload(racers, session, "access.csv", content) as finish:
+        assert session.upload("access.csv", faulty_access_file(3)).status_code == 400
+        answer = await finish()
+
+    assert answer.status_code == 200
+    assert storage.refused_names(session) == []
+    assert session.completed()["stats"]["filesUploaded"] == 1
+
+
+async def test_a_repeated_file_that_was_deleted_and_refused_meanwhile_is_accepted_again(
+    resource: Resource, racers: httpx.AsyncClient, storage: Storage
+) -> None:
+    session, content = resource.new_session(), access_file()
+    first = session.uploaded("access.csv", content)
+
+    async with held_upload(racers, session, "access.csv", content) as finish:
+        assert session.delete_file(first["id"]).status_code == 204
+        assert session.upload("access.csv", faulty_access_file(3)).status_code == 400
+        answer = await finish()
+
+    assert answer.status_code == 200
+    (file,) = answer.json()["files"]
+    assert file["id"] != first["id"]
+    assert session.value(file["id"]).content == content
+    assert storage.refused_names(session) == []
+    assert storage.violations(resource) == []
+    session.completed()
+
+
+# Files and refusals that are removed
+
+
+async def test_a_file_deleted_against_completion_is_in_the_manifest_or_gone(
+    resource: Resource, racers: httpx.AsyncClient, storage: Storage
+) -> None:
+    for _ in range(10):
+        session = resource.new_session()
+        session.uploaded("kept.csv")
+        file = session.uploaded("access.csv")
+
+        completed, deleted = await asyncio.gather(
+            _complete(racers, session), racers.delete(f"{session.path}/files/{file['id']}")
+        )
+
+        assert completed.status_code == 200
+        assert deleted.status_code in (204, 409)
+        names = [each["name"] for each in storage.manifest(session)["files"]]
+        assert names == (["kept.csv"] if deleted.status_code == 204 else ["kept.csv", "access.csv"])
+        assert storage.violations(resource) == []
+
+
+async def test_a_file_deleted_several_times_at_once_is_subtracted_once(
+    resource: Resource, racers: httpx.AsyncClient, storage: Storage
+) -> None:
+    for _ in range(10):
+        session = resource.new_session()
+        kept = session.uploaded("kept.csv")
+        file = session.uploaded("access.csv")
+
+        answers = await asyncio.gather(*(racers.delete(f"{session.path}/files/{file['id']}") for _ in range(4)))
+
+        assert _statuses(answers) == {204: 1, 404: 3}
+        assert session.read()["stats"] == {"filesUploaded": 1, "totalBytesUploaded": kept["size"]}
+        assert storage.violations(resource) == []
+        assert storage.orphans(resource) == []
+
+
+async def test_a_withdrawal_against_another_refusal_leaves_one_state(
+    resource: Resource, racers: httpx.AsyncClient, storage: Storage
+) -> None:
+    for _ in range(10):
+        session = resource.new_session()
+        assert session.upload("bad.csv", faulty_access_file(3)).status_code == 400
+        refusal = session.refusals().json()["value"][0]["id"]
+
+        withdrawn, refused = await asyncio.gather(
+            racers.delete(f"{session.path}/refusals/{refusal}"),
+            _upload(racers, session, "bad.csv", faulty_access_file(4)),
+        )
+
+        assert (withdrawn.status_code, refused.status_code) == (204, 400)
+        assert storage.refused_names(session) in ([], ["bad.csv"])
+        assert storage.violations(resource) == []

@@ -91,17 +91,6 @@ def test_every_refused_file_is_named(session: Session) -> None:
     assert {detail["target"] for detail in error["details"]} == {"doors.csv", "gates.csv", "Türen ✓.csv"}
 
 
-def test_a_refused_file_under_a_good_ones_name_is_cleared_by_the_good_one(ready: Session) -> None:
-    content = access_file()
-    ready.uploaded("doors.csv", content)
-    assert ready.upload("doors.csv", faulty_access_file(3)).status_code == 400
-    assert_error(ready.complete(), 409, "notAllowed", "uploadSessionIncomplete")
-
-    ready.uploaded("doors.csv", content)
-
-    assert ready.completed()["stats"]["filesUploaded"] == 2
-
-
 @pytest.mark.parametrize(
     "prefer",
     ["allow-incomplete", "Allow-Incomplete", "return=representation, allow-incomplete", "allow-incomplete; wait=1"],

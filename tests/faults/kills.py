@@ -53,6 +53,7 @@ async def die(operation: Operation, plan: Plan, tell: Tell) -> None:
 async def come_after(storage: str, operation: Operation, was: Any, tell: Tell) -> None:
     """A new process: the client repeats its request."""
     case, ahead = was
+    case.unanswered = True
     faulty = FaultyTransport()
     with closing(Storage(storage)) as audited:
         async with faulty.installed(), running() as service:

@@ -3,7 +3,10 @@
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from datetime import timedelta
+from typing import Any
 from uuid import uuid4
+
+import httpx
 
 from tests.faults.service import Service
 from tests.support.access_files import access_file
@@ -11,6 +14,7 @@ from tests.support.client import DATA_TYPE, SESSION_TYPE
 
 IDLE = timedelta(hours=3)
 GRACE = timedelta(hours=30)
+RETENTION = timedelta(hours=50)
 
 
 @dataclass(slots=True)
@@ -23,6 +27,10 @@ class Case:
     session: str = ""
     files: dict[str, bytes] = field(default_factory=dict)
     file_id: str = ""
+    refusal_id: str = ""
+    etag: str = ""
+    unanswered: bool = False
+    """Whether the client got no answer at first, so that it does not know what was done."""
 
     @property
     def collection(self) -> str:
@@ -113,11 +121,81 @@ async def complete(service: Service, case: Case) -> None:
 
 
 async def delete(service: Service, case: Case) -> None:
-    """A client that lost the answer may get 404."""
-    answer = await service.until_answered("DELETE", case.path)
-    assert answer.status_code in (204, 404), answer.text
+    await removed(service, case, case.path)
     gone = await service.until_answered("GET", case.path)
     assert gone.status_code == 404
+
+
+async def delete_file(service: Service, case: Case) -> None:
+    case.files.pop("a.csv", None)
+    await removed(service, case, f"{case.path}/files/{case.file_id}")
+    gone = await service.until_answered("GET", f"{case.path}/files/{case.file_id}")
+    assert gone.status_code == 404
+
+
+async def withdraw(service: Service, case: Case) -> None:
+    await removed(service, case, f"{case.path}/refusals/{case.refusal_id}")
+
+
+async def removed(service: Service, case: Case, path: str) -> None:
+    """DELETE something: 204, or 404 for a client that got no answer at first."""
+    answer = await service.once("DELETE", path)
+    while answer.status_code == 503:
+        case.unanswered = True
+        answer = await service.until_answered("DELETE", path)
+    assert answer.status_code == 204 or (case.unanswered and answer.status_code == 404), answer.text
+
+
+# Requests with If-Match: a client that gets an answer is never told 412 because of its own change
+
+
+async def if_unchanged(service: Service, case: Case, method: str, path: str, **request: Any) -> httpx.Response:
+    """A request for the session as it was read. A client that got no answer reads it again before it repeats."""
+    headers = request.pop("headers", {})
+    answer = await service.once(method, path, headers={**headers, "If-Match": case.etag}, **request)
+    for _ in range(5):
+        case.unanswered = case.unanswered or answer.status_code == 503
+        if answer.status_code != 503 and not (case.unanswered and answer.status_code == 412):
+            break
+        session = await service.until_answered("GET", case.path)
+        if session.status_code == 404:
+            return session
+        case.etag = session.headers["etag"]
+        answer = await service.once(method, path, headers={**headers, "If-Match": case.etag}, **request)
+    return answer
+
+
+async def complete_if_unchanged(service: Service, case: Case) -> None:
+    answer = await if_unchanged(service, case, "PATCH", case.path, json={"isUploadDone": True})
+    assert (answer.status_code, answer.json().get("status")) == (200, "complete"), answer.text
+
+
+async def delete_if_unchanged(service: Service, case: Case) -> None:
+    answer = await if_unchanged(service, case, "DELETE", case.path)
+    assert answer.status_code == 204 or (case.unanswered and answer.status_code == 404), answer.text
+
+
+async def delete_file_if_unchanged(service: Service, case: Case) -> None:
+    case.files.pop("a.csv", None)
+    answer = await if_unchanged(service, case, "DELETE", f"{case.path}/files/{case.file_id}")
+    assert answer.status_code == 204 or (case.unanswered and answer.status_code == 404), answer.text
+
+
+def upload_if_unchanged(name: str, content: bytes, expected: int) -> Step:
+    """Upload a file, the same bytes in every process."""
+
+    async def step(service: Service, case: Case) -> None:
+        if expected == 200:
+            case.files[name] = content
+        form = {"file": (name, content, "text/csv")}
+        answer = await if_unchanged(service, case, "POST", f"{case.path}/uploadFile", files=form)
+        assert answer.status_code == expected, answer.text
+
+    return step
+
+
+async def remember_etag(service: Service, case: Case) -> None:
+    case.etag = (await service.until_answered("GET", case.path)).headers["etag"]
 
 
 async def put_grant(service: Service, case: Case) -> None:
@@ -198,7 +276,7 @@ async def without_session(_service: Service, case: Case) -> None:
 
 async def half_deleted(_service: Service, case: Case) -> None:
     """The state after a crash that followed the session's transaction."""
-    from shared.domain.audit import SERVICE  # noqa: PLC0415
+    from shared.domain.audit import SERVICE, Activity, new_record  # noqa: PLC0415
     from shared.domain.lifecycle import ResourceKey, SessionKey, Status  # noqa: PLC0415
     from shared.services.removal import end  # noqa: PLC0415
     from shared.services.sessions import sessions  # noqa: PLC0415
@@ -208,11 +286,15 @@ async def half_deleted(_service: Service, case: Case) -> None:
     store, own = await storage(), await sessions(SERVICE)
     await own._schedule_removal(key)
     session = await own.get(key)
-    await end(store.table, session, Status.DELETED, SERVICE)
+    await end(store.table, session, Status.DELETED, new_record(Activity.DELETE_SESSION, key, SERVICE))
 
 
 async def remember_file(service: Service, case: Case) -> None:
     case.file_id = (await service.until_answered("GET", f"{case.path}/files")).json()["value"][0]["id"]
+
+
+async def remember_refusal(service: Service, case: Case) -> None:
+    case.refusal_id = (await service.until_answered("GET", f"{case.path}/refusals")).json()["value"][0]["id"]
 
 
 async def has_its_files(service: Service, case: Case) -> None:
@@ -243,6 +325,16 @@ async def has_no_files(service: Service, case: Case) -> None:
     assert session["files"] == []
 
 
+async def has_no_manifest(service: Service, case: Case) -> None:
+    """Nothing is written for a session whose files were removed."""
+    from shared.storage.account import storage  # noqa: PLC0415
+
+    await complete(service, case)
+    store = await storage()
+    blobs = store.blobs._container.list_blobs(name_starts_with=f"{case.catalog}/{case.resource}/{case.session}/")
+    assert [blob.name async for blob in blobs] == []
+
+
 async def can_be_completed(service: Service, case: Case) -> None:
     """No refusal is open."""
     answer = await service.until_answered("PATCH", case.path, json={"isUploadDone": True})
@@ -257,6 +349,7 @@ async def cannot_be_completed(service: Service, case: Case) -> None:
 
 A, B, C, D = (upload(f"{name}.csv") for name in "abcd")
 LARGE = upload("large.csv", rows=2500)  # four blocks
+BAD = access_file(0) + b"nobody,user,1,one,,\n"
 
 OPERATIONS = (
     Operation("create", (), create, (reads("active"),)),
@@ -286,6 +379,37 @@ OPERATIONS = (
     ),
     Operation("validateFile", (create, A), validate, (has_its_files,)),
     Operation("delete", (create, A, B, C, D, refused("bad.csv")), delete),
+    Operation(
+        "upload that is refused, its name is taken", (create, A), refused("a.csv"), (has_its_files, can_be_completed)
+    ),
+    Operation("delete a file", (create, A, remember_file, B), delete_file, (has_its_files, reads("active"))),
+    Operation("list refusals", (create, refused("bad.csv")), read("{case.path}/refusals"), (cannot_be_completed,)),
+    Operation(
+        "withdraw a refusal",
+        (create, A, refused("bad.csv"), remember_refusal),
+        withdraw,
+        (has_its_files, can_be_completed),
+    ),
+    Operation("update, if unchanged", (create, A, remember_etag), complete_if_unchanged, (has_its_files,)),
+    Operation("delete, if unchanged", (create, A, remember_etag), delete_if_unchanged),
+    Operation(
+        "delete a file, if unchanged",
+        (create, A, remember_file, B, remember_etag),
+        delete_file_if_unchanged,
+        (has_its_files, reads("active")),
+    ),
+    Operation(
+        "upload, if unchanged",
+        (create, A, remember_etag),
+        upload_if_unchanged("b.csv", access_file(), 200),
+        (has_its_files, reads("active")),
+    ),
+    Operation(
+        "upload that is refused, if unchanged",
+        (create, A, remember_etag),
+        upload_if_unchanged("bad.csv", BAD, 400),
+        (has_its_files, cannot_be_completed),
+    ),
     Operation("delete of an expired one", (create, A, later(IDLE), tick), delete),
     Operation("put a grant", (), put_grant, (grants(1),)),
     Operation("list grants", (put_grant,), read("uploads/grants/catalogs/{case.catalog}"), (grants(1),)),
@@ -295,6 +419,12 @@ OPERATIONS = (
     Operation("tick: still active", (create, A, later(IDLE / 2), B, later(IDLE / 2)), tick, (has_its_files,)),
     Operation(
         "tick: seal", (create, A, complete, without_manifest, later(GRACE)), tick, (reads("complete"), has_its_files)
+    ),
+    Operation(
+        "tick: retention", (create, A, B, complete, later(RETENTION)), tick, (reads("complete"), has_no_manifest)
+    ),
+    Operation(
+        "update after the retention", (create, A, complete, later(RETENTION), tick), complete, (has_no_manifest,)
     ),
     Operation("tick: no session", (without_session,), tick),
     Operation("tick: half deleted", (create, A, B, C, D, half_deleted), tick),

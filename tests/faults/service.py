@@ -82,6 +82,7 @@ def configure(storage: str) -> None:
         "UPLOADS_STORAGE": storage,
         "UPLOADS_AUTH": "none",
         "UPLOADS_BLOCK_BYTES": "65536",
+        "UPLOADS_RETENTION_SECONDS": "172800",
         "UPLOADS_EXPIRY_SCHEDULE": "0 0 0 1 1 *",
     }
 

@@ -7,9 +7,12 @@ from datetime import UTC, datetime, timedelta
 from uuid import uuid4
 
 import pytest
+from azure.data.tables import EdmType, EntityProperty
 
 from local.azurite import azurite
 from local.service import ROOT
+from shared.domain.lifecycle import Refusal, ResourceKey, SessionKey
+from shared.storage.session_rows import refusal_entity
 from tests.support.client import Resource, Session, http_client
 from tests.support.invariants import Storage
 from tests.support.service import running_service
@@ -55,6 +58,7 @@ BROKEN: dict[str, tuple[str, Break]] = {
     "a session's row is gone": ("1", lambda s, x, _: s.sessions.delete_entity(_keys(x, f"session:{x.id}"))),
     "a file is not counted": ("2", lambda s, x, _: _change(x, s, f"session:{x.id}", FilesUploaded=0)),
     "a name is used twice": ("3", lambda s, x, file: _double(s, x, file["id"])),
+    "an accepted name is refused": ("3", lambda s, x, file: _refuse(s, x, file["name"])),
     "a refusal is not counted": ("4", lambda s, x, _: _change(x, s, f"session:{x.id}", OpenRefusals=1)),
     "a reference is gone": ("5", lambda s, x, _: _drop_reference(s, x)),
     "a reference has another holder": ("5", lambda s, x, _: _change_holder(s, x)),
@@ -63,6 +67,7 @@ BROKEN: dict[str, tuple[str, Break]] = {
     "a session that the timer will not find": ("8", lambda s, x, _: _drop_index(s, x)),
     "a timer that does not run": ("9", _index_nothing),
     "an upload without an audit record": ("10", lambda s, x, _: _forget(s, x, "uploadFile")),
+    "a file that was deleted without an audit record": ("10", lambda s, x, file: _delete_file(s, x, file["id"])),
     "a session without a record of its creation": ("10", lambda s, x, _: _forget(s, x, "createSession")),
     "an end without an audit record": ("10", lambda s, x, _: _change(x, s, f"session:{x.id}", Status="expired")),
     "a record that no query by time finds": ("10", lambda s, x, _: _forget_activity(s, x)),
@@ -76,6 +81,18 @@ def _overwrite(storage: Storage, blob: str, content: bytes) -> None:
 def _double(storage: Storage, session: Session, file: str) -> None:
     row = storage.sessions.get_entity(*_keys(session, f"file:{session.id}:{file}").values())
     storage.sessions.create_entity(dict(row) | {"RowKey": f"file:{session.id}:{uuid4()}"})
+
+
+def _refuse(storage: Storage, session: Session, name: str) -> None:
+    refusal = Refusal(name, datetime.now(UTC), 1)
+    resource = ResourceKey(session.resource.catalog_id, session.resource.resource_id)
+    storage.sessions.create_entity(refusal_entity(SessionKey(resource, session.id), refusal))
+
+
+def _delete_file(storage: Storage, session: Session, file: str) -> None:
+    storage.sessions.delete_entity(_keys(session, f"file:{session.id}:{file}"))
+    storage.uploads.delete_blob(_blob(session, file))
+    _change(session, storage, f"session:{session.id}", FilesUploaded=0, TotalBytes=EntityProperty(0, EdmType.INT64))
 
 
 def _reference(storage: Storage, session: Session) -> str:

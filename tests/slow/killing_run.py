@@ -1,8 +1,8 @@
 """Uploads while the service is killed: ``python -m tests.slow.killing_run [--uploads N] [--kills N] [--instances N]``.
 
-Eight clients upload into shared sessions, and repeat each request until it is acknowledged; meanwhile the service is
-ended by SIGKILL at random and started again, and its timer fires every second. At the end every acknowledged file has
-to be there once, as it was sent, and after a sweep nothing else.
+Eight clients upload into shared sessions, delete some of the files, withdraw refusals, and repeat each request until it
+is acknowledged. Meanwhile the service is ended by SIGKILL at random and started again, and its timer fires every
+second. At the end every acknowledged file has to be there once, as it was sent, and after a sweep nothing else.
 """
 
 import argparse
@@ -28,7 +28,7 @@ import httpx
 
 from local.azurite import azurite
 from local.service import ROOT, START_SECONDS
-from tests.support.access_files import access_file
+from tests.support.access_files import access_file, faulty_access_file
 from tests.support.client import DATA_TYPE, SESSION_TYPE, Json
 from tests.support.instances import Balancer
 from tests.support.invariants import Storage
@@ -112,6 +112,24 @@ class Client:
         body = answer.json()
         return str(body["id"] if answer.status_code == 201 else body["error"]["innerError"]["uploadSessionId"])
 
+    def upload_and_delete(self, session: str, name: str) -> None:
+        """A file that was uploaded by mistake. A client that lost the answer of its deletion gets 404."""
+        answer = self.ask("POST", f"{session}/uploadFile", files={"file": (name, access_file(200), "text/csv")})
+        assert answer.status_code == 200, answer.text
+        (file,) = [file["id"] for file in answer.json()["files"] if file["name"] == name]
+        answer = self.ask("DELETE", f"{session}/files/{file}")
+        assert answer.status_code in (204, 404), answer.text
+
+    def be_refused_and_withdraw(self, session: str, name: str) -> None:
+        """An invalid file that will not be replaced. A client that lost the answer of its withdrawal gets 404."""
+        form = {"file": (name, faulty_access_file(3), "text/csv")}
+        answer = self.ask("POST", f"{session}/uploadFile", files=form)
+        assert answer.status_code == 400, answer.text
+        refusals = self.ask("GET", f"{session}/refusals").json()["value"]
+        (refusal,) = [refusal["id"] for refusal in refusals if refusal["name"] == name]
+        answer = self.ask("DELETE", f"{session}/refusals/{refusal}")
+        assert answer.status_code in (204, 404), answer.text
+
 
 def run(uploads: int, kills: int, seed: int, instances: int = 1) -> int:
     """The whole run; gives the number of violations. One instance at a time is killed."""
@@ -144,6 +162,10 @@ def run(uploads: int, kills: int, seed: int, instances: int = 1) -> int:
             form = {"file": (name, content, "text/csv")}
             answer = client.ask("POST", f"{collection}/{session}/uploadFile", files=form)
             assert answer.status_code == 200, answer.text
+            if number % 3 == 0:
+                client.upload_and_delete(f"{collection}/{session}", f"deleted-{number}.csv")
+            if number % 3 == 1:
+                client.be_refused_and_withdraw(f"{collection}/{session}", f"refused-{number}.csv")
 
         sessions = [clients[0].create(collection) for _ in range(-(-uploads // UPLOADS_A_SESSION))]
         for number in range(uploads):

@@ -290,6 +290,18 @@ class Session:
         """GET a file's bytes."""
         return self.http.get(f"{self.path}/files/{file_id}/$value")
 
+    def delete_file(self, file_id: str, headers: Headers | None = None) -> httpx.Response:
+        """DELETE one file."""
+        return self.http.delete(f"{self.path}/files/{file_id}", headers=headers)
+
+    def refusals(self) -> httpx.Response:
+        """GET the session's open refusals."""
+        return self.http.get(f"{self.path}/refusals")
+
+    def withdraw(self, refusal_id: str) -> httpx.Response:
+        """DELETE one refusal."""
+        return self.http.delete(f"{self.path}/refusals/{refusal_id}")
+
 
 def as_object(answer: httpx.Response) -> Json:
     """The answer's JSON, which is an object."""

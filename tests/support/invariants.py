@@ -1,5 +1,6 @@
 """The invariants of storage, read directly from tables and blobs with the real SDKs."""
 
+import json
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -12,8 +13,9 @@ from azure.data.tables import TableClient
 from local.account import Account
 from local.check import violations
 from shared.core.settings import Settings
+from shared.storage.blobs import MANIFEST
 from shared.storage.names import Names
-from tests.support.client import Resource, Session
+from tests.support.client import Json, Resource, Session
 
 Row = Mapping[str, Any]
 
@@ -67,6 +69,13 @@ class Storage:
     def content(self, blob: str) -> bytes:
         """A blob's bytes."""
         return self.uploads.download_blob(blob).readall()
+
+    def manifest(self, session: Session) -> Json:
+        """The manifest of a complete session."""
+        resource = session.resource
+        content = self.content(f"{resource.catalog_id}/{resource.resource_id}/{session.id}/{MANIFEST}")
+        manifest: Json = json.loads(content)
+        return manifest
 
     def put_blob(self, blob: str, content: bytes) -> None:
         """Write a blob without a row, as a crashed upload leaves it."""

@@ -20,7 +20,7 @@ _NAME = "test_every_line_of_every_log_is_of_a_known_kind"
 GUID = r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}"
 REQUEST = re.compile(
     rf"uploads operation=[a-z_]+ status=[2-5]\d\d ms=\d+\.\d bytes=\d+ request={GUID} caller=(?:-|{GUID})"
-    rf"(?: (?:catalog|resource|session|file|principal)={GUID})*"
+    rf"(?: (?:catalog|resource|session|file|refusal|principal)={GUID})*"
 )
 KNOWN = (
     REQUEST,

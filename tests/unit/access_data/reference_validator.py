@@ -130,8 +130,6 @@ def validate(text: str) -> Outcome:
                 outcome.findings.append((wrong, cell.line, name))
             elif cell.text.startswith(("=", "+", "-", "@", "\t", "\r")):
                 outcome.warnings.append(("formulaCell", cell.line, name))
-            elif name in ("permissionId", "PermissionId") and is_shortened(cell.text):
-                outcome.warnings.append(("shortenedNumber", cell.line, name))
             elif cell.array and '"' in cell.text:
                 outcome.warnings.append(("unquotedOwners", cell.line, name))
         key = (cells[0].text.encode().lower(), cells[5 if early else 2].text.encode().lower())
@@ -189,19 +187,6 @@ def fault(name: str, cell: Cell) -> str | None:  # noqa: PLR0911  # a rule each
     if name == "ResourceOwners" and not is_array_of_strings(cell.text):
         return "invalidOwners"
     return None
-
-
-def is_shortened(text: str) -> bool:
-    mantissa, e_plus, exponent = text.partition("E+")
-    digits = "0123456789"
-    return (
-        bool(e_plus)
-        and len(exponent) >= 2
-        and all(letter in digits for letter in exponent)
-        and mantissa[:1] in tuple(digits)
-        and (len(mantissa) == 1 or (mantissa[1] in ".," and len(mantissa) > 2))
-        and all(letter in digits for letter in mantissa[2:])
-    )
 
 
 def is_array_of_strings(text: str) -> bool:

@@ -16,8 +16,7 @@ HEADERS = [
 GUID = "8f3c1a52-94de-4f0b-9c2f-0d6a5b1e7c11"
 
 PRINCIPALS = st.sampled_from([GUID, GUID.upper(), "ana@contoso.com", "ANA@contoso.com", "o'neil+x@a-b.example"])
-SHORTENED = ["1.2E+15", "1E+20", '"1,2E+15"', "1.E+15", "1.2E+5", "1.2", "1E+15x", "1E", "12E+15"]
-TEXTS = st.sampled_from([*SHORTENED, "door", "Door", "Lager Köln", "a b", "1", "p" * 64, "P" * 64, "p" * 65, "P" * 65])
+TEXTS = st.sampled_from(["door", "Door", "Lager Köln", "a b", "1", "p" * 64, "P" * 64, "p" * 65, "P" * 65])
 # Some cells have three lines, of which the second one looks like a row.
 ODD = st.sampled_from(
     [

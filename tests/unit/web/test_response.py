@@ -23,7 +23,7 @@ async def test_the_largest_page_does_not_block_the_event_loop() -> None:
     req.state.prefix = RESOURCE_PREFIXES[0]
     review = Review(str(uuid4()), str(uuid4()))
     session = Session(SessionKey(ResourceKey(str(uuid4()), str(uuid4())), str(uuid4())), review, now, now)
-    file = StoredFile(id=str(uuid4()), name="a.csv", size=1, sha256="0" * 64, rows=1, warnings=0, uploaded=now)
+    file = StoredFile(str(uuid4()), "a.csv", 1, "0" * 64, rows=1, layout="graph", warnings=0, uploaded=now)
     query = Query(expand_files=Query())
     stalls: list[float] = []
 
