@@ -28,6 +28,7 @@ LONGEST_UPLOAD_SECONDS = 5
 BLOCK_BYTES = 64 * 1024
 
 Answers = list[httpx.Response]
+Rounds = Callable[[int], range]
 
 
 @pytest.fixture(scope="module", params=[1, 2], ids=["one-instance", "two-instances"])
@@ -37,6 +38,12 @@ def racing_service(storage: Storage, request: pytest.FixtureRequest) -> Iterator
     settings |= {"max_uploads_per_process": 100}
     with running_instances([storage.connection_string] * request.param, **settings) as instances:
         yield instances.url
+
+
+@pytest.fixture(scope="module")
+def rounds(pytestconfig: pytest.Config) -> Rounds:
+    """How often a race is run: with one instance and with two, half of it in each unless all tests run."""
+    return lambda number: range(number if pytestconfig.getoption("--all") else -(-number // 2))
 
 
 @pytest.fixture
@@ -72,9 +79,9 @@ def _inner_code(answer: httpx.Response) -> str:
 
 
 async def test_twenty_uploads_into_one_session_all_count(
-    resource: Resource, racers: httpx.AsyncClient, storage: Storage
+    resource: Resource, racers: httpx.AsyncClient, storage: Storage, rounds: Rounds
 ) -> None:
-    for _ in range(3):
+    for _ in rounds(3):
         session = resource.new_session()
         contents = {f"{number}.csv": access_file(number) for number in range(1, 21)}
 
@@ -89,9 +96,9 @@ async def test_twenty_uploads_into_one_session_all_count(
 
 
 async def test_ten_creates_of_one_reference_have_one_winner(
-    resource: Resource, racers: httpx.AsyncClient, storage: Storage
+    resource: Resource, racers: httpx.AsyncClient, storage: Storage, rounds: Rounds
 ) -> None:
-    for _ in range(10):
+    for _ in rounds(10):
         reference = str(uuid4())
 
         answers = await asyncio.gather(*(racers.post(resource.path, json=create_body(reference)) for _ in range(10)))
@@ -107,9 +114,9 @@ async def test_ten_creates_of_one_reference_have_one_winner(
 
 
 async def test_creates_against_a_delete_leave_one_holder_or_none(
-    resource: Resource, racers: httpx.AsyncClient, storage: Storage
+    resource: Resource, racers: httpx.AsyncClient, storage: Storage, rounds: Rounds
 ) -> None:
-    for _ in range(25):
+    for _ in rounds(25):
         reference = str(uuid4())
         session = resource.new_session(reference)
 
@@ -127,9 +134,9 @@ async def test_creates_against_a_delete_leave_one_holder_or_none(
 
 @pytest.mark.parametrize("size", [2_000, 4 * BLOCK_BYTES], ids=["of-one-block", "of-many-blocks"])
 async def test_upload_against_complete(
-    resource: Resource, racers: httpx.AsyncClient, storage: Storage, size: int
+    resource: Resource, racers: httpx.AsyncClient, storage: Storage, rounds: Rounds, size: int
 ) -> None:
-    for _ in range(10):
+    for _ in rounds(10):
         session = resource.new_session()
         session.uploaded("first.csv")
 
@@ -153,9 +160,9 @@ async def test_upload_against_complete(
 
 
 async def test_a_refused_upload_against_complete_never_seals_a_session_with_an_open_refusal(
-    resource: Resource, racers: httpx.AsyncClient, storage: Storage
+    resource: Resource, racers: httpx.AsyncClient, storage: Storage, rounds: Rounds
 ) -> None:
-    for _ in range(10):
+    for _ in rounds(10):
         session = resource.new_session()
         session.uploaded("first.csv")
 
@@ -174,9 +181,9 @@ async def test_a_refused_upload_against_complete_never_seals_a_session_with_an_o
 
 
 async def test_complete_against_delete_has_one_winner(
-    resource: Resource, racers: httpx.AsyncClient, storage: Storage
+    resource: Resource, racers: httpx.AsyncClient, storage: Storage, rounds: Rounds
 ) -> None:
-    for _ in range(15):
+    for _ in rounds(15):
         session = resource.new_session()
         session.uploaded("access.csv")
 
@@ -192,8 +199,10 @@ async def test_complete_against_delete_has_one_winner(
         assert storage.violations(resource) == []
 
 
-async def test_deletes_at_once_are_one(resource: Resource, racers: httpx.AsyncClient, storage: Storage) -> None:
-    for _ in range(10):
+async def test_deletes_at_once_are_one(
+    resource: Resource, racers: httpx.AsyncClient, storage: Storage, rounds: Rounds
+) -> None:
+    for _ in rounds(10):
         session = resource.new_session()
         for name in ("a.csv", "b.csv", "c.csv"):
             session.uploaded(name)
@@ -207,9 +216,9 @@ async def test_deletes_at_once_are_one(resource: Resource, racers: httpx.AsyncCl
 
 
 async def test_upload_against_delete_leaves_nothing_or_was_too_late(
-    resource: Resource, racers: httpx.AsyncClient, storage: Storage
+    resource: Resource, racers: httpx.AsyncClient, storage: Storage, rounds: Rounds
 ) -> None:
-    for _ in range(10):
+    for _ in rounds(10):
         session = resource.new_session()
 
         deleted, *uploaded = await asyncio.gather(
@@ -224,9 +233,9 @@ async def test_upload_against_delete_leaves_nothing_or_was_too_late(
 
 
 async def test_the_same_file_uploaded_at_once_counts_once(
-    resource: Resource, racers: httpx.AsyncClient, storage: Storage
+    resource: Resource, racers: httpx.AsyncClient, storage: Storage, rounds: Rounds
 ) -> None:
-    for _ in range(15):
+    for _ in rounds(15):
         session = resource.new_session()
         content = access_file(20)
 
@@ -240,9 +249,9 @@ async def test_the_same_file_uploaded_at_once_counts_once(
 
 
 async def test_other_bytes_under_one_name_at_once_have_one_winner(
-    resource: Resource, racers: httpx.AsyncClient, storage: Storage
+    resource: Resource, racers: httpx.AsyncClient, storage: Storage, rounds: Rounds
 ) -> None:
-    for _ in range(10):
+    for _ in rounds(10):
         session = resource.new_session()
         contents = [access_file(rows) for rows in range(1, 5)]
 
@@ -260,9 +269,9 @@ async def test_other_bytes_under_one_name_at_once_have_one_winner(
 
 
 async def test_a_good_and_a_bad_file_of_one_name_at_once_end_in_one_state(
-    resource: Resource, racers: httpx.AsyncClient, storage: Storage
+    resource: Resource, racers: httpx.AsyncClient, storage: Storage, rounds: Rounds
 ) -> None:
-    for _ in range(10):
+    for _ in rounds(10):
         session = resource.new_session()
         good = access_file()
 
@@ -278,9 +287,9 @@ async def test_a_good_and_a_bad_file_of_one_name_at_once_end_in_one_state(
 
 
 async def test_uploads_conditional_on_one_etag_have_one_winner(
-    resource: Resource, racers: httpx.AsyncClient, storage: Storage
+    resource: Resource, racers: httpx.AsyncClient, storage: Storage, rounds: Rounds
 ) -> None:
-    for _ in range(5):
+    for _ in rounds(5):
         session = resource.new_session()
         condition = {"If-Match": session.get().headers["ETag"]}
 
