@@ -21,13 +21,12 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     """Add the options of ``python3 dev.py test``."""
     group = parser.getgroup("selection")
     group.addoption("--all", action="store_true", help="run the slow tests, too")
-    group.addoption("--no-browser", action="store_true", help="leave out the tests that need a browser")
+    group.addoption("--no-browser", action="store_true", help="leave out the tests that use a browser")
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Declare the marks."""
+    """Declare the mark."""
     config.addinivalue_line("markers", "slow(what): takes long by nature; runs with --all. what: named at the end")
-    config.addinivalue_line("markers", "browser: needs a browser; left out with --no-browser")
     config.stash[_LEFT_OUT] = Counter()
 
 
@@ -43,10 +42,10 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     chosen: list[pytest.Item] = []
     left_out: list[pytest.Item] = []
     for item in items:
-        slow, browser = item.get_closest_marker("slow"), item.get_closest_marker("browser")
+        slow = item.get_closest_marker("slow")
         if slow is not None and not config.getoption("--all"):
             config.stash[_LEFT_OUT][slow.args[0]] += 1
-        elif browser is not None and config.getoption("--no-browser"):
+        elif "browser" in getattr(item, "fixturenames", ()) and config.getoption("--no-browser"):
             config.stash[_LEFT_OUT]["in a browser"] += 1
         else:
             chosen.append(item)
@@ -93,4 +92,4 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: p
     left_out = config.stash[_LEFT_OUT]
     if left_out:
         what = ", ".join(f"{count} {name}" for name, count in left_out.items())
-        terminalreporter.line(f"Left out {left_out.total()} slow tests ({what}). Run all: python3 dev.py test --all")
+        terminalreporter.line(f"Left out {left_out.total()} tests ({what}). Run all: python3 dev.py test --all")
