@@ -17,7 +17,7 @@ from typing import Any
 
 from bench.access_file import write_rows
 from bench.bars import BARS, Result, number, table
-from bench.processes import Plan, guarded_service, peak_memory, run_load, running_service
+from bench.processes import Plan, guarded_service, observed_service, peak_memory, run_load, running_service
 from bench.solo import THE_APP, THE_LIBRARIES, import_seconds, validator_speed
 from local.azurite import azurite
 from local.service import ROOT
@@ -98,6 +98,7 @@ class Benchmark:
             self._load("many-uploads", "many-uploads", service.url, storage, MANY_FILES, count=10)
             self._load("upload", "upload", service.url, storage, scale.upload)
             self._authentication(service.url, storage)
+            self._telemetry(service.url, storage)
         with self._storage() as storage, running_service(storage) as service:
             self._load("upload-large", "upload", service.url, storage, scale.large_upload)
         with self._storage() as storage, running_service(storage) as service:
@@ -134,6 +135,16 @@ class Benchmark:
                 scale.requests,
                 guarded=guarded.url,
                 token=token,
+            )
+            for sample in run_load(plan):
+                self._sample(result, sample)
+
+    def _telemetry(self, service: str, storage: str) -> None:
+        result = self._begin("telemetry")
+        scale = self._scale
+        with observed_service(storage) as observed:
+            plan = Plan(
+                "telemetry", service, storage, str(self._file), 0, scale.rounds, scale.requests, guarded=observed.url
             )
             for sample in run_load(plan):
                 self._sample(result, sample)

@@ -43,6 +43,7 @@ BARS = {
         Bar("get-while-uploading", "GET p99 while {size} come in", "ms", Goal.AT_MOST, 5),
         Bar("get", "GET one session, p50", "ms", Goal.AT_MOST, 1.5),
         Bar("authentication", "what a token adds to GET, p50", "ms", Goal.AT_MOST, 0.3),
+        Bar("telemetry", "GET with telemetry, p50, against without", "ms", Goal.AT_MOST, 1.05),
         Bar("create", "create, p50", "ms", Goal.AT_MOST, 1.5),
         Bar("get-by-16", "GET by 16 clients", "1/s", Goal.AT_LEAST, 0.6),
         Bar("import", "import function_app", "ms", Goal.AT_MOST, 1.25),

@@ -160,6 +160,22 @@ async def authentication_row(plan: Plan) -> AsyncIterator[Sample]:
                 yield {"service": with_token - without, "p50": [with_token, without]}
 
 
+async def telemetry_row(plan: Plan) -> AsyncIterator[Sample]:
+    """p50 in ms of ``count`` GETs a round with telemetry and without; two services on the same storage."""
+    async with Connection(plan.service) as without, Connection(plan.guarded) as observed:
+        session = await new_session(without)
+        request, observed_request = get(without.host, session), get(observed.host, session)
+        for number in range(plan.rounds + 1):
+            taken: list[float] = []
+            taken_observed: list[float] = []
+            for _ in range(plan.count):
+                taken.append(await seconds(without.send(request, status=200)))
+                taken_observed.append(await seconds(observed.send(observed_request, status=200)))
+            if number:
+                raw = {"without": median(taken) * 1000}
+                yield {"service": median(taken_observed) * 1000, "raw": raw}
+
+
 async def create_row(plan: Plan) -> AsyncIterator[Sample]:
     """p50 in ms of ``count`` creates a round."""
     async with Connection(plan.service) as service, RawStorage(plan.storage) as raw:
@@ -273,6 +289,7 @@ LOADS: dict[str, Row] = {
     "many-uploads": many_uploads_row,
     "get": get_row,
     "authentication": authentication_row,
+    "telemetry": telemetry_row,
     "create": create_row,
     "get-by-16": get_by_16_row,
     "get-while-uploading": get_while_uploading_row,

@@ -63,6 +63,14 @@ def guarded_service(storage: str) -> Iterator[tuple[Service, str]]:
         yield running, mint(Path(data), roles=[READ_WRITE_ALL])
 
 
+@contextmanager
+def observed_service(storage: str) -> Iterator[Service]:
+    """The same with telemetry switched on, whose exporters keep everything in memory."""
+    settings = {"storage": storage, "expiry_schedule": NEVER}
+    with service.running_service(settings, program=("bench.observed",)) as running:
+        yield running
+
+
 def run_load(plan: Plan) -> Iterator[dict[str, Any]]:
     """The samples of a load process, one per round, as they are measured.
 

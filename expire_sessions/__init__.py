@@ -5,7 +5,7 @@ import azure.functions as func
 from shared.core.settings import settings
 from shared.services.expiry import Expiry
 from shared.storage.account import storage
-from shared.telemetry.spans import timer_span
+from shared.telemetry.spans import function_span
 
 blueprint = func.Blueprint()
 
@@ -13,5 +13,5 @@ blueprint = func.Blueprint()
 @blueprint.timer_trigger(arg_name="timer", schedule=settings().expiry_schedule)
 async def expire_sessions(timer: func.TimerRequest) -> None:
     """Process every session that is due. After a missed tick the next one catches up."""
-    with timer_span("expire_sessions"):
+    with function_span("expire_sessions"):
         await Expiry(await storage(), settings()).tick()

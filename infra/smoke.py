@@ -251,14 +251,14 @@ def run(arguments: argparse.Namespace) -> str:
     closed = check_that_strangers_are_refused(service)
     if closed and not service.token:
         print(f"\nThe service is at {service.url}")
-        print("Next: give yourself a role (docs/deploy.md, Access), get a token, and run the whole test:")
+        print("Next: give yourself a role (docs/deploy.md, Entra), get a token, and run the whole test:")
         print(f"    {TOKEN_VARIABLE}=$(az account get-access-token --scope api://<client id>/.default \\")
         print(f"        --query accessToken -o tsv) python3 infra/smoke.py {service.url}\n")
         return "smoke test passed; without a token no session was tried"
     check_openapi(service)
     check_session(service, arguments.catalog, arguments.resource)
     print(f"\nThe service is at {service.url}")
-    print("Next: docs/use.md shows how to upload; docs/operate.md what to watch.\n")
+    print("Next: docs/api.md shows how to upload, docs/operate.md what to watch.\n")
     return "smoke test passed"
 
 

@@ -18,7 +18,6 @@ from shared.storage.session_table import SessionTable
 from shared.storage.table import Table
 from shared.storage.table_calls import connect_tables
 from shared.storage.time_limits import TimeLimits
-from shared.telemetry.storage_calls import observe_storage_calls
 
 
 @dataclass(slots=True)
@@ -41,7 +40,6 @@ class Storage:
     @classmethod
     def connect(cls, config: Settings) -> "Storage":
         """The storage account of the settings. No request is sent yet."""
-        observe_storage_calls()
         service = connect_tables(config)
         names = Names.prefixed(config.name_prefix)
         sessions, expiry, activity, grants, access, callers = all_tables = [

@@ -7,6 +7,7 @@ from urllib.request import getproxies_environment
 from azure.core.exceptions import AzureError
 
 from shared.core.settings import Settings
+from shared.telemetry.storage_calls import ObservedTransport, observed
 
 
 class StorageNotConfiguredError(AzureError):
@@ -37,6 +38,8 @@ def connect(service: type[Service], settings: Settings, endpoint: str | None, **
     # By default the transport looks for a proxy and a netrc file before every call, in a thread, which takes a third of
     # the time of a small call.
     options["use_env_settings"] = bool(getproxies_environment())
+    if observed():
+        options["transport"] = ObservedTransport(**options)
     if settings.storage is not None:
         client: Service = service.from_connection_string(settings.storage, **options)  # type: ignore[attr-defined]
         return client

@@ -51,11 +51,8 @@ TIME_LEFT = _meter.create_histogram(
     explicit_bucket_boundaries_advisory=[60, 300, 900, 1800, 3600, 5400, 7200, 14400, 86400],
 )
 
-STORAGE_DURATION = _meter.create_histogram(
-    "uploads.storage.duration",
-    unit="s",
-    description="Duration of calls to storage; each attempt of a repeated call counts.",
-    explicit_bucket_boundaries_advisory=_REQUEST_SECONDS,
+STORAGE_FAILURES = _meter.create_counter(
+    "uploads.storage.failures", unit="{call}", description="Calls to storage that were refused, failed, or unanswered."
 )
 STORAGE_RETRIES = _meter.create_counter(
     "uploads.storage.retries", unit="{call}", description="Calls to storage that were repeats of failed ones."

@@ -19,24 +19,25 @@ T = TypeVar("T")
 
 
 @contextmanager
-def request_span(operation: str, request_id: str) -> Iterator[None]:
-    """The span of one request, below the Functions host's own."""
-    with _tracer.start_as_current_span(operation, attributes={"uploads.request_id": request_id}):
+def function_span(name: str) -> Iterator[None]:
+    """The span of one request or run of the timer, below the Functions host's own."""
+    span = _tracer.start_span(name)
+    token = attach(set_span_in_context(span))
+    try:
         yield
+    finally:
+        detach(token)
+        span.end()
 
 
-@contextmanager
-def timer_span(name: str) -> Iterator[None]:
-    """The span of one run of a timer, below the Functions host's own."""
-    with _tracer.start_as_current_span(name):
-        yield
-
-
-def end_request(operation: str, status: int, error: str | None, received: int, seconds: float) -> None:
+def end_request(
+    operation: str, request_id: str, status: int, error: str | None, *, received: int, seconds: float
+) -> None:
     """Record how a request ended, in its span and in the metrics.
 
     Args:
         operation: the name of the handler.
+        request_id: of the response, which leads to the line in the log.
         status: of the response.
         error: ``innerError.code`` of an error response.
         received: bytes of the body that were read.
@@ -46,7 +47,7 @@ def end_request(operation: str, status: int, error: str | None, received: int, s
     if error is not None:
         attributes["error.type"] = error
     span = get_current_span()
-    span.set_attributes(attributes)
+    span.set_attributes(attributes | {"uploads.request_id": request_id})
     if status >= 500:
         span.set_status(Status(StatusCode.ERROR))
     REQUEST_DURATION.record(seconds, attributes)

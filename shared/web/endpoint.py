@@ -25,7 +25,7 @@ from shared.domain.lifecycle import session_not_found
 from shared.identity.authentication import authenticate
 from shared.identity.authorization import check_grant, denied
 from shared.identity.cross_site import check_own_page
-from shared.telemetry.spans import end_request, request_span
+from shared.telemetry.spans import end_request, function_span
 from shared.web.contracts import Contract
 from shared.web.limits import RequestLimit, check_head_size
 from shared.web.log import log_defect, log_request, log_storage_fault
@@ -92,7 +92,7 @@ def endpoint(
         req.state.actor = Actor(request_id=request_id)
         req.state.received = 0
         failure = None
-        with request_span(handler.__name__, request_id):
+        with function_span(handler.__name__):
             try:
                 await _authorize(req, need)
                 response = await handler(req)
@@ -105,7 +105,14 @@ def endpoint(
                     headers=error.headers,
                 )
             seconds = time.perf_counter() - started
-            end_request(handler.__name__, response.status_code, failure, req.state.received, seconds)
+            end_request(
+                handler.__name__,
+                request_id,
+                response.status_code,
+                failure,
+                received=req.state.received,
+                seconds=seconds,
+            )
             log_request(req, handler.__name__, response.status_code, seconds)
         response.headers["request-id"] = request_id
         response.headers["client-request-id"] = client_request_id
