@@ -169,7 +169,7 @@ class _Server(uvicorn.Server):
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
-        sys.stdout.write(f"ready {self._url}\n")
+        sys.stdout.write(f"ready {self._url}\npage  {self._url}/uploads\n")
         sys.stdout.flush()
 
 

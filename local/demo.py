@@ -2,7 +2,6 @@
 
 import os
 import sys
-import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -15,6 +14,7 @@ from local.arguments import demo_parser
 from local.service import NEVER, ROOT, ServiceNotReadyError, running_service
 
 SAMPLES = ROOT / "samples"
+DATA = ROOT / ".data" / "demo"
 IDLE_SECONDS = 5
 
 COLOUR = sys.stdout.isatty() and "NO_COLOR" not in os.environ
@@ -26,7 +26,7 @@ class Story:
 
     def __init__(self, http: httpx.Client) -> None:
         self._http = http
-        catalog, resource = uuid4(), uuid4()
+        self.catalog, self.resource = catalog, resource = uuid4(), uuid4()
         self.sessions = (
             f"/v1.0/identityGovernance/entitlementManagement/catalogs/{catalog}/resources/{resource}/uploadSessions"
         )
@@ -107,6 +107,10 @@ def tell(story: Story, *, idle_seconds: float | None) -> None:
         story.send("POST", "/admin/functions/expire_sessions", 202, json={"input": ""})
         story.send("GET", f"{story.sessions}/{other['id']}", 200, "status")
 
+    story.say("The application has a name, and people see it on the page.")
+    place = f"/v1.0/uploads/resources/{story.catalog}/{story.resource}"
+    story.send("PUT", place, 200, "displayName", json={"displayName": "Door system (demo)"})
+
     story.say("The sessions of this application.")
     listed = story.send(
         "GET", story.sessions, 200, "@odata.count", params={"$count": "true", "$filter": "status eq 'complete'"}
@@ -117,11 +121,10 @@ def tell(story: Story, *, idle_seconds: float | None) -> None:
 
 @contextmanager
 def own_service() -> Iterator[str]:
-    """A service for this demo, on a free port, with a data folder that is removed afterwards."""
-    with tempfile.TemporaryDirectory() as data:
-        settings: dict[str, str | int] = {"idle_seconds": IDLE_SECONDS, "expiry_schedule": NEVER}
-        with running_service(settings, arguments=("--auth", "none", "--data", data)) as running:
-            yield running.url
+    """A service for this demo, on a free port, with a data folder of its own, which is kept to look at."""
+    settings: dict[str, str | int] = {"idle_seconds": IDLE_SECONDS, "expiry_schedule": NEVER}
+    with running_service(settings, arguments=("--auth", "none", "--data", str(DATA))) as running:
+        yield running.url
 
 
 def main() -> None:
@@ -129,14 +132,19 @@ def main() -> None:
     url = demo_parser().parse_args().url
     if url:
         with httpx.Client(base_url=url, timeout=60) as http:
-            tell(Story(http), idle_seconds=None)
+            tell(story := Story(http), idle_seconds=None)
+        look = f"Look at it on the page: {url.rstrip('/')}/uploads#/{story.catalog}/{story.resource}"
     else:
         try:
             with own_service() as own, httpx.Client(base_url=own, timeout=60) as http:
-                tell(Story(http), idle_seconds=IDLE_SECONDS)
+                tell(story := Story(http), idle_seconds=IDLE_SECONDS)
         except ServiceNotReadyError as error:
             raise SystemExit(str(error)) from None
-    print(f"\n{GREEN}Every answer was as expected.{PLAIN} Now try it yourself: python3 dev.py run")
+        look = (
+            f"Look at it on the page: python3 dev.py run --data {DATA.relative_to(ROOT)}, then open\n"
+            f"http://127.0.0.1:7071/uploads#/{story.catalog}/{story.resource}"
+        )
+    print(f"\n{GREEN}Every answer was as expected.{PLAIN}\n{look}")
 
 
 if __name__ == "__main__":

@@ -58,6 +58,12 @@ class Code(str, Enum):  # noqa: UP042  # the client supports Python 3.10, which 
     INVALID_OWNERS = "invalidOwners", "The cell is not a JSON array of strings."
 
     # Warnings
+    UNEXPECTED_LAYOUT = "unexpectedLayout", "The file has another layout than the application's description.", True
+    UNEXPECTED_ROW_COUNT = (
+        "unexpectedRowCount",
+        "The file has less than half or more than twice the rows of the application's description.",
+        True,
+    )
     NO_ROWS = "noRows", "The file has a header and no rows.", True
     FORMULA_CELL = "formulaCell", "The cell begins like a formula, which a spreadsheet evaluates.", True
     UNQUOTED_OWNERS = "unquotedOwners", "The cell is a JSON array without CSV quotes; other readers split it.", True

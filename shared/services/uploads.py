@@ -9,7 +9,7 @@ import contextlib
 import hashlib
 from collections import Counter
 from collections.abc import AsyncIterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from azure.core.exceptions import AzureError
 
@@ -28,9 +28,11 @@ from shared.domain.audit import Actor
 from shared.domain.etags import IfMatch
 from shared.domain.lifecycle import HOW_TO_WITHDRAW, Refusal, SessionKey, StoredFile, how_to_replace
 from shared.models.upload_form import FormFile
+from shared.services.expectations import with_expectations
 from shared.services.session_files import session_files
 from shared.services.session_refusals import Remembered, session_refusals
 from shared.services.sessions import Snapshot
+from shared.storage.account import storage
 from shared.storage.blobs import BlobWriter
 from shared.telemetry.instruments import FINDINGS, REFUSALS, ROWS
 from shared.telemetry.spans import UploadStages, upload_stages
@@ -109,6 +111,7 @@ async def _upload(
         REFUSALS.add(1, {"uploads.reason": "tooLarge" if received.too_large else "invalid"})
         _count_findings(received.report)
         raise refused(received, config, remembered)
+    received = await _expected(received, key)
     file = StoredFile(
         id=file_id,
         name=received.name,
@@ -140,7 +143,13 @@ async def validate(actor: Actor, key: SessionKey, body: AsyncIterator[bytes], co
     if received.refused:
         _count_findings(received.report)
         raise refused(received, config, Remembered())
-    return received
+    return await _expected(received, key)
+
+
+async def _expected(received: ReceivedFile, key: SessionKey) -> ReceivedFile:
+    """A valid file with warnings where it is not what its resource's description expects: one point read."""
+    description = await (await storage()).resources.get(key.resource)
+    return replace(received, report=with_expectations(received.report, description))
 
 
 async def receive(

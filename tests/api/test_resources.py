@@ -6,8 +6,9 @@ from uuid import uuid4
 import httpx
 import pytest
 
+from tests.support.access_files import access_file
 from tests.support.authority import READ_ALL, Authority
-from tests.support.client import assert_error, http_client
+from tests.support.client import Resource, assert_error, http_client
 
 DESCRIPTION = {
     "displayName": "Building access",
@@ -154,3 +155,18 @@ def test_a_change_of_a_description_leaves_an_audit_record(administrator: httpx.C
     records = administrator.get("/v1.0/uploads/audit", params={"$filter": condition}).json()["value"]
     assert [record["activity"] for record in records] == ["putResource", "deleteResource"]
     assert records[0]["details"] == {"displayName": "Building access"}
+
+
+def test_a_file_that_is_not_what_is_expected_gets_warnings(administrator: httpx.Client) -> None:
+    resource = Resource(administrator)
+    session = resource.new_session()
+    place = path(resource.catalog_id, resource.resource_id)
+    administrator.put(place, json={"displayName": "Doors", "expectedLayout": "early", "expectedRows": 100})
+    answer = session.upload("small.csv", access_file(49)).json()
+    codes = [warning["code"] for warning in answer["@uploads.warnings"]]
+    assert codes == ["unexpectedLayout", "unexpectedRowCount"]
+    assert answer["files"][0]["@uploads.warningCount"] == 2
+    administrator.put(place, json={"displayName": "Doors", "expectedLayout": "graph", "expectedRows": 100})
+    for rows, expected in ((50, 0), (200, 0), (201, 1)):
+        answer = session.upload(f"{rows}.csv", access_file(rows)).json()
+        assert answer.get("@uploads.warningCount", 0) == expected

@@ -39,6 +39,11 @@ class Case:
         return f"identityGovernance/entitlementManagement/{resource}/uploadSessions"
 
     @property
+    def description(self) -> str:
+        """The path of the resource's description."""
+        return f"uploads/resources/{self.catalog}/{self.resource}"
+
+    @property
     def grant(self) -> str:
         """The path of a grant; its principal does not matter here."""
         return f"uploads/grants/catalogs/{self.catalog}/resources/{self.resource}/principals/{self.instance}"
@@ -207,6 +212,37 @@ async def delete_grant(service: Service, case: Case) -> None:
     """A client that lost the answer may get 404."""
     answer = await service.until_answered("DELETE", case.grant)
     assert answer.status_code in (204, 404), answer.text
+
+
+async def put_resource(service: Service, case: Case) -> None:
+    answer = await service.until_answered("PUT", case.description, json={"displayName": case.resource})
+    assert answer.status_code == 200, answer.text
+
+
+async def delete_resource(service: Service, case: Case) -> None:
+    """A client that lost the answer may be told that there is none any more."""
+    answer = await service.until_answered("DELETE", case.description)
+    assert answer.status_code in (204, 404), answer.text
+
+
+def named(present: bool) -> Step:
+    """Whether the resource has a name, on its own and in the list of all."""
+
+    async def step(service: Service, case: Case) -> None:
+        answer = await service.until_answered("GET", case.description)
+        assert answer.status_code == (200 if present else 404)
+        listed = await service.until_answered("GET", f"uploads/resources?$top=999&$skiptoken={before(case)}")
+        found = [each for each in listed.json()["value"] if each["resourceId"] == case.resource]
+        assert len(found) == present
+
+    return step
+
+
+def before(case: Case) -> str:
+    """A page token right before a case's resource, of which storage holds those of all cases."""
+    catalog = f"{int(case.catalog.replace('-', ''), 16) - 1:032x}"
+    parts = [catalog[start:end] for start, end in ((0, 8), (8, 12), (12, 16), (16, 20), (20, 32))]
+    return f"{'-'.join(parts)}_{case.resource}"
 
 
 def grants(count: int) -> Step:
@@ -411,6 +447,9 @@ OPERATIONS = (
         (has_its_files, cannot_be_completed),
     ),
     Operation("delete of an expired one", (create, A, later(IDLE), tick), delete),
+    Operation("name a resource", (), put_resource, (named(True),)),
+    Operation("list resources", (put_resource,), read("uploads/resources"), (named(True),)),
+    Operation("delete a resource's name", (put_resource,), delete_resource, (named(False),)),
     Operation("put a grant", (), put_grant, (grants(1),)),
     Operation("list grants", (put_grant,), read("uploads/grants/catalogs/{case.catalog}"), (grants(1),)),
     Operation("delete a grant", (put_grant,), delete_grant, (grants(0),)),

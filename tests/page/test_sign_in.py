@@ -110,7 +110,7 @@ def test_a_reader_may_look_and_is_told_why_nothing_can_be_changed(
     app.page.evaluate(f"location.hash = '#/{place}'")
     expect(app.status).to_have_attribute("data-session-status", "active")
     app.choose(payload("no.csv", access_file()))
-    expect(app.file("failed", "no.csv")).to_contain_text("You need the permission")
+    expect(app.file("failed", "no.csv")).to_contain_text("requires the permission")
 
 
 def test_a_token_that_is_refused_is_renewed_without_anybody_noticing(
