@@ -221,7 +221,8 @@ def unswept(storage: Storage, catalog: str, resource: str) -> list[str]:
 def make_due(storage: Storage) -> None:
     """Let the timer look at every session now, as if the time had come."""
     now = datetime.now(UTC)
-    for row in list(storage.expiry.list_entities()):
+    # The table also has the note of the timer's settings, which belongs to no session.
+    for row in list(storage.expiry.query_entities("CatalogId ne ''")):
         session = row["RowKey"].split(":")[1]
         due = {"PartitionKey": f"{now:%Y%m%d%H}-0", "RowKey": f"{now:%Y%m%d%H%M%S}000:{session}", "Due": now}
         storage.expiry.upsert_entity(dict(row) | due)
