@@ -8,15 +8,14 @@ from dataclasses import dataclass
 import httpx
 import pytest
 
+from shared.core.settings import Settings
 from tests.support.access_files import access_file
 from tests.support.client import Resource, Session, assert_error, http_client
+from tests.support.clocked import Clock
 from tests.support.gates import Gates, gated
 from tests.support.instances import running_instances
 from tests.support.invariants import Storage
 from tests.support.service import eventually, fire_timer
-
-# What an upload that was cut off leaves may be removed after this time.
-LONGEST_UPLOAD_SECONDS = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,17 +25,22 @@ class Pair:
     troubled: httpx.Client
     sound: httpx.Client
     gates: Gates
+    clock: Clock
 
 
 @pytest.fixture(scope="module")
-def pair(storage: Storage) -> Iterator[Pair]:
-    settings = {"max_upload_seconds": LONGEST_UPLOAD_SECONDS, "block_bytes": 65536}
-    through = storage.connection_string
-    with gated(through) as gates, running_instances([gates.connection_string, through], **settings) as instances:
+def pair(storage: Storage, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pair]:
+    clock = Clock(tmp_path_factory.mktemp("clock") / "seconds")
+    with (
+        gated(storage.connection_string) as gates,
+        running_instances(
+            [gates.connection_string, storage.connection_string], clock.program, block_bytes=65536
+        ) as instances,
+    ):
         troubled, sound = instances.each
         with http_client(troubled) as one, http_client(sound) as other:
             one.timeout = httpx.Timeout(120)
-            yield Pair(one, other, gates)
+            yield Pair(one, other, gates, clock)
 
 
 @pytest.fixture
@@ -116,4 +120,6 @@ def test_an_upload_that_hangs_in_one_instance_comes_too_late_after_the_other_has
         fire_timer(str(pair.sound.base_url).rstrip("/"))
         return not storage.orphans(resource)
 
-    assert eventually(swept, seconds=60), "what the late upload has stored is removed"
+    # After this time what an upload has left may be removed.
+    pair.clock.move(2 * Settings().max_upload_seconds)
+    assert eventually(swept), "what the late upload has stored is removed"

@@ -3,7 +3,6 @@
 from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import dataclass, field
-from pathlib import Path
 from uuid import uuid4
 
 import httpx
@@ -23,6 +22,7 @@ from local.azurite import azurite
 from shared.domain.lifecycle import refusal_id
 from tests.support.access_files import access_file, faulty_access_file
 from tests.support.client import Json, Resource, Session, create_body, http_client
+from tests.support.clocked import Clock
 from tests.support.instances import running_instances
 from tests.support.invariants import Storage
 from tests.support.service import fire_timer
@@ -55,12 +55,11 @@ class Modelled:
 class World:
     """The service, its storage and its clock, shared by all runs of the state machine."""
 
-    def __init__(self, service: str, http: httpx.Client, storage: Storage, clock: Path) -> None:
+    def __init__(self, service: str, http: httpx.Client, storage: Storage, clock: Clock) -> None:
         self.service = service
         self.http = http
         self.storage = storage
         self.clock = clock
-        self.seconds = 0.0
 
 
 class SessionLifecycle(RuleBasedStateMachine):
@@ -76,7 +75,7 @@ class SessionLifecycle(RuleBasedStateMachine):
     @property
     def now(self) -> float:
         """The model's clock. Its steps are longer than any operation takes."""
-        return self.world.seconds
+        return self.world.clock.seconds
 
     def pick(self, number: int) -> Modelled:
         """One of the sessions."""
@@ -174,8 +173,7 @@ class SessionLifecycle(RuleBasedStateMachine):
 
     @rule(seconds=STEPS)
     def let_time_pass(self, seconds: int) -> None:
-        self.world.seconds += seconds
-        self.world.clock.write_text(str(self.world.seconds))
+        self.world.clock.move(seconds)
 
     @rule()
     def tick(self) -> None:
@@ -224,16 +222,20 @@ def files_of(session: Modelled) -> list[Json]:
     return list(session.handle.files({"$top": "999"}).json()["value"])
 
 
-@pytest.fixture(scope="module", params=[1, 2], ids=["one-instance", "two-instances"])
+@pytest.fixture(
+    scope="module",
+    params=[
+        pytest.param(1, marks=pytest.mark.slow("of the model with one instance"), id="one-instance"),
+        pytest.param(2, id="two-instances"),
+    ],
+)
 def world(tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest) -> Iterator[World]:
     """Instances of the service on an account and a clock of their own."""
-    clock = tmp_path_factory.mktemp("clock") / "seconds"
-    clock.write_text("0")
-    program = ("tests.support.clocked", str(clock))
+    clock = Clock(tmp_path_factory.mktemp("clock") / "seconds")
     with (
         azurite(tmp_path_factory.mktemp("azurite")) as account,
         closing(Storage(account.connection_string)) as storage,
-        running_instances([account.connection_string] * request.param, program) as instances,
+        running_instances([account.connection_string] * request.param, clock.program) as instances,
         http_client(instances.url) as http,
     ):
         if request.param > 1:
@@ -242,13 +244,11 @@ def world(tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureReque
         yield World(instances.url, http, storage, clock)
 
 
-def test_sessions_behave_as_the_model(world: World, pytestconfig: pytest.Config) -> None:
+def test_sessions_behave_as_the_model(world: World) -> None:
     SessionLifecycle.world = world
-    # With one instance and with two, half of it in each unless all tests run.
-    examples = 30 if pytestconfig.getoption("--all") else 15
     run_state_machine_as_test(
         SessionLifecycle,
         settings=settings(
-            max_examples=examples, stateful_step_count=25, deadline=None, suppress_health_check=list(HealthCheck)
+            max_examples=30, stateful_step_count=25, deadline=None, suppress_health_check=list(HealthCheck)
         ),
     )

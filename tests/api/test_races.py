@@ -9,6 +9,7 @@ from uuid import uuid4
 import httpx
 import pytest
 
+from shared.core.settings import Settings
 from tests.support.access_files import access_file, access_file_of, faulty_access_file
 from tests.support.client import (
     Resource,
@@ -20,23 +21,29 @@ from tests.support.client import (
     multipart,
     part,
 )
+from tests.support.clocked import Clock
 from tests.support.instances import running_instances
 from tests.support.invariants import Storage
 from tests.support.service import eventually, fire_timer
 
-LONGEST_UPLOAD_SECONDS = 5
 BLOCK_BYTES = 64 * 1024
 
 Answers = list[httpx.Response]
 Rounds = Callable[[int], range]
 
 
+@pytest.fixture(scope="module")
+def clock(tmp_path_factory: pytest.TempPathFactory) -> Clock:
+    """The clock of the racing service."""
+    return Clock(tmp_path_factory.mktemp("clock") / "seconds")
+
+
 @pytest.fixture(scope="module", params=[1, 2], ids=["one-instance", "two-instances"])
-def racing_service(storage: Storage, request: pytest.FixtureRequest) -> Iterator[str]:
-    """A service with small blocks, that sweeps what is older than a few seconds; in one process, and in two."""
-    settings = {"max_upload_seconds": LONGEST_UPLOAD_SECONDS, "block_bytes": BLOCK_BYTES}
-    settings |= {"max_uploads_per_process": 100}
-    with running_instances([storage.connection_string] * request.param, **settings) as instances:
+def racing_service(storage: Storage, clock: Clock, request: pytest.FixtureRequest) -> Iterator[str]:
+    """A service with small blocks, in one process and in two."""
+    settings = {"block_bytes": BLOCK_BYTES, "max_uploads_per_process": 100}
+    storages = [storage.connection_string] * request.param
+    with running_instances(storages, clock.program, **settings) as instances:
         yield instances.url
 
 
@@ -310,7 +317,7 @@ async def test_uploads_conditional_on_one_etag_have_one_winner(
 
 
 async def test_only_leftovers_are_swept(
-    resource: Resource, racers: httpx.AsyncClient, storage: Storage, racing_service: str
+    resource: Resource, racers: httpx.AsyncClient, storage: Storage, racing_service: str, clock: Clock
 ) -> None:
     def at_random() -> Iterator[Callable[[Session], Coroutine[None, None, httpx.Response]]]:
         for number in range(6):
@@ -329,7 +336,8 @@ async def test_only_leftovers_are_swept(
         fire_timer(racing_service)
         return not storage.orphans(resource)
 
-    assert eventually(swept, seconds=LONGEST_UPLOAD_SECONDS + 15)
+    clock.move(2 * Settings().max_upload_seconds)
+    assert eventually(swept)
     assert storage.violations(resource) == []
     for session_id in resource.ids():
         session = resource.session(session_id)

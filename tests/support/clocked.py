@@ -5,6 +5,21 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 
+class Clock:
+    """The clock of services that run by ``program``; it starts at the present."""
+
+    def __init__(self, file: Path) -> None:
+        self._file = file
+        self.program = ("tests.support.clocked", str(file))
+        self.seconds = 0.0
+        self.move(0)
+
+    def move(self, seconds: float) -> None:
+        """Let time pass."""
+        self.seconds += seconds
+        self._file.write_text(str(self.seconds))
+
+
 def main() -> int:
     """Serve as ``python -m local`` does."""
     clock = Path(sys.argv.pop(1))

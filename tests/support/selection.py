@@ -92,4 +92,5 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: p
     left_out = config.stash[_LEFT_OUT]
     if left_out:
         what = ", ".join(f"{count} {name}" for name, count in left_out.items())
-        terminalreporter.line(f"Left out {left_out.total()} tests ({what}). Run all: python3 dev.py test --all")
+        tests = "1 test" if left_out.total() == 1 else f"{left_out.total()} tests"
+        terminalreporter.line(f"Left out {tests} ({what}). Run all: python3 dev.py test --all")
