@@ -91,6 +91,7 @@ class _Handler(BaseHTTPRequestHandler):
             stand_in.throttled -= 1
             return 429, _error("activityLimitReached", "Too many requests.")
         if self.headers.get("Content-Encoding"):
+            self.close_connection = True
             return 415, _error("notSupported", "Content-Encoding is not supported.")
         found = _SESSIONS.fullmatch(path)
         if found is None:

@@ -114,9 +114,11 @@ class Changing(Silent):
 def test_a_file_that_changes_after_its_check_is_not_accepted(resource: Resource, tmp_path: Path, rows: int) -> None:
     folder = folder_of(tmp_path / "in", doors=access_file(3))
     with Client(str(resource.http.base_url)) as client:
-        sender = Sender(client.resource(resource.catalog_id, resource.resource_id), SendOptions(complete=True))
-        review = Review(str(uuid4()), str(uuid4()))
-        outcome = sender.send(find_files([folder]), review, Changing(access_file(rows)))
+        sessions = client.resource(resource.catalog_id, resource.resource_id)
+        sender, reporter = Sender(SendOptions()), Changing(access_file(rows))
+        sender.check(find_files([folder]), reporter)
+        sender.send(sessions, Review(str(uuid4()), str(uuid4())), reporter)
+        outcome = sender.complete(sessions)
     assert outcome.exit_code == 5
     assert "changed" in str(outcome.error)
     (session_id,) = resource.ids()

@@ -102,6 +102,15 @@ def test_a_lost_answer_is_not_sent_again(accup: Command, graph: GraphStandIn, tm
     assert names_in(graph) == ["badges.csv", "doors.csv"]
 
 
+def test_gzip_that_is_not_accepted_is_tried_once(accup: Command, graph: GraphStandIn, tmp_path: Path) -> None:
+    files = {f"file{number}": access_file(200) for number in range(4)}
+    ran = accup("send", folder_of(tmp_path / "in", **files), "--compress", "--at-once", "1", "--complete", "--json")
+    assert ran.code == 0, ran.err
+    assert [headers.get("Content-Encoding") for _, path, headers in graph.requests if path.endswith("/uploadFile")] == [
+        "gzip", None, None, None, None,
+    ]  # fmt: skip
+
+
 def test_throttling_is_waited_for(accup: Command, graph: GraphStandIn, tmp_path: Path) -> None:
     graph.throttled = 2
     ran = accup("send", folder_of(tmp_path / "in", doors=access_file()), "--complete", "--json")

@@ -1,5 +1,6 @@
 """The package as a library: the documented example, and what it promises."""
 
+import gzip
 import io
 import subprocess
 import sys
@@ -10,6 +11,7 @@ from uuid import uuid4
 import pytest
 
 from accup import ApiError, Client, Resource, Review, UsageError
+from accup.api.multipart import FileForm
 from local.service import ROOT
 from tests.client.command import Command
 from tests.docs.documents import code_blocks
@@ -70,6 +72,28 @@ def test_a_refusal_has_its_findings(sessions: Resource, review: Review, tmp_path
         sessions.upload(session.id, path)
     assert caught.value.refuses_file
     assert [(finding.line, finding.column) for finding in caught.value.findings] == [(3, "permissionId")]
+
+
+def test_a_compressed_form_decodes_to_the_plain_one() -> None:
+    content = access_file(20_000)
+    forms = [FileForm("a.csv", len(content), lambda: io.BytesIO(content), compressed=flag) for flag in (False, True)]
+    plain, packed = (b"".join(form) for form in forms)
+    boundaries = [form.headers["Content-Type"].partition("boundary=")[2].encode() for form in forms]
+    assert gzip.decompress(packed).replace(boundaries[1], boundaries[0]) == plain
+    assert len(packed) < len(plain) / 2
+    assert forms[1].headers["Content-Encoding"] == "gzip"
+    assert "Content-Length" not in forms[1].headers
+
+
+def test_a_compressed_upload_is_stored_as_it_was(sessions: Resource, review: Review) -> None:
+    """Whether the service accepts gzip or answers 415, after which the file is sent as it is."""
+    content = access_file(500)
+    session = sessions.upload(
+        sessions.create(review).id, lambda: io.BytesIO(content), name="a.csv", size=len(content), compress=True
+    )
+    with io.BytesIO() as copy:
+        sessions.download(session.id, session.files[0], copy)
+        assert copy.getvalue() == content
 
 
 def test_a_stream_needs_a_name_and_a_size(sessions: Resource) -> None:

@@ -142,6 +142,20 @@ def test_other_contents_under_a_stored_name_are_a_conflict(accup: Command, resou
     assert second.json["status"] == "active"
 
 
+@pytest.mark.parametrize("option", [[], ["--replace"]], ids=["plainly", "to replace it"])
+def test_a_stored_file_is_not_given_up_for_one_with_findings(
+    accup: Command, resource: Resource, tmp_path: Path, option: list[str]
+) -> None:
+    folder = folder_of(tmp_path / "in", doors=access_file())
+    first = accup("send", folder, "--json")
+    before = stored(resource, first.json["session"])
+    folder_of(folder, doors=faulty_access_file(3))
+    second = accup("send", folder, *option, "--complete", "--json")
+    assert second.code == 3
+    assert stored(resource, first.json["session"]) == before
+    assert second.json["status"] == "active"
+
+
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [

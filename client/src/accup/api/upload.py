@@ -3,10 +3,9 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from threading import Lock
 from typing import BinaryIO
 
-from accup.api.models import Session
+from accup.api.models import Session, StoredFile
 from accup.api.multipart import FileForm, Progress
 from accup.api.transport import Transport
 from accup.errors import ApiError, UsageError
@@ -47,9 +46,7 @@ class Uploader:
 
     def __init__(self, transport: Transport) -> None:
         self._transport = transport
-        self._lock = Lock()
-        # Graph takes none. On this machine, compressing takes longer than sending.
-        self._compresses = not (transport.target.is_graph or transport.target.is_loopback)
+        self._accepts_gzip = not transport.target.is_graph
 
     def run(
         self,
@@ -68,7 +65,7 @@ class Uploader:
             if sent_before:
                 session = read()
                 arrived = session.file(upload.name)
-                if arrived is not None and arrived.size == upload.size:
+                if arrived is not None and _has_arrived(upload, arrived, session):
                     return session
             sent_before = True
             return self._send(path, upload, progress, compress)
@@ -76,7 +73,9 @@ class Uploader:
         return self._transport.retrying(once)
 
     def _send(self, path: str, upload: Upload, progress: Progress | None, compress: bool | None) -> Session:
-        wanted = self._compresses and upload.size >= _SMALLEST_TO_COMPRESS if compress is None else compress
+        # On this machine, compressing takes longer than sending.
+        saves_time = upload.size >= _SMALLEST_TO_COMPRESS and not self._transport.target.is_loopback
+        wanted = self._accepts_gzip and (saves_time if compress is None else compress)
         form = FileForm(
             upload.name,
             upload.size,
@@ -91,7 +90,19 @@ class Uploader:
         except ApiError as error:
             if error.status != 415 or not wanted:
                 raise
-            with self._lock:
-                self._compresses = False
+            self._accepts_gzip = False
             return self._send(path, upload, progress, compress=False)
         return Session.from_json(answer.json())
+
+
+def _has_arrived(upload: Upload, stored: StoredFile, session: Session) -> bool:
+    """Whether an attempt whose answer was lost has stored the file.
+
+    A service of ours counts a repeated file once, and answers 409 if the stored one has other contents: only an equal
+    digest makes it unnecessary to ask. Graph would count the file twice, and tells no more than its size.
+    """
+    if stored.size != upload.size:
+        return False
+    if session.explains_refusals:
+        return upload.sha256 is not None and upload.sha256 == stored.sha256
+    return True

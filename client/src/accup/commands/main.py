@@ -17,6 +17,9 @@ from accup.exit_codes import ExitCode
 from accup.screen.console import Screen
 from accup.version import VERSION
 
+# httpx imports its own command line wherever rich and pygments are installed: 50 ms for nothing. It can do without.
+sys.modules.setdefault("httpx._main", None)  # type: ignore[arg-type]  # None is how an import is refused
+
 
 class InOrder(click.Group):
     """Lists the commands in the order in which people need them."""

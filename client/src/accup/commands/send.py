@@ -1,6 +1,9 @@
 """``accup send``: files in, a complete session out, or the reasons why not."""
 
+from collections.abc import Sequence
+from importlib import import_module
 from pathlib import Path
+from threading import Thread
 from typing import Any
 
 import click
@@ -9,7 +12,7 @@ from accup.api.models import Review
 from accup.commands.options import Given, Guid, on_resource, option
 from accup.errors import ApiError, InterruptedByUserError
 from accup.local.checking import PRINCIPAL_TYPES
-from accup.local.files import find_files
+from accup.local.files import LocalFile, find_files
 from accup.screen import tables
 from accup.screen.console import Screen
 from accup.screen.progress import reporter
@@ -56,30 +59,43 @@ def send(**values: Any) -> int:
     screen = given.screen
     files = find_files(values["paths"])
     review = Review(given.need("review"), given.values.get("definition") or given.need("review"))
-    with given.client() as client:
-        options = SendOptions(
-            complete=values["complete"],
+    # What is missing is said before the files are checked, which may take a while.
+    given.target()
+    given.need("catalog")
+    given.need("resource")
+    # HTTP takes 0.2 s to import: meanwhile, the files are checked.
+    Thread(target=import_module, args=("accup.api.client",), daemon=True).start()
+    sender = Sender(
+        SendOptions(
             replace=values["replace"],
             compress=values["compress"],
             at_once=values["at_once"],
             principal_types=values["principal_types"] or PRINCIPAL_TYPES,
         )
-        sender = Sender(given.resource(client), options)
-        try:
-            with reporter(screen) as shown:
-                outcome = sender.send(files, review, shown)
-            if outcome.error is None and not outcome.refused and not outcome.complete and _confirmed(screen, outcome):
-                outcome = sender.complete()
-        except KeyboardInterrupt:
-            client.cancel()
-            outcome = sender.outcome
-            outcome.error = InterruptedByUserError("Interrupted. The same command continues where it stopped.")
-    _show(screen, outcome)
-    return outcome.exit_code
+    )
+    try:
+        _run(given, sender, files, review)
+    except KeyboardInterrupt:
+        sender.outcome.error = InterruptedByUserError("Interrupted. The same command continues where it stopped.")
+    _show(screen, sender.outcome)
+    return sender.outcome.exit_code
+
+
+def _run(given: Given, sender: Sender, files: Sequence[LocalFile], review: Review) -> None:
+    with reporter(given.screen) as shown:
+        outcome = sender.check(files, shown)
+        if outcome.error is not None:
+            return
+        client = given.client()
+        resource = given.resource(client)
+        sender.send(resource, review, shown)
+    if given.values["complete"] or _confirmed(given.screen, outcome):
+        sender.complete(resource)
 
 
 def _confirmed(screen: Screen, outcome: SendOutcome) -> bool:
-    if not screen.can_ask or outcome.session is None:
+    """Ask whether to complete, if there is something to complete and someone to ask."""
+    if outcome.error is not None or outcome.refused or outcome.complete or not screen.can_ask:
         return False
     tables.receipt(screen.err(), outcome.files)
     _tell_others(screen, outcome)

@@ -60,7 +60,8 @@ def _step(file: CheckedFile, session: Session, *, replace: bool, same: Same) -> 
     stored = session.file(file.file.name)
     if stored is not None and same(file, stored):
         return Step(file, Action.NOTHING, stored)
-    if not file.accepted and not session.explains_refusals:
+    # A stored file is never given up for one with findings.
+    if not file.accepted and (stored is not None or not session.explains_refusals):
         return Step(file, Action.KEEP_BACK, stored)
     if stored is None:
         return Step(file, Action.UPLOAD)

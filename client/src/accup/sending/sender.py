@@ -36,9 +36,8 @@ class Reporter(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class SendOptions:
-    """How to send; ``complete`` completes the session if every file was accepted."""
+    """How to send: whether to replace files of the session, to compress, how many uploads at a time, and the rules."""
 
-    complete: bool = False
     replace: bool = False
     compress: bool | None = None
     at_once: int = UPLOADS_AT_ONCE
@@ -47,54 +46,60 @@ class SendOptions:
 
 @dataclass(slots=True)
 class Sender:
-    """One send into one resource; ``outcome`` is kept up to date, whatever happens."""
+    """One send: ``check``, then ``send``, and ``complete`` if that is wanted.
 
-    resource: "Resource"
+    ``outcome`` is up to date at any time. An error goes into it, and the steps after it do nothing.
+    """
+
     options: SendOptions = field(default_factory=SendOptions)
     outcome: SendOutcome = field(default_factory=SendOutcome)
 
-    def send(self, files: Sequence[LocalFile], review: Review, reporter: Reporter) -> SendOutcome:
-        """Send the files into the review instance's session; errors are in the outcome."""
-        try:
-            self._send(files, review, reporter)
-        except AccupError as error:
-            self.outcome.error = error
+    def check(self, files: Sequence[LocalFile], reporter: Reporter) -> SendOutcome:
+        """Check every file on this machine."""
+        return self._step(partial(self._check, files, reporter))
+
+    def send(self, resource: "Resource", review: Review, reporter: Reporter) -> SendOutcome:
+        """Send the checked files into the review instance's session, as far as it does not have them."""
+        return self._step(partial(self._send, resource, review, reporter))
+
+    def complete(self, resource: "Resource") -> SendOutcome:
+        """Complete the session, unless a file was refused."""
+        return self._step(partial(self._complete, resource))
+
+    def _step(self, step: Callable[[], None]) -> SendOutcome:
+        if self.outcome.error is None:
+            try:
+                step()
+            except AccupError as error:
+                self.outcome.error = error
         return self.outcome
 
-    def complete(self) -> SendOutcome:
-        """Complete the session, of which a lost answer may have been the first attempt; errors are in the outcome."""
-        try:
-            if self.outcome.session is not None and self.outcome.session.status == "active":
-                self.outcome.session = self._complete(self.outcome.session)
-        except AccupError as error:
-            self.outcome.error = error
-        return self.outcome
+    def _check(self, files: Sequence[LocalFile], reporter: Reporter) -> None:
+        for file in files:
+            checked = check(file, self.options.principal_types, reporter.checking(file))
+            outcome = FileOutcome(checked, findings=checked.findings, finding_count=checked.finding_count)
+            self.outcome.files.append(outcome)
 
-    def _send(self, files: Sequence[LocalFile], review: Review, reporter: Reporter) -> None:
-        checked = [check(file, self.options.principal_types, reporter.checking(file)) for file in files]
-        self.outcome.files = [
-            FileOutcome(file, findings=file.findings, finding_count=file.finding_count) for file in checked
-        ]
-        self.outcome.session = session = self.resource.open(review)
-        steps = plan(checked, session, replace=self.options.replace, same=partial(self._same, session))
+    def _send(self, resource: "Resource", review: Review, reporter: Reporter) -> None:
+        self.outcome.session = session = resource.open(review)
+        checked = [file.checked for file in self.outcome.files]
+        steps = plan(checked, session, replace=self.options.replace, same=partial(_same, resource, session))
         # The largest first, so that no long one is left for the end.
         steps.sort(key=lambda step: step.checked.file.size, reverse=True)
-        run_all([partial(self._take, session, step, reporter) for step in steps], self.options.at_once)
-        self.outcome.session = session = self.resource.get(session.id)
+        run_all([partial(self._take, resource, session, step, reporter) for step in steps], self.options.at_once)
+        self.outcome.session = session = resource.get(session.id)
         self._verify(session)
-        if self.options.complete and not self.outcome.refused:
-            self.complete()
 
-    def _take(self, session: Session, step: Step, reporter: Reporter) -> None:
+    def _take(self, resource: "Resource", session: Session, step: Step, reporter: Reporter) -> None:
         """Do one step; a refusal is part of the outcome and no error."""
         file = step.checked.file
         outcome = next(each for each in self.outcome.files if each.name == file.name)
         if step.action in (Action.UPLOAD, Action.REPLACE):
             if step.action is Action.REPLACE and step.stored is not None:
-                self.resource.remove(session.id, step.stored.id)
+                resource.remove(session.id, step.stored.id)
             progress = reporter.uploading(file)
             try:
-                self.resource.upload(
+                resource.upload(
                     session.id,
                     file.path,
                     size=file.size,
@@ -113,19 +118,6 @@ class Sender:
         elif step.action is Action.NOTHING:
             outcome.accepted, outcome.findings, outcome.finding_count = True, (), 0
         reporter.ended(file, accepted=outcome.accepted)
-
-    def _same(self, session: Session, checked: CheckedFile, stored: StoredFile) -> bool:
-        """Whether the session's file has these contents; where it has no digest, the file itself is read."""
-        if stored.size != checked.file.size:
-            return False
-        if stored.sha256 is not None:
-            return stored.sha256.lower() == checked.sha256
-        try:
-            with tempfile.TemporaryFile() as copy:
-                return self.resource.download(session.id, stored, cast(BinaryIO, copy)) == checked.sha256
-        except ApiError:
-            # The service does not give files back; name and size are all that there is to compare.
-            return True
 
     def _verify(self, session: Session) -> None:
         """Compare what the session has with what was checked.
@@ -151,13 +143,30 @@ class Sender:
         sent = {file.name for file in self.outcome.files}
         self.outcome.others = tuple(file for file in session.files if file.name not in sent)
 
-    def _complete(self, session: Session) -> Session:
+    def _complete(self, resource: "Resource") -> None:
+        session = self.outcome.session
+        if session is None or session.status != "active" or self.outcome.refused:
+            return
         try:
-            return self.resource.complete(session.id)
+            self.outcome.session = resource.complete(session.id)
         except ApiError as error:
+            # A lost answer may have been the first attempt, which Graph does not accept twice.
             if error.status not in (400, 409):
                 raise
-            now = self.resource.get(session.id)
-            if now.status != "complete":
+            self.outcome.session = resource.get(session.id)
+            if self.outcome.session.status != "complete":
                 raise
-            return now
+
+
+def _same(resource: "Resource", session: Session, checked: CheckedFile, stored: StoredFile) -> bool:
+    """Whether the session's file has these contents; where it has no digest, the file itself is read."""
+    if stored.size != checked.file.size:
+        return False
+    if stored.sha256 is not None:
+        return stored.sha256.lower() == checked.sha256
+    try:
+        with tempfile.TemporaryFile() as copy:
+            return resource.download(session.id, stored, cast(BinaryIO, copy)) == checked.sha256
+    except ApiError:
+        # The service does not give files back; name and size are all that there is to compare.
+        return True
