@@ -22,6 +22,8 @@ get-while-uploading    p99 of GETs, one every 5 ms, while a     p99 of the same 
                        large file is uploaded
 memory                 growth of the server's peak memory       an absolute bar; "idle" is after one create, one small
                        (VmHWM) by uploads, over its idle peak   upload and one GET, so that clients and modules exist
+client                 ``accup send --complete`` of one file,   curl: create, uploadFile of one file after the
+client-many            of 40 files; starting Python included    other, PATCH
 validator              ``Validator`` fed 64 KiB at a time, in   an absolute bar
                        a separate process, bound to one core
 import                 ``import function_app``, module caches   importing the storage SDKs (aio), pydantic and FastAPI

@@ -15,8 +15,9 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from bench.access_file import write_rows
+from bench.access_file import read, slices, write_rows
 from bench.bars import BARS, Result, number, table
+from bench.client import client_against_curl
 from bench.processes import Plan, guarded_service, observed_service, peak_memory, run_load, running_service
 from bench.solo import THE_APP, THE_LIBRARIES, import_seconds, validator_speed
 from local.azurite import azurite
@@ -48,6 +49,7 @@ class Scale:
     imports: int
     requests: int
     burst: int
+    client_files: int
 
 
 FULL = Scale(
@@ -60,6 +62,7 @@ FULL = Scale(
     imports=9,
     requests=100,
     burst=3,
+    client_files=40,
 )
 QUICK = Scale(
     upload=10 * MB,
@@ -71,6 +74,7 @@ QUICK = Scale(
     imports=2,
     requests=10,
     burst=1,
+    client_files=4,
 )
 
 
@@ -103,6 +107,9 @@ class Benchmark:
             self._load("upload-large", "upload", service.url, storage, scale.large_upload)
         with self._storage() as storage, running_service(storage) as service:
             self._load("get-while-uploading", "get-while-uploading", service.url, storage, scale.large_upload)
+        with self._storage() as storage, running_service(storage) as service:
+            self._client("client", service.url, scale.upload, 1)
+            self._client("client-many", service.url, MANY_FILES, scale.client_files)
         with self._storage() as storage:
             self._memory("memory", storage, scale.stream, 1, rounds=scale.streams)
             self._memory("memory-by-8", storage, scale.stream_of_8, UPLOADS_AT_ONCE, rounds=1)
@@ -147,6 +154,16 @@ class Benchmark:
                 "telemetry", service, storage, str(self._file), 0, scale.rounds, scale.requests, guarded=observed.url
             )
             for sample in run_load(plan):
+                self._sample(result, sample)
+
+    def _client(self, name: str, service: str, size: int, count: int) -> None:
+        result = self._begin(name, size)
+        with tempfile.TemporaryDirectory(dir=self._work) as folder:
+            files = []
+            for number, rows in enumerate(slices(self._file, size, count)):
+                files.append(Path(folder) / f"file{number}.csv")
+                files[-1].write_bytes(read(self._file, rows))
+            for sample in client_against_curl(service, files, self._scale.rounds):
                 self._sample(result, sample)
 
     def _memory(self, name: str, storage: str, size: int, at_once: int, *, rounds: int) -> None:

@@ -41,6 +41,8 @@ BARS = {
         Bar("memory-by-8", "memory of 8 uploads of {size} at once", "MiB", Goal.AT_MOST, 256, peak=True),
         Bar("validator", "validator alone, {size}", "MB/s", Goal.AT_LEAST, 250),
         Bar("get-while-uploading", "GET p99 while {size} come in", "ms", Goal.AT_MOST, 5),
+        Bar("client", "accup send, {size}, against curl", "s", Goal.AT_MOST, 1.0),
+        Bar("client-many", "accup send, 40 files of {size}, against curl", "s", Goal.AT_MOST, 0.5),
         Bar("get", "GET one session, p50", "ms", Goal.AT_MOST, 1.5),
         Bar("authentication", "what a token adds to GET, p50", "ms", Goal.AT_MOST, 0.3),
         Bar("telemetry", "GET with telemetry, p50, against without", "ms", Goal.AT_MOST, 1.05),
