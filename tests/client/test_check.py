@@ -6,8 +6,10 @@ from pathlib import Path
 
 import pytest
 
+from accup.advice import ADVICE
 from bench.access_file import HEADER, write_rows
 from local.service import ROOT
+from shared.access_data.codes import Code
 from tests.client.command import Command, folder_of
 from tests.support.access_files import access_file, faulty_access_file
 from tests.support.client import Session
@@ -71,3 +73,7 @@ def test_half_a_million_rows_take_seconds(installed: Command, tmp_path: Path) ->
     ran = installed("check", file, "--json")
     assert time.monotonic() - began < 15
     assert ran.json["files"][0]["rows"] > 450_000
+
+
+def test_every_finding_and_warning_has_its_advice() -> None:
+    assert set(ADVICE) == {code.value for code in Code}

@@ -6,8 +6,8 @@ from uuid import uuid4
 
 import pytest
 
-from tests.client.command import Command
-from tests.support.access_files import access_file
+from tests.client.command import Command, folder_of
+from tests.support.access_files import access_file, faulty_access_file
 from tests.support.client import Resource, Session
 
 
@@ -118,3 +118,36 @@ def test_a_profile_has_no_token(accup: Command, tmp_path: Path) -> None:
     assert ran.code == 2
     assert "not token" in ran.err
     assert "secret" not in ran.err
+
+
+def test_files_are_listed_with_open_refusals(accup: Command, session: Session) -> None:
+    session.upload("bad.csv", faulty_access_file(3))
+    told = accup("files", "--json").json
+    assert [file["name"] for file in told["files"]] == ["doors.csv", "badges.csv"]
+    assert [refusal["name"] for refusal in told["refusals"]] == ["bad.csv"]
+
+
+def test_a_file_is_removed(accup: Command, session: Session) -> None:
+    assert accup("remove", "doors.csv").code == 0
+    assert session.file_names() == ["badges.csv"]
+    assert accup("remove", "doors.csv").code == 4
+
+
+def test_a_refusal_is_withdrawn_and_no_longer_blocks(accup: Command, session: Session) -> None:
+    session.upload("bad.csv", faulty_access_file(3))
+    blocked = accup("complete", "--yes")
+    assert blocked.code == 3
+    assert "accup withdraw" in blocked.err
+    assert accup("withdraw", "bad.csv").code == 0
+    done = accup("complete", "--yes", "--json")
+    assert done.code == 0, done.err
+    assert done.json["status"] == "complete"
+
+
+def test_a_file_is_replaced_on_request(accup: Command, session: Session, tmp_path: Path) -> None:
+    folder = folder_of(tmp_path / "in", doors=access_file(9))
+    assert accup("send", folder).code == 5
+    ran = accup("send", folder, "--replace", "--json")
+    assert ran.code == 0, ran.err
+    assert sorted(session.file_names()) == ["badges.csv", "doors.csv"]
+    assert ran.json["files"][0]["verified"] == "sha256"

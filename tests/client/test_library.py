@@ -1,6 +1,7 @@
 """The package as a library: the documented example, and what it promises."""
 
 import gzip
+import hashlib
 import io
 import subprocess
 import sys
@@ -10,7 +11,7 @@ from uuid import uuid4
 
 import pytest
 
-from accup import ApiError, Client, Resource, Review, UsageError
+from accup import ApiError, Client, Resource, Review, Session, UsageError
 from accup.api.multipart import FileForm
 from local.service import ROOT
 from tests.client.command import Command
@@ -85,12 +86,20 @@ def test_a_compressed_form_decodes_to_the_plain_one() -> None:
     assert "Content-Length" not in forms[1].headers
 
 
-def test_a_compressed_upload_is_stored_as_it_was(sessions: Resource, review: Review) -> None:
-    """Whether the service accepts gzip or answers 415, after which the file is sent as it is."""
+def test_a_compressed_upload_is_stored_as_it_was(service: str, review: Review) -> None:
     content = access_file(500)
-    session = sessions.upload(
-        sessions.create(review).id, lambda: io.BytesIO(content), name="a.csv", size=len(content), compress=True
-    )
+    requests: list[str] = []
+    with Client(service, log=requests.append) as client:
+        sessions = client.resource(str(uuid4()), str(uuid4()))
+        session = sessions.upload(
+            sessions.create(review).id, lambda: io.BytesIO(content), name="a.csv", size=len(content), compress=True
+        )
+        check_contents(sessions, session, content)
+    assert [line for line in requests if " 415 " in line] == [], "the service accepts gzip"
+    assert session.files[0].sha256 == hashlib.sha256(content).hexdigest()
+
+
+def check_contents(sessions: Resource, session: Session, content: bytes) -> None:
     with io.BytesIO() as copy:
         sessions.download(session.id, session.files[0], copy)
         assert copy.getvalue() == content

@@ -35,6 +35,7 @@ def test_a_good_folder_is_stored_and_completed(accup: Command, resource: Resourc
     assert ran.code == 0, ran.err
     UUID(ran.json["session"])
     assert ran.json["status"] == "complete"
+    assert {file["verified"] for file in ran.json["files"]} == {"sha256"}
     assert stored(resource, ran.json["session"]) == {f"{name}.csv": content for name, content in files.items()}
     assert [
         (file["name"], file["accepted"], file["rows"], file["sha256"], file["findings"]) for file in ran.json["files"]

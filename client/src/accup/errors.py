@@ -6,6 +6,8 @@ from typing import Any
 from accup.exit_codes import ExitCode
 from accup.findings import Finding
 
+_DETAILS_SHOWN = 20
+
 _EXIT_CODES = {
     400: ExitCode.SERVICE,
     401: ExitCode.NOT_PERMITTED,
@@ -22,6 +24,11 @@ class AccupError(Exception):
     """Something went wrong; the message says what, and what to do."""
 
     exit_code = ExitCode.INTERNAL
+
+    @property
+    def explanation(self) -> str:
+        """The message, with all that helps to understand the error."""
+        return str(self)
 
 
 class UsageError(AccupError):
@@ -89,6 +96,16 @@ class ApiError(AccupError):
             self.exit_code = ExitCode.CONFLICT
         if self.inner_code == "uploadSessionIncomplete":
             self.exit_code = ExitCode.REFUSED
+
+    @property
+    def explanation(self) -> str:
+        """The message, the first details, what to do, and the request's id, for the service's operators."""
+        lines = [str(self), *(f"  {finding.message}" for finding in self.findings[:_DETAILS_SHOWN])]
+        if self.inner_code == "uploadSessionIncomplete":
+            lines.append("  A refused file that is not needed: accup withdraw NAME.")
+        if self.request_id:
+            lines.append(f"  (request-id {self.request_id})")
+        return "\n".join(lines)
 
     @property
     def request_id(self) -> str | None:

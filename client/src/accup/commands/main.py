@@ -82,17 +82,8 @@ def failed(screen: Screen, error: AccupError) -> ExitCode:
             body |= {"code": error.code, "innerCode": error.inner_code, "requestId": error.request_id}
             body["details"] = [finding.as_json() for finding in error.findings]
         screen.result({"error": body})
-    screen.say(f"accup: {explained(error)}")
+    screen.say(f"accup: {error.explanation}")
     return error.exit_code
-
-
-def explained(error: AccupError) -> str:
-    """An error's message, with what helps the service's operators to find the request."""
-    text = str(error)
-    if isinstance(error, ApiError):
-        details = [f"\n  {finding.message}" for finding in error.findings[:20]]
-        text += "".join(details) + (f"\n  (request-id {error.request_id})" if error.request_id else "")
-    return text
 
 
 def _end(code: int) -> None:

@@ -10,7 +10,7 @@ import click
 
 from accup.api.models import Review
 from accup.commands.options import Given, Guid, on_resource, option
-from accup.errors import ApiError, InterruptedByUserError
+from accup.errors import InterruptedByUserError
 from accup.local.checking import PRINCIPAL_TYPES
 from accup.local.files import LocalFile, find_files
 from accup.screen import tables
@@ -128,10 +128,7 @@ def last_line(outcome: SendOutcome) -> str:
     where = f"Session {outcome.session.id}" if outcome.session else "No session was opened"
     refused = outcome.refused
     if outcome.error is not None:
-        id_text = ""
-        if isinstance(outcome.error, ApiError) and outcome.error.request_id:
-            id_text = f" (request-id {outcome.error.request_id})"
-        return f"accup: {outcome.error}{id_text}\n{where}: not completed. {_next_step(outcome)}"
+        return f"accup: {outcome.error.explanation}\n{where}: not completed. {_next_step(outcome)}"
     if refused:
         names = ", ".join(file.name for file in refused[:3]) + (" ..." if len(refused) > 3 else "")
         return (

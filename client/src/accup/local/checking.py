@@ -68,8 +68,8 @@ def check(
         sha256=digest.hexdigest(),
         rows=report.rows,
         layout=report.layout,
-        findings=tuple(Finding(found.code, found.message, found.line, found.column) for found in report.findings),
+        findings=tuple(Finding(str(found.code), found.message, found.line, found.column) for found in report.findings),
         finding_count=report.finding_count,
-        warnings=tuple(Finding(found.code, found.message, found.line, found.column) for found in report.warnings),
+        warnings=tuple(Finding(str(found.code), found.message, found.line, found.column) for found in report.warnings),
         warning_count=report.warning_count,
     )
