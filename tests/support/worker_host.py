@@ -1,6 +1,6 @@
 """A Functions host in miniature: drives Microsoft's own worker library, as the .NET host does, by lines of JSON.
 
-Run as a script in the app's folder. It loads the app, prints one line with what the worker found, and then answers each
+Run as a module in the app's folder. It loads the app, prints one line with what the worker found, and then answers each
 line of standard input, which names a function and a request for it, with a line that holds the response.
 """
 
