@@ -10,6 +10,9 @@ param displayName string
 @description('App ID URI. With the tenant\'s id in it, which Entra demands by default.')
 param identifierUri string
 
+@description('Where the page at /uploads receives the answer of a sign-in.')
+param redirectUri string
+
 // For programs an app role, for people a scope. Entra wants both to have the same id and texts if their value is the same.
 var permissions = loadJsonContent('permissions.json')
 
@@ -18,6 +21,9 @@ resource registration 'Microsoft.Graph/applications@v1.0' = {
   displayName: displayName
   signInAudience: 'AzureADMyOrg'
   identifierUris: [identifierUri]
+  spa: {
+    redirectUris: [redirectUri]
+  }
   // Grants can name groups; a token then lists those groups that are assigned to the app.
   groupMembershipClaims: 'ApplicationGroup'
   appRoles: [

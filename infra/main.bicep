@@ -85,6 +85,9 @@ param settings object = {}
 var token = toLower(uniqueString(subscription().id, environmentName, location))
 var tags = { 'azd-env-name': environmentName }
 
+// Known before the app exists. The registration is created in the public cloud only.
+var defaultUrl = 'https://func-uploads-${token}.azurewebsites.net'
+
 resource group 'Microsoft.Resources/resourceGroups@2024-11-01' = {
   name: 'rg-${environmentName}'
   location: location
@@ -108,6 +111,7 @@ module entra 'entra.bicep' = if (empty(clientId)) {
     uniqueName: 'uploads-${token}'
     displayName: 'Upload sessions (${environmentName})'
     identifierUri: ownIdentifierUri
+    redirectUri: '${empty(publicUrl) ? defaultUrl : publicUrl}/uploads'
   }
 }
 

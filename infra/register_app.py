@@ -22,8 +22,8 @@ class AzError(Exception):
     """The Azure CLI is missing or failed; the message is what it said."""
 
 
-def registration(name: str, tenant_id: str) -> dict[str, object]:
-    """The app registration, as Microsoft Graph takes it (resource type application)."""
+def registration(name: str, tenant_id: str, url: str | None) -> dict[str, object]:
+    """The app registration, as Microsoft Graph takes it (resource type application); ``url`` is the service's."""
     permissions = json.loads(PERMISSIONS.read_text())
     roles = [permission | {"allowedMemberTypes": ["Application"], "isEnabled": True} for permission in permissions]
     # Entra wants a role and a scope of the same value to have the same id and texts.
@@ -48,7 +48,10 @@ def registration(name: str, tenant_id: str) -> dict[str, object]:
         "userConsentDescription": "Call the service as you, with the access that was granted to you.",
         "isEnabled": True,
     }
+    # Where the page at /uploads receives the answer of a sign-in.
+    page = {"spa": {"redirectUris": [f"{url.rstrip('/')}/uploads"]}} if url else {}
     return {
+        **page,
         "displayName": f"Upload sessions ({name})",
         "signInAudience": "AzureADMyOrg",
         "identifierUris": [identifier_uri(name, tenant_id)],
@@ -63,7 +66,7 @@ def identifier_uri(name: str, tenant_id: str) -> str:
     return f"api://{tenant_id}/uploads-{name}"
 
 
-def register(name: str) -> tuple[str, str]:
+def register(name: str, url: str | None) -> tuple[str, str]:
     """Create or update the registration and its service principal; gives the client id and the App ID URI.
 
     Raises:
@@ -72,7 +75,7 @@ def register(name: str) -> tuple[str, str]:
     tenant_id = az("account", "show", "--query", "tenantId", "--output", "tsv")
     graph = az("cloud", "show", "--query", "endpoints.microsoftGraphResourceId", "--output", "tsv").rstrip("/")
     application = f"{graph}/v1.0/applications(uniqueName='uploads-{name}')"
-    put(application, registration(name, tenant_id))
+    put(application, registration(name, tenant_id, url))
     client_id = az("rest", "--method", "get", "--url", application, "--query", "appId", "--output", "tsv")
     # Nobody gets a token for the service unless they are assigned to it.
     put(f"{graph}/v1.0/servicePrincipals(appId='{client_id}')", {"appRoleAssignmentRequired": True})
@@ -104,11 +107,13 @@ def main() -> int:
     """Register the app, and print what the deployer has to set; gives the exit code."""
     parser = argparse.ArgumentParser(prog="register_app.py", description=(__doc__ or "").splitlines()[0])
     parser.add_argument("name", help="name of the azd environment that will use it: letters, digits and hyphens")
-    name = parser.parse_args().name
+    parser.add_argument("--url", help="where the service is, so that people can sign in to its page; may come later")
+    arguments = parser.parse_args()
+    name = arguments.name
     if not re.fullmatch(r"[A-Za-z0-9-]{1,64}", name):
         parser.error("the name must have 1 to 64 letters, digits and hyphens")
     try:
-        client_id, uri = register(name)
+        client_id, uri = register(name, arguments.url)
     except AzError as error:
         sys.stderr.write(f"{error}\n")
         return 1

@@ -158,7 +158,7 @@ def test_the_script_registers_what_the_template_registers(tmp_path: Path) -> Non
     program.chmod(0o755)
 
     done = subprocess.run(
-        [sys.executable, "-S", str(INFRA / "register_app.py"), "prod"],
+        [sys.executable, "-S", str(INFRA / "register_app.py"), "prod", "--url", "https://uploads.example/"],
         env={"PATH": str(tmp_path)},
         capture_output=True,
         text=True,
@@ -180,6 +180,7 @@ def test_the_script_registers_what_the_template_registers(tmp_path: Path) -> Non
     assert content["signInAudience"] == template["signInAudience"]
     assert content["groupMembershipClaims"] == template["groupMembershipClaims"]
     assert set(content["api"]) == set(template["api"])
+    assert content["spa"] == {"redirectUris": ["https://uploads.example/uploads"]}
     permissions = json.loads((INFRA / "permissions.json").read_text())
     assert [role["value"] for role in content["appRoles"]] == [permission["value"] for permission in permissions]
     scopes = {scope["value"]: scope for scope in content["api"]["oauth2PermissionScopes"]}
