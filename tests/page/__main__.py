@@ -8,9 +8,8 @@ from typing import Any
 from playwright.sync_api import expect, sync_playwright
 
 from local.azurite import azurite
-from tests.page.app import App, payload
+from tests.page.app import App
 from tests.page.browser import launch, screenshot, watched_page
-from tests.support.access_files import access_file
 from tests.support.client import Resource, http_client
 from tests.support.service import running_service
 
@@ -31,16 +30,10 @@ def take(app: App, resource: Resource, folder: Path, look: str) -> None:
     app.open_application(resource)
     screenshot(app.page, folder, f"{look}-application")
     app.open_session(session)
-    app.page.route("**/uploadFile", lambda route: None)
-    app.choose(payload("doors.csv", access_file()))
-    expect(app.page.locator("[data-name='doors.csv']")).to_be_visible()
-    app.page.get_by_role("button", name="Cancel doors.csv").click()
-    app.page.unroute("**/uploadFile")
     app.choose(SAMPLES / "building-access.csv", SAMPLES / "crm-access-faulty.csv")
     expect(app.file("refused", "crm-access-faulty.csv")).to_be_visible()
     expect(app.file("accepted", "building-access.csv")).to_be_visible()
     screenshot(app.page, folder, f"{look}-session")
-    app.page.get_by_role("button", name="Take off the list doors.csv").click()
     app.replace("crm-access-faulty.csv", (SAMPLES / "crm-access.csv").read_bytes())
     expect(app.file("accepted")).to_have_count(2)
     app.page.get_by_role("button", name="Finish this session").click()

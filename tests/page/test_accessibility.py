@@ -99,6 +99,12 @@ def test_nothing_needs_sideways_scrolling_when_narrow_or_enlarged(
     session = named.new_session()
     session.uploaded("a-rather-long-name-of-a-file-that-has-no-spaces-in-it-at-all.csv")
     session.upload("bad.csv", faulty_access_file(4))
-    for opened in (app.open_home, lambda: app.open_application(named), lambda: app.open_session(session)):
+
+    def refused() -> None:
+        app.open_session(session)
+        app.choose(payload("new.csv", faulty_access_file(4)))
+        expect(app.file("refused", "new.csv").locator("tbody tr")).to_have_count(1)
+
+    for opened in (app.open_home, lambda: app.open_application(named), refused):
         opened()
         assert app.page.evaluate("document.documentElement.scrollWidth <= document.documentElement.clientWidth")

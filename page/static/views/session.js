@@ -176,6 +176,9 @@ class SessionView {
 
   #fillAccepted() {
     const files = this.session.files ?? [];
+    // An upload that was cancelled too late, or whose answer was lost, is in the session all the same.
+    const stored = new Set(files.map((file) => file.name));
+    this.queue.uploads.filter((upload) => ["cancelled", "failed"].includes(upload.state) && stored.has(upload.name)).forEach((upload) => this.queue.forget(upload));
     const warned = new Map(this.queue.uploads.filter((upload) => upload.state === "accepted").map((upload) => [upload.name, upload.warnings]));
     fill(this.parts.acceptedTitle, files.length ? `Accepted files (${files.length})` : "Accepted files");
     fill(
