@@ -60,6 +60,7 @@ class GraphStandIn:
         self.gives_files_back = True
         self.redirect_to: str | None = None
         self.next_link: str | None = None
+        self.refusal = "The file is not valid."
         self.challenge: str | None = None
         self.lock = Lock()
 
@@ -141,7 +142,7 @@ class _Handler(BaseHTTPRequestHandler):
         if session.status != "active":
             return 409, _error("notAllowed", "The upload session is not active.")
         if not content.startswith(b"principalId,"):
-            return 400, _error("invalidRequest", "The file is not valid.")
+            return 400, _error("invalidRequest", self.stand_in.refusal)
         session.files.append((str(uuid4()), name[1].decode(), content))
         if self.stand_in.lost_answers:
             self.stand_in.lost_answers -= 1

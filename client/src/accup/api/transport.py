@@ -160,9 +160,8 @@ class Transport:
             request["headers"]["Authorization"] = f"Bearer {token}"
         began = time.monotonic()
         try:
-            # A callable as auth, even one that does nothing, keeps httpx from adding credentials of a .netrc file.
             built = self._http.build_request(method, url, content=content and iter(content), **request)
-            answer = self._http.send(built, stream=True, auth=lambda sent: sent)
+            answer = self._http.send(built, stream=True)
         except httpx.TransportError as error:
             self._say(f"{method} {urlsplit(url).path} failed: {type(error).__name__}")
             raise
