@@ -102,6 +102,7 @@ def _install_packages(groups: Sequence[str], progress: Progress) -> None:
             uv = None
     if uv is None:
         _run(progress, f"{what} with pip", "packages", [*_pip(), *files])
+    (VENV / "installed").mkdir(exist_ok=True)
     for group in groups:
         _stamp(group).write_text(_fingerprint(GROUPS[group]))
 
@@ -117,7 +118,6 @@ def _make_venv(progress: Progress) -> None:
         progress.say(f"The packages in .venv are not for Python {_python_version()}: installing them again.")
         shutil.rmtree(VENV)
     _run(progress, "virtual environment in .venv", "venv", [sys.executable, "-m", "venv", "--clear", str(VENV)])
-    (VENV / "installed").mkdir()
     (VENV / "made-for").write_text(_python_version())
 
 

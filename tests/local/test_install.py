@@ -75,6 +75,18 @@ def test_a_second_command_adds_only_what_is_missing(commands: Commands) -> None:
     assert commands == []
 
 
+def test_a_virtual_environment_of_an_older_dev_py_is_used(commands: Commands) -> None:
+    """It has no folder of stamps yet."""
+    install.install(("app",), azurite=False)
+    shutil.rmtree(install.VENV / "installed")
+
+    install.install(("app", "local"), azurite=False)
+
+    commands.clear()
+    install.install(("app", "local"), azurite=False)
+    assert commands == []
+
+
 def test_changed_requirements_are_installed(commands: Commands) -> None:
     install.install(("app", "local"), azurite=False)
     commands.clear()
