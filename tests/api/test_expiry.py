@@ -21,7 +21,7 @@ from tests.support.service import eventually, fire_timer, running_service
 
 IDLE = timedelta(seconds=2)
 GRACE = timedelta(seconds=2)
-LONGEST_UPLOAD = timedelta(seconds=1)
+LONGEST_UPLOAD = timedelta(seconds=2)
 
 
 @pytest.fixture(scope="module")
@@ -407,9 +407,7 @@ def test_a_complete_sessions_files_are_deleted_after_the_retention(
     with (
         azurite(tmp_path_factory.mktemp("azurite")) as account,
         closing(Storage(account.connection_string)) as storage,
-        running_service(
-            account.connection_string, idle_seconds=1, max_upload_seconds=1, retention_seconds=4
-        ) as service,
+        running_service(account.connection_string, max_upload_seconds=3, retention_seconds=6) as service,
         http_client(service) as http,
     ):
         resource = Resource(http)
@@ -417,11 +415,11 @@ def test_a_complete_sessions_files_are_deleted_after_the_retention(
         session.uploaded("access.csv")
         session.completed()
         done = datetime.now(UTC)
-        _wait_until(done + timedelta(seconds=2))
+        _wait_until(done + timedelta(seconds=3.5))
         fire_timer(service)
         assert len(storage.blob_names(resource)) == 2, "the file and the manifest stay until then"
 
-        _wait_until(done + timedelta(seconds=4))
+        _wait_until(done + timedelta(seconds=6))
 
         def gone() -> bool:
             fire_timer(service)

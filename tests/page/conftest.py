@@ -15,9 +15,9 @@ from tests.support.client import Resource
 Open = Callable[..., App]
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    """Chromium."""
+    """Chromium. Not for the whole session: Playwright keeps an event loop running, beside which no async test can."""
     with sync_playwright() as playwright:
         running = launch(playwright)
         yield running

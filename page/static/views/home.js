@@ -12,14 +12,14 @@ const GUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
 export async function showHome(main) {
   const listed = await applications();
   const mayManage = listed["@uploads.permission"] === "readWrite";
-  const entries = listed.value.map((application) => ({ application, row: h("li", { class: "card" }) }));
-  for (const { application, row } of entries) fill(row, card(application, h("p", { class: "hint" }, "Reading its sessions…")));
+  // Only the state is filled in later: the rest of a card stays, and with it the focus.
+  const entries = listed.value.map((application) => ({ application, state: h("div", {}, h("p", { class: "hint" }, "Reading its sessions…")) }));
   fill(
     main,
     heading("My applications"),
     h("p", { class: "lead" }, "Upload the access data of an application for its review, and keep the receipt."),
     entries.length === 0 && h("p", { class: "empty" }, mayManage ? NOTHING_YET : NOTHING_FOR_YOU),
-    h("ul", { class: "cards" }, entries.map(({ row }) => row)),
+    h("ul", { class: "cards" }, entries.map(({ application, state }) => h("li", { class: "card" }, card(application, state)))),
     mayManage && nameApplication(),
   );
   const waiting = entries.values();
@@ -32,11 +32,11 @@ const NOTHING_FOR_YOU =
   "No application has been assigned to you. Ask the governance team for access to yours, or for the link to its upload session.";
 
 async function readSessions(waiting) {
-  for (const { application, row } of waiting) {
+  for (const { application, state } of waiting) {
     try {
-      fill(row, card(application, now(application, await sessions(application))));
+      fill(state, now(application, await sessions(application)));
     } catch (error) {
-      fill(row, card(application, h("p", { class: "error-text" }, explain(error).title)));
+      fill(state, h("p", { class: "error-text" }, explain(error).title));
     }
   }
 }
