@@ -407,7 +407,9 @@ def test_a_complete_sessions_files_are_deleted_after_the_retention(
     with (
         azurite(tmp_path_factory.mktemp("azurite")) as account,
         closing(Storage(account.connection_string)) as storage,
-        running_service(account.connection_string, max_upload_seconds=3, retention_seconds=6) as service,
+        running_service(
+            account.connection_string, idle_seconds=3, max_upload_seconds=2, retention_seconds=6
+        ) as service,
         http_client(service) as http,
     ):
         resource = Resource(http)
@@ -415,7 +417,7 @@ def test_a_complete_sessions_files_are_deleted_after_the_retention(
         session.uploaded("access.csv")
         session.completed()
         done = datetime.now(UTC)
-        _wait_until(done + timedelta(seconds=3.5))
+        _wait_until(done + timedelta(seconds=2.5))
         fire_timer(service)
         assert len(storage.blob_names(resource)) == 2, "the file and the manifest stay until then"
 
