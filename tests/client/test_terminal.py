@@ -63,7 +63,7 @@ def test_quiet_shows_no_bars(accup: Command, tmp_path: Path) -> None:
 
 
 def test_ctrl_c_says_how_to_continue_and_the_next_run_does(accup: Command, resource: Resource, tmp_path: Path) -> None:
-    files = {f"file{number}": access_file(15_000) for number in range(8)}
+    files = {f"file{number}": access_file(15_000) for number in range(32)}
     folder = folder_of(tmp_path / "in", **files)
     terminal = Terminal(accup, "send", folder, "--complete")
     terminal.wait_for(lambda text: "uploading" in text)
