@@ -49,6 +49,9 @@ def violations(contents: Contents, account: Account, *, quick: bool = False, swe
         for key in rows:
             if kind in ("file", "refusal") and key.split(":")[0] not in sessions:
                 yield f"1: {kind} {key} belongs to no session"
+    deleted = {row["SessionId"] for row in contents.rows["audit"].values() if row["Activity"] == "deleteSession"}
+    for session in sorted(contents.blobs.keys() - sessions.keys() - deleted):
+        yield f"1: session {session} has blobs, but neither a row nor a record of its deletion: restore its rows"
     for session in sessions:
         yield from _broken_files(contents, session, account, quick=quick)
         yield from _broken_stats(contents, session)

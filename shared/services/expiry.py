@@ -16,6 +16,7 @@ from shared.core.settings import Settings
 from shared.domain.audit import SERVICE, Activity, new_record
 from shared.domain.lifecycle import (
     Session,
+    SessionKey,
     Status,
     idle_deadline,
     keeps_files,
@@ -44,6 +45,9 @@ TICK_SECONDS = 200
 TICK_SESSIONS = 10_000
 CONCURRENT_SESSIONS = 8
 
+# When the timer looks again at a session whose rows are missing. Until then it does not delay others.
+LOOK_AGAIN = timedelta(hours=1)
+
 _log = logging.getLogger("uploads.expiry")
 
 
@@ -53,6 +57,7 @@ class Expiry:
     def __init__(self, store: Storage, config: Settings) -> None:
         self._table = store.table
         self._blobs = store.blobs
+        self._audit = store.audit
         self._time_limits = store.time_limits
         self._config = config
 
@@ -112,7 +117,8 @@ class Expiry:
     async def _settle(self, entry: ExpiryEntry, now: datetime) -> str:
         """Process one session, and write when to visit it again. Each step can be repeated.
 
-        Returns the outcome: ``active``, ``expiring``, ``expired``, ``purged``, ``sealed``, ``gone`` or ``waiting``.
+        Returns the outcome: ``active``, ``expiring``, ``expired``, ``purged``, ``sealed``, ``gone``, ``kept`` or
+        ``waiting``.
         """
         session = await self._table.session(entry.key)
         try:
@@ -162,8 +168,15 @@ class Expiry:
         return "expiring", deadline
 
     async def _settle_missing(self, entry: ExpiryEntry, now: datetime) -> tuple[str, datetime | None]:
-        """The session was deleted or never created: delete what uploads left under it."""
-        await self._blobs.delete(entry.key, await self._blobs.names(entry.key))
+        """The session was deleted or never created: delete what uploads left under it.
+
+        A row is also missing if its table was deleted or is restored only in part. So blobs are deleted only if the
+        audit has the deletion of their session.
+        """
+        names = await self._blobs.names(entry.key)
+        if names and not await self._audit.has_deletion(entry.key):
+            return _keep(entry.key, now, f"it has {len(names)} blobs, but neither a row nor a record of its deletion")
+        await self._blobs.delete(entry.key, names)
         # The index row is written before its session, which may therefore still be created.
         created = id_time(entry.key.session_id)
         return ("waiting", entry.due) if now - created < CREATE_TAKES_AT_MOST else ("gone", None)
@@ -180,6 +193,8 @@ class Expiry:
             return await self._settle_retired(session, now)
         names = set(await self._blobs.names(session.key))
         files = await self._table.files(session.key)
+        if len(files) != session.files_uploaded:
+            return _keep(session.key, now, f"its row counts {session.files_uploaded} files, and {len(files)} have rows")
         await write_manifest(self._table, self._blobs, session, files, retention=self._config.retention)
         await self._blobs.delete(session.key, sorted(names - {file.id for file in files} - {MANIFEST}))
         return "sealed", retention_deadline(session, self._config.retention)
@@ -214,10 +229,16 @@ class Expiry:
         return "purged", sweep_at if now < sweep_at else None
 
 
+def _keep(key: SessionKey, now: datetime, reason: str) -> tuple[str, datetime]:
+    """Rows are missing that would say which blobs may be deleted: delete none, report it, and look again later."""
+    _log.error("nothing of session %s is deleted: %s; restore the missing rows", key.session_id, reason)
+    return "kept", now + LOOK_AGAIN
+
+
 def _observe_tick(done: Counter[str], left: int, age: timedelta) -> None:
     """Record a tick in the metrics: what it did, what it left, and how long the oldest session had waited."""
     TICKS.add(1)
     for outcome, count in done.items():
         TICK_SESSIONS_PROCESSED.add(count, {"uploads.outcome": outcome})
-    BACKLOG.set(left + done["failed"])
+    BACKLOG.set(left + done["failed"] + done["kept"])
     BACKLOG_AGE.set(age.total_seconds())

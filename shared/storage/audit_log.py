@@ -12,7 +12,8 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from shared.core.ids import ID_PREFIX_LENGTH, id_prefix, utc_now
-from shared.domain.audit import Activity, AuditRecord, Outcome, Subject
+from shared.domain.audit import Activity, AuditRecord, Outcome, Subject, subject_of
+from shared.domain.lifecycle import SessionKey
 from shared.query.audit_scope import Scope
 from shared.storage.table import Operation, Table
 
@@ -79,6 +80,14 @@ class AuditLog:
         return await self._table(place).get(place, _row(record.id)) is not None
 
     # Reading
+
+    async def has_deletion(self, key: SessionKey) -> bool:
+        """Whether there is a record of the deletion of a session."""
+        span = _Span("", _place(subject_of(key)), key.session_id[:ID_PREFIX_LENGTH], _LAST, key.session_id)
+        async for record in self._records(span):
+            if record.activity is Activity.DELETE_SESSION:
+                return True
+        return False
 
     async def page(
         self, scope: Scope, keeps: Callable[[AuditRecord], bool], *, after: Position | None, size: int

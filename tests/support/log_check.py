@@ -27,6 +27,10 @@ KNOWN = (
     re.compile(rf"uploads storage failed: (?:\w+|\d+ \w+) request={GUID}"),
     re.compile(rf"uploads\.expiry session {GUID} with \d+ files expires at \S+ catalog={GUID} resource={GUID}"),
     re.compile(r"uploads\.expiry tick: (?:no session is due|\{(?:'[a-z]+': \d+(?:, )?)+\})"),
+    re.compile(
+        rf"uploads\.expiry nothing of session {GUID} is deleted: (?:it has \d+ blobs, but neither a row nor a record "
+        r"of its deletion|its row counts \d+ files, and \d+ have rows); restore the missing rows"
+    ),
     re.compile(r"uploads\.storage (?:table|container) [a-z0-9]+ was missing and is created again"),
     re.compile(
         r"uploads\.expiry tick: nothing was done, since (?:UPLOADS_[A-Z_]+(?: and )?)+ is shorter than noted .*"
