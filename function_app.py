@@ -14,6 +14,7 @@ import update_session
 import upload_file
 import validate_file
 from audit import list_audit
+from deliveries import deliver_session, redeliver_session
 from files import count_files, delete_file, get_file, get_file_value, list_files
 from grants import delete_grant, list_grants, put_grant
 from list_sessions import count_sessions, list_sessions
@@ -47,6 +48,7 @@ for operation in (
     delete_file,
     list_refusals,
     delete_refusal,
+    redeliver_session,
     put_grant,
     list_grants,
     delete_grant,
@@ -60,5 +62,6 @@ for operation in (
     page,
     unknown_path,
     expire_sessions,
+    deliver_session,
 ):
     app.register_functions(operation.blueprint)

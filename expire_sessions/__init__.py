@@ -1,8 +1,9 @@
-"""The timer function: expires idle sessions and deletes what is no longer needed."""
+"""The timer function: expires idle sessions, deletes what is no longer needed, and looks at deliveries that wait."""
 
 import azure.functions as func
 
 from shared.core.settings import settings
+from shared.services.deliveries import Deliveries
 from shared.services.expiry import Expiry
 from shared.storage.account import storage
 from shared.telemetry.spans import function_span
@@ -14,4 +15,7 @@ blueprint = func.Blueprint()
 async def expire_sessions(timer: func.TimerRequest) -> None:
     """Process every session that is due. After a missed tick the next one catches up."""
     with function_span("expire_sessions"):
-        await Expiry(await storage(), settings()).tick()
+        store = await storage()
+        await Expiry(store, settings()).tick()
+        if settings().hands_on:
+            await Deliveries(store, settings()).sweep()

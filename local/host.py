@@ -1,4 +1,4 @@
-"""An ASGI app that serves what ``function_app.app`` declares: its routes, and its timers on their schedule.
+"""An ASGI app that serves what ``function_app.app`` declares: its routes, its timers and its queue triggers.
 
 There is no second route table: what the real host reads from the app, this one reads too. It gives each function the
 same request class as the Functions worker does. The page at ``/`` is its own.
@@ -18,6 +18,7 @@ from opentelemetry.propagate import extract
 from starlette.types import Receive, Scope, Send
 
 from local.front_page import front_page
+from local.queues import QueueTrigger
 from local.routing import Route, Router
 from local.timers import Timer
 from shared.core.version import VERSION
@@ -31,8 +32,10 @@ class Host:
     """Serves the app's routes and runs its timers, as far as the app needs the Functions host."""
 
     def __init__(self, app: func.FunctionApp, host_json: Path) -> None:
-        prefix = json.loads(host_json.read_text())["extensions"]["http"]["routePrefix"]
+        extensions = json.loads(host_json.read_text())["extensions"]
+        prefix = extensions["http"]["routePrefix"]
         self._timers: dict[str, Timer] = {}
+        self._queues: list[QueueTrigger] = []
         self._names: set[str] = set()
         routes: list[Route] = []
         for function in app.get_functions():
@@ -41,6 +44,9 @@ class Host:
             self._names.add(name)
             if isinstance(trigger, func.decorators.timer.TimerTrigger):
                 self._timers[name] = Timer(name, trigger.name, trigger.schedule, function.get_user_function())
+            elif isinstance(trigger, func.decorators.queue.QueueTrigger):
+                queue = QueueTrigger(name, trigger, function.get_user_function(), extensions["queues"])
+                self._queues.append(queue)
             else:
                 template = "/".join(part for part in (prefix, trigger.route) if part)
                 methods = frozenset(str(method) for method in trigger.methods)
@@ -95,9 +101,12 @@ class Host:
         return Response(status_code=202)
 
     async def _live(self, receive: Receive, send: Send) -> None:
-        """Keep the timers' schedules while the server is up (ASGI lifespan)."""
+        """Keep the timers' schedules and serve the queues while the server is up (ASGI lifespan)."""
         await receive()
-        self._tasks = [asyncio.create_task(timer.keep_schedule()) for timer in self._timers.values()]
+        self._tasks = [
+            *(asyncio.create_task(timer.keep_schedule()) for timer in self._timers.values()),
+            *(asyncio.create_task(queue.serve()) for queue in self._queues),
+        ]
         await send({"type": "lifespan.startup.complete"})
         await receive()
         for task in self._tasks:

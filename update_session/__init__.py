@@ -4,9 +4,10 @@ import azure.functions as func
 from fastapi import Request, Response
 
 from shared.domain.etags import IfMatch
+from shared.domain.plausibility import ALLOW_CHANGE
 from shared.models.requests import UPDATE_BODY, parse_update
 from shared.models.responses import SessionEntity
-from shared.services.sessions import sessions
+from shared.services.completion import completion
 from shared.web.contracts import Contract
 from shared.web.endpoint import operation
 from shared.web.request import actor, parse_options, prefers, session_key
@@ -17,7 +18,8 @@ from shared.web.routes import SESSION
 blueprint = func.Blueprint()
 
 ALLOW_INCOMPLETE = "allow-incomplete"
-CONTRACT = Contract(SessionEntity, body=UPDATE_BODY, conditional=True, preferences=(ALLOW_INCOMPLETE,))
+PREFERENCES = (ALLOW_INCOMPLETE, ALLOW_CHANGE)
+CONTRACT = Contract(SessionEntity, body=UPDATE_BODY, conditional=True, preferences=PREFERENCES)
 
 
 @operation(blueprint, "PATCH", SESSION, CONTRACT)
@@ -27,7 +29,8 @@ async def update_session(req: Request) -> Response:
     parse_options(req)
     parse_update(await read_json(req))
     if_match = IfMatch.parse(req.headers.get("if-match"))
-    allow_incomplete = prefers(req, ALLOW_INCOMPLETE)
-    snapshot = await (await sessions(actor(req))).complete(key, if_match, allow_incomplete=allow_incomplete)
-    applied = {"Preference-Applied": ALLOW_INCOMPLETE} if allow_incomplete else {}
-    return session_response(req, snapshot, headers=applied)
+    applied = [each for each in PREFERENCES if prefers(req, each)]
+    snapshot = await (await completion(actor(req))).complete(
+        key, if_match, allow_incomplete=ALLOW_INCOMPLETE in applied, allow_change=ALLOW_CHANGE in applied
+    )
+    return session_response(req, snapshot, headers={"Preference-Applied": ", ".join(applied)} if applied else {})

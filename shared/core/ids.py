@@ -26,6 +26,13 @@ def new_id(at: datetime) -> str:
     return str(UUID(int=value))
 
 
+def derived_id(at: datetime, other: str) -> str:
+    """An id as ``new_id`` makes it, but always the same for a time and another such id."""
+    random_part = UUID(other).int & ((1 << 76) - 1)
+    milliseconds = round(at.timestamp() * 1000)
+    return str(UUID(int=(milliseconds << 80) | (0x7 << 76) | random_part))
+
+
 def id_time(identifier: str) -> datetime:
     """When ``new_id`` created this id."""
     return datetime.fromtimestamp((UUID(identifier).int >> 80) / 1000, UTC)

@@ -9,7 +9,7 @@ from enum import StrEnum
 from functools import cache
 from typing import Annotated, Literal
 
-from pydantic import BeforeValidator, Field, HttpUrl, ValidationError
+from pydantic import BeforeValidator, Field, HttpUrl, SecretStr, ValidationError
 from pydantic_settings import (
     BaseSettings,
     EnvSettingsSource,
@@ -62,6 +62,11 @@ class Settings(BaseSettings):
         default=None,
         validation_alias="UPLOADS_STORAGE__tableServiceUri",
         description="Instead of the account's name: its table endpoint, as in sovereign clouds.",
+    )
+    queue_service_uri: HttpUrl | None = Field(
+        default=None,
+        validation_alias="UPLOADS_STORAGE__queueServiceUri",
+        description="Instead of the account's name: its queue endpoint, as in sovereign clouds. Needed for deliveries.",
     )
     storage_credential: Literal["managedidentity"] | None = Field(
         default=None,
@@ -120,6 +125,54 @@ class Settings(BaseSettings):
         ge=0,
         description="Seconds after which the files of a complete session are deleted; its record stays. It applies to "
         "sessions completed while it is set. Unset: never.",
+    )
+    forward_url: HttpUrl | None = Field(
+        default=None,
+        description="Where complete sessions are forwarded to: Microsoft Graph with its version, such as "
+        "https://graph.microsoft.com/v1.0, or another instance of this service. Unset: nowhere.",
+    )
+    forward_scope: str = Field(
+        default="https://graph.microsoft.com/.default",
+        description="Scope of the token for UPLOADS_FORWARD_URL, requested with the app's managed identity. none sends "
+        "no token, and is accepted for loopback addresses only.",
+    )
+    forward_resources: Literal["all", "listed"] = Field(
+        default="all",
+        description="Which resources are forwarded: all, or listed (those whose description in uploads/resources has "
+        "the property upstream).",
+    )
+    forward_layouts: Annotated[frozenset[str], NoDecode, BeforeValidator(_split_list)] = Field(
+        default=frozenset({"graph"}),
+        description="Column layouts that UPLOADS_FORWARD_URL accepts, comma-separated. A session with another one is "
+        "not forwarded.",
+    )
+    events_url: HttpUrl | None = Field(
+        default=None,
+        description="Where events are sent to: a webhook, or a topic of Azure Event Grid. Unset: nowhere.",
+    )
+    events_secret: SecretStr | None = Field(
+        default=None,
+        description="Secret that signs events to a webhook (Standard Webhooks): whsec_ and base64 of 24 to 64 bytes.",
+    )
+    events_allowed_hosts: Annotated[frozenset[str], NoDecode, BeforeValidator(_split_list)] = Field(
+        default=frozenset(),
+        description="Hosts of UPLOADS_EVENTS_URL that may have an address that is not public, comma-separated.",
+    )
+    delivery_seconds: int = Field(
+        default=86400, ge=1, description="Seconds after which a delivery that keeps failing is given up."
+    )
+    max_shrink_percent: int | None = Field(
+        default=None,
+        ge=0,
+        le=100,
+        description="How much fewer rows than the resource's last complete session a session may have, in percent. "
+        "Unset: no limit.",
+    )
+    max_growth_percent: int | None = Field(
+        default=None,
+        ge=0,
+        description="How many more rows than the resource's last complete session a session may have, in percent. "
+        "Unset: no limit.",
     )
     expiry_schedule: str = Field(
         default="0 */5 * * * *", description="When the expiry timer runs: an NCRONTAB expression of six fields."
@@ -240,6 +293,22 @@ class Settings(BaseSettings):
         # As Functions does it; other clouds have other domains, and need the endpoints.
         name = self.storage_account_name
         return None if name is None else f"https://{name}.{service}.core.windows.net"
+
+    @property
+    def hands_on(self) -> bool:
+        """Whether anything is handed on: sessions to Graph, or events to somebody."""
+        return self.forward_url is not None or self.events_url is not None
+
+    @property
+    def storage_connection(self) -> str:
+        """The name of the storage connection, as a trigger of Functions names it."""
+        own = any(name == "UPLOADS_STORAGE" or name.startswith("UPLOADS_STORAGE__") for name in os.environ)
+        return "UPLOADS_STORAGE" if own else "AzureWebJobsStorage"
+
+    @property
+    def queue_endpoint(self) -> str | None:
+        """Where Queue Storage is; ``None`` with a connection string."""
+        return self._endpoint(self.queue_service_uri, "queue")
 
     @property
     def idle(self) -> timedelta:

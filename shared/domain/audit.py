@@ -29,6 +29,8 @@ class Activity(StrEnum):
     DELETE_GRANT = "deleteGrant"
     PUT_RESOURCE = "putResource"
     DELETE_RESOURCE = "deleteResource"
+    DELIVER_SESSION = "deliverSession"
+    REDELIVER_SESSION = "redeliverSession"
 
 
 class Outcome(StrEnum):

@@ -12,13 +12,17 @@ UNEXPECTED_FACTOR = 2
 
 @dataclass(frozen=True, slots=True)
 class ResourceDescription:
-    """How a resource is described. ``expected_layout`` and ``expected_rows`` become warnings, never refusals."""
+    """How a resource is described. ``expected_layout`` and ``expected_rows`` become warnings, never refusals.
+
+    ``upstream`` is the resource at the target of forwarding, where it has other ids there.
+    """
 
     display_name: str
     description: str | None = None
     contact: str | None = None
     expected_layout: str | None = None
     expected_rows: int | None = None
+    upstream: ResourceKey | None = None
 
 
 @dataclass(frozen=True, slots=True)

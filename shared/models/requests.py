@@ -26,7 +26,8 @@ from pydantic import (
 from shared.core.errors import INVALID_REQUEST, NOT_UPDATEABLE, Detail, GraphError
 from shared.core.ids import parse_guid
 from shared.domain.callers import Role
-from shared.domain.lifecycle import Review
+from shared.domain.deliveries import Target
+from shared.domain.lifecycle import ResourceKey, Review
 from shared.domain.resources import ResourceDescription
 from shared.models.dialects import Dialect
 
@@ -254,6 +255,13 @@ def _invalid_body(error: ValidationError) -> GraphError:
     )
 
 
+class PutUpstream(_Body):
+    """The ids of a resource at the target of forwarding."""
+
+    catalogId: Guid
+    resourceId: Guid
+
+
 class PutResource(_Body):
     """The body that describes a resource: what people call it, and what its files are expected to hold."""
 
@@ -262,6 +270,7 @@ class PutResource(_Body):
     contact: Annotated[str, Field(max_length=256)] | None = None
     expectedLayout: Literal["graph", "early", "extended"] | None = None
     expectedRows: Annotated[int, Field(ge=1, le=2**31 - 1)] | None = None
+    upstream: PutUpstream | None = None
 
 
 RESOURCE_BODY = _json_body(lambda _: TypeAdapter(PutResource))
@@ -277,6 +286,33 @@ def parse_resource(body: bytes) -> ResourceDescription:
         given = PutResource.model_validate_json(body)
     except ValidationError as error:
         raise _invalid_body(error) from None
+    upstream = given.upstream
     return ResourceDescription(
-        given.displayName, given.description, given.contact, given.expectedLayout, given.expectedRows
+        given.displayName,
+        given.description,
+        given.contact,
+        given.expectedLayout,
+        given.expectedRows,
+        None if upstream is None else ResourceKey(upstream.catalogId, upstream.resourceId),
     )
+
+
+class Redeliver(_Body):
+    """The body that asks for another attempt of a delivery."""
+
+    target: Annotated[Target, Strict(False)]
+
+
+REDELIVER_BODY = _json_body(lambda _: TypeAdapter(Redeliver))
+
+
+def parse_redeliver(body: bytes) -> Target:
+    """The target to which a session is to be delivered again.
+
+    Raises:
+        GraphError: 400, with a detail for each fault.
+    """
+    try:
+        return Redeliver.model_validate_json(body).target
+    except ValidationError as error:
+        raise _invalid_body(error) from None

@@ -62,6 +62,22 @@ FoundingReviewContext = TypedDict(
 )
 """The same in the beta of October 2025."""
 
+
+class Delivery(TypedDict):
+    """How far the delivery of a session to a target has come; ``lastError`` is a sentence for people."""
+
+    target: str
+    state: str
+    attempts: Count
+    lastError: str | None
+    nextAttemptDateTime: Instant | None
+    upstreamId: str | None
+
+
+class DeliveryEntity(Entity, Delivery):
+    """A delivery as a response of its own."""
+
+
 Session = TypedDict(
     "Session",
     {
@@ -79,6 +95,7 @@ Session = TypedDict(
         "stats": NotRequired[Stats],
         "files@odata.count": NotRequired[Count],
         "files": NotRequired[list[File]],
+        "@uploads.delivery": NotRequired[list[Delivery]],
     },
 )
 """``customDataProvidedResourceUploadSession``."""
@@ -161,6 +178,13 @@ class GrantCollection(Collection):
     value: list[Grant]
 
 
+class Upstream(TypedDict):
+    """A resource at the target of forwarding."""
+
+    catalogId: Guid
+    resourceId: Guid
+
+
 class Resource(TypedDict):
     """What people call a resource of a catalog, and what its files are expected to hold."""
 
@@ -171,6 +195,7 @@ class Resource(TypedDict):
     contact: str | None
     expectedLayout: str | None
     expectedRows: int | None
+    upstream: Upstream | None
 
 
 class ResourceEntity(Entity, Resource):
@@ -235,6 +260,8 @@ InnerError = TypedDict(
         "refusalCount": NotRequired[Count],
         "fileId": NotRequired[Guid],
         "uploadSessionId": NotRequired[Guid],
+        "rowCount": NotRequired[Count],
+        "lastRowCount": NotRequired[Count],
     },
 )
 """The exact reason, and for some errors facts for programs, such as the number of findings."""

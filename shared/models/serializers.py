@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 from shared.core.ids import format_instant
 from shared.domain.audit import AuditRecord
 from shared.domain.callers import Grant
+from shared.domain.deliveries import Delivery, DeliveryState
 from shared.domain.lifecycle import Refusal, ResourceKey, Session, StoredFile, expires_at, status_at
 from shared.domain.resources import ResourceDescription, VisibleResource
 from shared.models import responses
@@ -105,6 +106,7 @@ def resource_json(key: ResourceKey, description: ResourceDescription | None) -> 
         "contact": description.contact if description else None,
         "expectedLayout": description.expected_layout if description else None,
         "expectedRows": description.expected_rows if description else None,
+        "upstream": _upstream_json(description.upstream) if description and description.upstream else None,
     }
 
 
@@ -129,4 +131,21 @@ def audit_json(record: AuditRecord) -> responses.AuditRecord:
         "resourceId": record.subject.resource_id,
         "sessionId": record.subject.session_id,
         "details": dict(record.details),
+    }
+
+
+def _upstream_json(key: ResourceKey) -> responses.Upstream:
+    return {"catalogId": key.catalog_id, "resourceId": key.resource_id}
+
+
+def delivery_json(delivery: Delivery) -> responses.Delivery:
+    """A delivery as a response shows it."""
+    pending = delivery.state is DeliveryState.PENDING
+    return {
+        "target": delivery.target.value,
+        "state": delivery.state.value,
+        "attempts": delivery.attempts,
+        "lastError": delivery.last_error,
+        "nextAttemptDateTime": format_instant(delivery.next_attempt) if pending else None,
+        "upstreamId": delivery.upstream_id,
     }

@@ -11,9 +11,10 @@ from collections import Counter
 from dataclasses import replace
 from datetime import datetime, timedelta
 
-from shared.core.ids import format_instant, id_time, parse_guid, utc_now
+from shared.core.ids import derived_id, format_instant, id_time, parse_guid, utc_now
 from shared.core.settings import Settings
 from shared.domain.audit import SERVICE, Activity, new_record
+from shared.domain.events import EventType
 from shared.domain.lifecycle import (
     Session,
     SessionKey,
@@ -25,6 +26,7 @@ from shared.domain.lifecycle import (
     warning_time,
 )
 from shared.services.manifests import write_manifest
+from shared.services.outbox import Outbox
 from shared.services.removal import end, purge, remove_files
 from shared.storage.account import Storage
 from shared.storage.blobs import MANIFEST
@@ -59,6 +61,7 @@ class Expiry:
         self._blobs = store.blobs
         self._audit = store.audit
         self._time_limits = store.time_limits
+        self._outbox = Outbox(store, config)
         self._config = config
 
     async def tick(self) -> Counter[str]:
@@ -137,7 +140,7 @@ class Expiry:
     async def _settle_session(self, session: Session, now: datetime) -> tuple[str, datetime | None]:
         status = status_at(session, now, self._config.idle)
         if status is Status.ACTIVE:
-            return self._settle_active(session, now)
+            return await self._settle_active(session, now)
         if status is Status.EXPIRED:
             return await self._settle_expired(session, now)
         if status is Status.COMPLETE:
@@ -146,7 +149,7 @@ class Expiry:
         await purge(self._table, self._blobs, session)
         return "gone", None
 
-    def _settle_active(self, session: Session, now: datetime) -> tuple[str, datetime | None]:
+    async def _settle_active(self, session: Session, now: datetime) -> tuple[str, datetime | None]:
         """Active: report once that a session with files will expire soon, and come back when it does."""
         warning = warning_time(session, self._config.idle)
         if now < warning:
@@ -165,6 +168,14 @@ class Expiry:
             key.resource.resource_id,
         )
         SESSIONS_EXPIRING.add(1)
+        # A tick that is interrupted here is repeated, with the same event.
+        told = self._outbox.event(
+            EventType.EXPIRING,
+            key,
+            {"files": session.files_uploaded, "expirationDateTime": format_instant(deadline)},
+            event_id=derived_id(warning, key.session_id),
+        )
+        await self._outbox.add(key, told)
         return "expiring", deadline
 
     async def _settle_missing(self, entry: ExpiryEntry, now: datetime) -> tuple[str, datetime | None]:
@@ -216,10 +227,13 @@ class Expiry:
     async def _settle_expired(self, session: Session, now: datetime) -> tuple[str, datetime | None]:
         """Expired: store the status and free the reference; when the grace period is over, delete the files."""
         if session.status is Status.ACTIVE:
-            session = await end(
-                self._table, session, Status.EXPIRED, new_record(Activity.EXPIRE_SESSION, session.key, SERVICE)
-            )
+            record = new_record(Activity.EXPIRE_SESSION, session.key, SERVICE)
+            counts = {"files": session.files_uploaded, "bytes": session.total_bytes}
+            told = self._outbox.event(EventType.EXPIRED, session.key, counts)
+            await self._outbox.expect(session.key, told)
+            session = await end(self._table, session, Status.EXPIRED, record, *told)
             count_expired(session.files_uploaded)
+            await self._outbox.wake(session.key, told)
         expired = idle_deadline(session, self._config.idle)
         if now < expired + self._config.grace:
             return "expired", expired + self._config.grace

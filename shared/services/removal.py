@@ -7,19 +7,22 @@ from shared.domain.audit import AuditRecord
 from shared.domain.lifecycle import Refusal, Session, Status, StoredFile, without_entries
 from shared.storage.blobs import BlobStore
 from shared.storage.session_table import SessionTable
+from shared.storage.table import Operation
 from shared.storage.table_calls import MAX_TRANSACTION
 
 
-async def end(table: SessionTable, session: Session, status: Status, record: AuditRecord) -> Session:
+async def end(table: SessionTable, session: Session, status: Status, record: AuditRecord, *also: Operation) -> Session:
     """Store that a session is expired or deleted, and free its reference if it is stored as active.
+
+    ``also`` is stored in the same transaction.
 
     Raises:
         ConcurrentChangeError: the session changed since it was read.
     """
     ended = replace(session, status=status)
     if session.status is Status.ACTIVE:
-        return await table.release_reference(ended, record)
-    return await table.update_session(ended, record)
+        return await table.release_reference(ended, record, *also)
+    return await table.update_session(ended, record, *also)
 
 
 async def remove_files(table: SessionTable, blobs: BlobStore, session: Session) -> Session:

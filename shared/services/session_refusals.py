@@ -8,6 +8,7 @@ from shared.core.ids import utc_now
 from shared.core.settings import Settings, settings
 from shared.domain.audit import Activity, Actor, Outcome, new_record
 from shared.domain.etags import IfMatch
+from shared.domain.events import EventType
 from shared.domain.lifecycle import (
     Refusal,
     SessionKey,
@@ -19,6 +20,7 @@ from shared.domain.lifecycle import (
     with_refusal,
     without_entries,
 )
+from shared.services.outbox import Outbox
 from shared.services.retries import attempts, pause, too_busy
 from shared.services.sessions import Sessions
 from shared.storage.account import Storage, storage
@@ -40,6 +42,7 @@ class SessionRefusals:
         self._sessions = Sessions(store, config, actor)
         self._table = store.table
         self._audit = store.audit
+        self._outbox = Outbox(store, config)
         self._config = config
         self._actor = actor
 
@@ -85,7 +88,10 @@ class SessionRefusals:
                 known = bool(session.open_refusals) and await self._table.refusal(key, refusal.id) is not None
                 if not known and not has_room_for_refusal(session, self._config.max_files):
                     return Remembered(full=True)
-                await self._table.add_refusal(with_refusal(session, known=known, now=now), refusal, record)
+                told = self._outbox.event(EventType.FILE_REFUSED, key, {"findings": refusal.findings, "bytes": size})
+                await self._outbox.expect(key, told)
+                await self._table.add_refusal(with_refusal(session, known=known, now=now), refusal, record, *told)
+                await self._outbox.wake(key, told)
             except ConcurrentChangeError:
                 if await self._audit.has(record):
                     return Remembered(accepted)

@@ -23,22 +23,18 @@ from shared.domain.lifecycle import (
     Status,
     StoredFile,
     check_deletable,
-    check_open,
-    completed,
     file_not_found,
     holds_reference,
-    idle_deadline,
     new_session,
     session_not_found,
     warning_time,
 )
-from shared.services.manifests import write_manifest
 from shared.services.removal import end, purge
 from shared.services.retries import attempts, pause, too_busy
 from shared.storage.account import Storage, storage
 from shared.storage.session_table import ExpiryEntry
 from shared.storage.table_calls import ConcurrentChangeError
-from shared.telemetry.instruments import SESSIONS_COMPLETED, TIME_LEFT, count_expired
+from shared.telemetry.instruments import count_expired
 
 # Range queries of one request at the same time.
 _QUERIES_AT_ONCE = 8
@@ -75,6 +71,14 @@ class Sessions:
         if session is None or session.status is Status.DELETED:
             raise session_not_found(key)
         return session
+
+    async def without_files(self, key: SessionKey) -> Snapshot:
+        """A session whose files are not read.
+
+        Raises:
+            GraphError: 404.
+        """
+        return Snapshot(await self.get(key), [])
 
     async def snapshot(self, key: SessionKey) -> Snapshot:
         """A session and its files, consistent with each other.
@@ -183,39 +187,6 @@ class Sessions:
                 else:
                     count_expired(holder.files_uploaded)
                     return created
-        raise too_busy()
-
-    async def complete(self, key: SessionKey, if_match: IfMatch, *, allow_incomplete: bool) -> Snapshot:
-        """Complete a session and write its manifest. A session that is already complete does not change.
-
-        Raises:
-            GraphError: 404; 409 when it has expired or is incomplete; 412.
-        """
-        for _ in attempts():
-            snapshot = await self.snapshot(key)
-            session = snapshot.session
-            if_match.check(session.etag)
-            if session.status is not Status.COMPLETE:
-                check_open(session, utc_now(), self._config.idle)
-                refusals = await self._table.refusals(key) if session.open_refusals else ()
-                after = completed(session, refusals, allow_incomplete=allow_incomplete, now=utc_now())
-                record = self._record(
-                    Activity.COMPLETE_SESSION, key, files=session.files_uploaded, bytes=session.total_bytes
-                )
-                time_left = idle_deadline(session, self._config.idle) - utc_now()
-                try:
-                    session = await self._table.update_session(after, record)
-                except ConcurrentChangeError:
-                    if not await self._audit.has(record):
-                        await pause()
-                        continue
-                    # The answer was lost: this request has completed the session, which has another ETag now.
-                    session = await self.get(key)
-                SESSIONS_COMPLETED.add(1)
-                TIME_LEFT.record(time_left.total_seconds())
-            # After a crash at this point a repeated request or the timer writes the manifest.
-            await write_manifest(self._table, self._blobs, session, snapshot.files, retention=self._config.retention)
-            return Snapshot(session, snapshot.files)
         raise too_busy()
 
     async def delete(self, key: SessionKey, if_match: IfMatch) -> None:

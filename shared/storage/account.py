@@ -10,6 +10,8 @@ from shared.core.settings import Settings, settings
 from shared.storage.access_index import AccessIndex
 from shared.storage.audit_log import AuditLog
 from shared.storage.blobs import BlobStore
+from shared.storage.delivery_queue import DeliveryQueue
+from shared.storage.delivery_table import DeliveryTable
 from shared.storage.grant_table import GrantTable
 from shared.storage.names import Names
 from shared.storage.quotas import Quotas
@@ -34,6 +36,8 @@ class Storage:
     audit: AuditLog
     quotas: Quotas
     time_limits: TimeLimits
+    deliveries: DeliveryTable
+    queue: DeliveryQueue
     _creating: asyncio.Lock = field(default_factory=asyncio.Lock)
     _created: bool = False
 
@@ -42,9 +46,8 @@ class Storage:
         """The storage account of the settings. No request is sent yet."""
         service = connect_tables(config)
         names = Names.prefixed(config.name_prefix)
-        sessions, expiry, activity, grants, access, callers = all_tables = [
-            Table(service, name)
-            for name in (names.sessions, names.expiry, names.activity, names.grants, names.access, names.callers)
+        sessions, expiry, activity, grants, access, callers, deliveries = all_tables = [
+            Table(service, name) for name in names.tables
         ]
         audit = AuditLog(sessions, grants, activity)
         table = SessionTable(sessions, expiry, audit)
@@ -59,6 +62,8 @@ class Storage:
             audit=audit,
             quotas=Quotas(callers, table, config),
             time_limits=TimeLimits(expiry, config),
+            deliveries=DeliveryTable(sessions, deliveries, audit),
+            queue=DeliveryQueue(config, names.deliveries),
         )
 
     async def create(self) -> None:
@@ -67,12 +72,16 @@ class Storage:
             return
         async with self._creating:
             if not self._created:
-                await asyncio.gather(self.blobs.create_container(), *(table.create() for table in self.all_tables))
+                await asyncio.gather(
+                    self.blobs.create_container(),
+                    self.queue.create_queue(),
+                    *(table.create() for table in self.all_tables),
+                )
                 self._created = True
 
     async def close(self) -> None:
         """Close the connections."""
-        await asyncio.gather(self.tables.close(), self.blobs.close())
+        await asyncio.gather(self.tables.close(), self.blobs.close(), self.queue.close())
 
 
 _storage: Storage | None = None

@@ -13,6 +13,7 @@ class Names:
     grants: str
     access: str
     callers: str
+    deliveries: str
     uploads: str
 
     @classmethod
@@ -25,5 +26,11 @@ class Names:
             grants=f"{prefix}grants",
             access=f"{prefix}access",
             callers=f"{prefix}callers",
+            deliveries=f"{prefix}deliveries",
             uploads=f"{prefix}uploads",
         )
+
+    @property
+    def tables(self) -> tuple[str, ...]:
+        """The names of all tables."""
+        return (self.sessions, self.expiry, self.activity, self.grants, self.access, self.callers, self.deliveries)

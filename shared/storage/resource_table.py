@@ -39,7 +39,7 @@ class ResourceTable:
 
     async def put(self, key: ResourceKey, description: ResourceDescription, record: AuditRecord) -> None:
         """Store a description, and its audit record, both or none; it replaces the one that is there."""
-        rows = description.expected_rows
+        rows, upstream = description.expected_rows, description.upstream
         entity = {
             "PartitionKey": key.catalog_id,
             "RowKey": _PREFIX + key.resource_id,
@@ -48,6 +48,8 @@ class ResourceTable:
             "Contact": description.contact,
             "ExpectedLayout": description.expected_layout,
             "ExpectedRows": None if rows is None else EntityProperty(rows, EdmType.INT64),
+            "UpstreamCatalogId": upstream.catalog_id if upstream else None,
+            "UpstreamResourceId": upstream.resource_id if upstream else None,
         }
         present = {name: value for name, value in entity.items() if value is not None}
         await self._write(("upsert", present, {"mode": UpdateMode.REPLACE}), record)
@@ -74,11 +76,12 @@ class ResourceTable:
 
 
 def _description(row: Mapping[str, Any]) -> ResourceDescription:
-    rows = row.get("ExpectedRows")
+    rows, upstream = row.get("ExpectedRows"), row.get("UpstreamResourceId")
     return ResourceDescription(
         display_name=row["DisplayName"],
         description=row.get("Description"),
         contact=row.get("Contact"),
         expected_layout=row.get("ExpectedLayout"),
         expected_rows=None if rows is None else rows.value,
+        upstream=None if upstream is None else ResourceKey(row["UpstreamCatalogId"], upstream),
     )

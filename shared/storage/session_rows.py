@@ -1,6 +1,6 @@
 """Converts sessions, references, files and refusals to table rows and back."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from hashlib import sha256
 from typing import Any
@@ -10,6 +10,7 @@ from azure.data.tables import EdmType, EntityProperty, UpdateMode
 
 from shared.core.ids import id_time
 from shared.domain.lifecycle import Refusal, ResourceKey, Review, Session, SessionKey, Status, StoredFile
+from shared.domain.plausibility import LastComplete
 from shared.storage.table import Operation
 
 # Keys. Every part is a GUID, a hex digest or a fixed word, so that no caller's text gets into a key.
@@ -43,6 +44,10 @@ def refusal_row(key: SessionKey, name: str) -> str:
 def refusal_prefix(key: SessionKey, refusal_id: str) -> str:
     """The beginning of the RowKey of a refusal: its id is the first half of its name's digest."""
     return f"refusal:{key.session_id}:{refusal_id.replace('-', '')}"
+
+
+LAST_COMPLETE_ROW = "lastcomplete"
+"""RowKey of the row that tells of a resource's last complete session."""
 
 
 # Entities
@@ -173,3 +178,20 @@ def update_session(session: Session) -> Operation:
 def delete_row(key: SessionKey, row: str) -> Operation:
     """Delete one of the session's other rows."""
     return "delete", {"PartitionKey": partition(key.resource), "RowKey": row}, {}
+
+
+def put_last_complete(session: Session, files: Sequence[StoredFile]) -> Operation:
+    """Store that a session is the last complete one of its resource, and how many rows its files have."""
+    rows = sum(file.rows for file in files)
+    entity = {
+        "PartitionKey": partition(session.key.resource),
+        "RowKey": LAST_COMPLETE_ROW,
+        "SessionId": session.key.session_id,
+        "Rows": EntityProperty(rows, EdmType.INT64),
+    }
+    return "upsert", entity, {"mode": UpdateMode.REPLACE}
+
+
+def last_complete_of(row: Mapping[str, Any]) -> LastComplete:
+    """The last complete session that a row tells of."""
+    return LastComplete(row["SessionId"], row["Rows"].value)

@@ -12,14 +12,17 @@ from azure.data.tables import UpdateMode
 
 from shared.domain.audit import AuditRecord
 from shared.domain.lifecycle import Refusal, ResourceKey, Session, SessionKey, StoredFile
+from shared.domain.plausibility import LastComplete
 from shared.storage.audit_log import AuditLog
 from shared.storage.session_rows import (
+    LAST_COMPLETE_ROW,
     delete_row,
     file_entity,
     file_of,
     file_row,
     insert_reference,
     instant,
+    last_complete_of,
     partition,
     reference_entity,
     reference_row,
@@ -133,6 +136,11 @@ class SessionTable:
         row = await self._sessions.get(partition(resource), reference_row(reference_id))
         return None if row is None else str(row["SessionId"])
 
+    async def last_complete(self, resource: ResourceKey) -> LastComplete | None:
+        """The last complete session of a resource, by a point read; ``None`` if it has none."""
+        row = await self._sessions.get(partition(resource), LAST_COMPLETE_ROW)
+        return None if row is None else last_complete_of(row)
+
     # Changing. Every change of a session is conditional on the ETag that was read, and adds an audit record.
 
     async def insert_session(self, session: Session, record: AuditRecord) -> Session:
@@ -151,13 +159,13 @@ class SessionTable:
         reference = ("upsert", reference_entity(session), {"mode": UpdateMode.REPLACE})
         return await self._write(session, create, update_session(former), reference, record, former_record)
 
-    async def update_session(self, session: Session, record: AuditRecord) -> Session:
-        """Store a session's new state.
+    async def update_session(self, session: Session, record: AuditRecord, *also: Operation) -> Session:
+        """Store a session's new state, and what goes with it.
 
         Raises:
             ConcurrentChangeError: it was changed or deleted since it was read.
         """
-        return await self._write(session, update_session(session), record)
+        return await self._write(session, update_session(session), record, *also)
 
     async def add_file(
         self, session: Session, file: StoredFile, record: AuditRecord, *, clears_refusal: bool
@@ -168,15 +176,15 @@ class SessionTable:
             changes.append(delete_row(session.key, refusal_row(session.key, file.name)))
         return await self._write(session, update_session(session), *changes, record)
 
-    async def add_refusal(self, session: Session, refusal: Refusal, record: AuditRecord) -> Session:
-        """Store a refusal and the session's new state in one transaction."""
+    async def add_refusal(self, session: Session, refusal: Refusal, record: AuditRecord, *also: Operation) -> Session:
+        """Store a refusal, the session's new state and what goes with them in one transaction."""
         remember = ("upsert", refusal_entity(session.key, refusal), {"mode": UpdateMode.REPLACE})
-        return await self._write(session, update_session(session), remember, record)
+        return await self._write(session, update_session(session), remember, record, *also)
 
-    async def release_reference(self, session: Session, record: AuditRecord) -> Session:
-        """Store a session's final state and delete its reference in one transaction."""
+    async def release_reference(self, session: Session, record: AuditRecord, *also: Operation) -> Session:
+        """Store a session's final state, delete its reference, and what goes with that, in one transaction."""
         free = delete_row(session.key, reference_row(session.review.instance_id))
-        return await self._write(session, update_session(session), free, record)
+        return await self._write(session, update_session(session), free, record, *also)
 
     async def remove_rows(
         self, session: Session, removed: Sequence[StoredFile | Refusal], *records: AuditRecord

@@ -61,6 +61,12 @@ STORAGE_THROTTLED = _meter.create_counter(
     "uploads.storage.throttled", unit="{call}", description="Calls that storage refused because there were too many."
 )
 
+DELIVERIES = _meter.create_counter(
+    "uploads.deliveries",
+    unit="{attempt}",
+    description="Attempts at deliveries, by target and the delivery's new state.",
+)
+
 TICKS = _meter.create_counter("uploads.timer.ticks", unit="{tick}", description="Runs of the expiry timer.")
 TICK_SESSIONS_PROCESSED = _meter.create_counter(
     "uploads.timer.sessions", unit="{session}", description="Due sessions that the timer processed, by outcome."
@@ -76,3 +82,8 @@ BACKLOG_AGE = _meter.create_gauge(
 def count_expired(files: int) -> None:
     """Count an expired session, and whether it had files: those that somebody uploaded for nothing."""
     SESSIONS_EXPIRED.add(1, {"uploads.with_files": files > 0})
+
+
+def count_delivery(target: str, state: str) -> None:
+    """Count an attempt at a delivery by its target and the delivery's state after it."""
+    DELIVERIES.add(1, {"uploads.delivery.target": target, "uploads.delivery.state": state})

@@ -10,9 +10,10 @@ from fastapi import Request, Response
 from shared.access_data.findings import Report
 from shared.core.ids import utc_now
 from shared.core.settings import settings
+from shared.domain.deliveries import Delivery
 from shared.domain.lifecycle import Session, StoredFile
 from shared.models.dialects import Dialect
-from shared.models.serializers import session_json
+from shared.models.serializers import delivery_json, session_json
 from shared.query.options import Query, select_properties
 from shared.services.listing import matching_files, page_of_files
 from shared.services.sessions import Snapshot
@@ -29,6 +30,7 @@ def session_response(
     status: int = 200,
     headers: Mapping[str, str] | None = None,
     report: Report | None = None,
+    deliveries: Sequence[Delivery] = (),
 ) -> Response:
     """The response with one session.
 
@@ -40,6 +42,7 @@ def session_response(
         status: the status of the response.
         headers: headers besides the ETag.
         report: the report on the uploaded file, whose warnings are included.
+        deliveries: the session's, if they were read.
     """
     session = snapshot.session
     query = query or Query(expand_files=Query())
@@ -54,6 +57,8 @@ def session_response(
     body = {"@odata.context": context} | session_body(req, session, query, snapshot.files)
     if report is not None:
         body |= warnings_json(report)
+    if deliveries:
+        body["@uploads.delivery"] = [delivery_json(each) for each in deliveries]
     return json_response(body, status=status, headers={"ETag": session.etag} | dict(headers or {}))
 
 

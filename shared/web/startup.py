@@ -3,13 +3,17 @@
 import json
 import logging
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from datetime import timedelta
 from pathlib import Path
 
+from shared.access_data.layouts import LAYOUTS
 from shared.core.environment import SettingsError
 from shared.core.settings import MIB, Settings
+from shared.delivery.addresses import LOOPBACK, ForbiddenAddressError, check_url
+from shared.delivery.cloud_events import BadSecretError, secret_key
 from shared.identity.authentication import check_authentication, runs_in_azure
+from shared.identity.outgoing import NO_TOKEN
 
 # Blocks of one block blob ("Scalability and performance targets for Blob storage").
 MAX_BLOCKS = 50_000
@@ -39,6 +43,7 @@ def check_configuration(config: Settings, environment: Mapping[str, str], host_j
     check_authentication(config, environment)
     _check_upload_time(config, function_timeout(environment, host_json))
     _check_file_size(config)
+    _check_targets(config)
     for warning in warnings(config, environment):
         _log.warning("%s", warning)
 
@@ -82,6 +87,39 @@ def _check_file_size(config: Settings) -> None:
             f"UPLOADS_BLOCK_BYTES ({config.block_bytes}), which is {limit} bytes. Lower the first or raise the second "
             "setting."
         )
+
+
+def _check_targets(config: Settings) -> None:
+    """Check the targets of deliveries: their addresses, how they are authenticated, and the links in events."""
+    if config.forward_url is not None:
+        host = config.forward_url.host or ""
+        _check_target("UPLOADS_FORWARD_URL", str(config.forward_url), {host})
+        if config.forward_scope == NO_TOKEN and host not in LOOPBACK:
+            raise SettingsError(
+                f"UPLOADS_FORWARD_SCOPE={NO_TOKEN} sends no token, which is accepted for loopback addresses only. Set "
+                "it to the scope of the target, such as https://graph.microsoft.com/.default."
+            )
+    known = {layout.name for layout in LAYOUTS}
+    if not config.forward_layouts <= known:
+        raise SettingsError(f"UPLOADS_FORWARD_LAYOUTS has an unknown layout. Known: {', '.join(sorted(known))}.")
+    if config.events_url is not None:
+        _check_target("UPLOADS_EVENTS_URL", str(config.events_url), config.events_allowed_hosts)
+        if config.base_url is None:
+            raise SettingsError(
+                "UPLOADS_EVENTS_URL needs UPLOADS_PUBLIC_URL, the base URL of this service, for the links in events."
+            )
+    if config.events_secret is not None:
+        try:
+            secret_key(config.events_secret.get_secret_value())
+        except BadSecretError as error:
+            raise SettingsError(f"UPLOADS_EVENTS_SECRET is not valid: {error}.") from None
+
+
+def _check_target(name: str, url: str, allowed_hosts: Collection[str]) -> None:
+    try:
+        check_url(url, allowed_hosts)
+    except ForbiddenAddressError as error:
+        raise SettingsError(f"{name} is not valid: {error}. Only a loopback address may have http://.") from None
 
 
 def warnings(config: Settings, environment: Mapping[str, str]) -> Iterator[str]:

@@ -43,6 +43,9 @@ KNOWN = (
         r"uploads\.auth the signing keys could not be fetched from \S+/discovery/v2\.0/keys \(\w+\); "
         r"\d+ known ones stay in use"
     ),
+    # The sentences of DeliveryError, which hold no data of a request.
+    re.compile(rf"uploads\.deliveries session {GUID} to (?:graph|events), attempt \d+: [A-Z][^\"]*\."),
+    re.compile(rf"uploads\.deliveries session {GUID} waits for the timer to be delivered: \w+"),
     re.compile(r"uvicorn\.error (?:Started|Finished) server process \[\d+\]"),
     re.compile(r"uvicorn\.error (?:Waiting for|Application) [a-z ]+\.|uvicorn\.error Shutting down"),
     re.compile(

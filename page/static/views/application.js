@@ -151,6 +151,8 @@ function editApplication(key, application, config) {
     if (faults) return;
     const properties = Object.fromEntries(Object.entries(value).filter(([, text]) => text));
     if (properties.expectedRows) properties.expectedRows = Number(properties.expectedRows);
+    // The form does not show it, and what is not sent is removed.
+    if (application.upstream) properties.upstream = application.upstream;
     try {
       await api.putApplication(key, properties);
       fill(summary, h("p", { class: "success", role: "status" }, "Saved."));

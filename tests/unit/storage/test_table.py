@@ -155,5 +155,5 @@ async def test_the_prefix_is_part_of_all_names(storage: Storage, monkeypatch: py
     await store.create()
     await store.close()
 
-    assert len(paths) == 7
+    assert len(paths) == 8
     assert all("staging7" in path for path in paths), paths

@@ -1,0 +1,1 @@
+"""Deliveries of complete sessions: the queue trigger that delivers, and the operation that tries again."""

@@ -1,0 +1,135 @@
+"""Forwards a complete session to Microsoft Graph as a careful person would, and can be repeated at any point.
+
+What is at the target is read before anything is sent, and compared with the manifest before it is marked done. So there
+is never more than one complete session there for one of ours, and never one with less than ours has.
+"""
+
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+
+from shared.core.ids import format_instant, utc_now
+from shared.delivery.graph_client import GraphClient, NotThereError, TakenError, UpstreamSession
+from shared.domain.deliveries import LONGEST_PAUSE, DeliveryError
+from shared.domain.lifecycle import Session, StoredFile
+
+Read = Callable[[StoredFile], Awaitable[AsyncIterator[bytes]]]
+Remember = Callable[[str], Awaitable[None]]
+
+
+async def forward(
+    client: GraphClient,
+    session: Session,
+    files: Sequence[StoredFile],
+    *,
+    upstream_id: str | None,
+    remember: Remember,
+    read: Read,
+) -> None:
+    """Bring the target to where we are.
+
+    Args:
+        client: the resource at the target.
+        session: ours, which is complete.
+        files: ours.
+        upstream_id: the target's session, if an earlier attempt has stored one.
+        remember: stores the id of the target's session; called before the first file is sent.
+        read: gives a file's bytes.
+
+    Raises:
+        DeliveryError: not now, or not at all.
+    """
+    there = await _find(client, session, upstream_id) or await _create(client, session)
+    if there.id != upstream_id:
+        await remember(there.id)
+    if there.status == "active":
+        try:
+            await _fill(client, there, files, read)
+        except DeliveryError as error:
+            raise _in_time(error, there) from error
+        there = await client.read(there.id)
+    _check_complete(there, files)
+
+
+async def _fill(client: GraphClient, there: UpstreamSession, files: Sequence[StoredFile], read: Read) -> None:
+    """Send the files that are missing, and mark the target's session as done if it has exactly ours."""
+    for file in _missing(there, files):
+        await client.upload(there.id, file, await read(file))
+    there = await client.read(there.id)
+    if there.status == "active":
+        _check_same(there, files)
+        await client.complete(there)
+
+
+def _in_time(error: DeliveryError, there: UpstreamSession) -> DeliveryError:
+    """The same error, urgent if the target's session expires before an attempt after the longest pause."""
+    if error.final or there.expires is None or there.expires - utc_now() > 2 * LONGEST_PAUSE:
+        return error
+    message = f"{error.message} The target's session expires at {format_instant(there.expires)}."
+    return DeliveryError(message, retry_after=error.retry_after, urgent=True)
+
+
+async def _find(client: GraphClient, session: Session, upstream_id: str | None) -> UpstreamSession | None:
+    """The target's session for the review instance that still counts: active or complete; ``None`` if there is none."""
+    if upstream_id is not None:
+        try:
+            known = await client.read(upstream_id)
+        except NotThereError:
+            known = None
+        if known is not None and known.status in ("active", "complete"):
+            return known
+    found = [each for each in await client.find(session.review.instance_id) if each.status in ("active", "complete")]
+    return await client.read(found[0].id) if found else None
+
+
+async def _create(client: GraphClient, session: Session) -> UpstreamSession:
+    try:
+        return await client.read(await client.create(session.review))
+    except TakenError as error:
+        # Made by an attempt whose answer was lost, or by somebody else at this moment.
+        if error.session_id is not None:
+            return await client.read(error.session_id)
+        there = await _find(client, session, None)
+        if there is None:
+            raise
+        return there
+
+
+def _missing(there: UpstreamSession, files: Sequence[StoredFile]) -> list[StoredFile]:
+    """Which files have to be sent.
+
+    Raises:
+        DeliveryError: the target has a file that is none of ours.
+    """
+    ours = {file.name: file for file in files}
+    for file in there.files:
+        if file.name not in ours or ours[file.name].size != file.size:
+            raise DeliveryError(
+                "The target's upload session has a file that this session does not have, or that has another size: "
+                "somebody else uploaded it. Delete the target's session, and have this one delivered again.",
+                final=True,
+            )
+    sent = {file.name for file in there.files}
+    return [file for file in files if file.name not in sent]
+
+
+def _check_same(there: UpstreamSession, files: Sequence[StoredFile]) -> None:
+    _missing(there, files)
+    total = sum(file.size for file in files)
+    if (there.files_uploaded, there.total_bytes) != (len(files), total):
+        raise DeliveryError(
+            f"The target counts {there.files_uploaded} files and {there.total_bytes} bytes, and there should be "
+            f"{len(files)} and {total}. It is not marked as done."
+        )
+
+
+def _check_complete(there: UpstreamSession, files: Sequence[StoredFile]) -> None:
+    total = sum(file.size for file in files)
+    if there.status != "complete":
+        raise DeliveryError(f"The target's session is {there.status} after it was marked as done.")
+    same = (there.files_uploaded, there.total_bytes) == (len(files), total)
+    names = {(file.name, file.size) for file in there.files} <= {(file.name, file.size) for file in files}
+    if not same or not names:
+        raise DeliveryError(
+            "The target's session was completed by somebody else, and does not have the files of this session. It "
+            "cannot be reopened there: the data needs another review instance.",
+            final=True,
+        )

@@ -1,0 +1,94 @@
+"""The outbox: what a change of a session has to be told to the targets, stored in the transaction of the change.
+
+Without a target in the settings, nothing is stored, read or sent.
+"""
+
+import hashlib
+import logging
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+
+from azure.core.exceptions import AzureError
+
+from shared.core.ids import new_id, utc_now
+from shared.core.settings import Settings
+from shared.domain.deliveries import Target, new_delivery
+from shared.domain.events import Event, EventType
+from shared.domain.lifecycle import ResourceKey, Session, SessionKey, StoredFile
+from shared.models.manifest import manifest
+from shared.storage.account import Storage
+from shared.storage.delivery_table import DueDelivery, put_delivery, put_event
+from shared.storage.table import Operation
+
+# The timer looks at a session after this time, in case the message that wakes the function is lost.
+SWEEP_AFTER = timedelta(minutes=1)
+
+_log = logging.getLogger("uploads.deliveries")
+
+
+def completion_data(session: Session, files: Sequence[StoredFile]) -> dict[str, str | int | None]:
+    """What the event of a completion tells: counts, and the digest of the manifest, which lists the files' digests."""
+    return {
+        "files": session.files_uploaded,
+        "bytes": session.total_bytes,
+        "rows": sum(file.rows for file in files),
+        "manifestSha256": hashlib.sha256(manifest(session, files)).hexdigest(),
+    }
+
+
+@dataclass(frozen=True, slots=True)
+class Outbox:
+    """The outbox of an account. For each change: ``expect``, then the change's transaction, then ``wake``."""
+
+    store: Storage
+    config: Settings
+
+    async def forwards(self, resource: ResourceKey) -> bool:
+        """Whether the complete sessions of a resource are forwarded. One point read, or none."""
+        if self.config.forward_url is None or self.config.forward_resources == "all":
+            return self.config.forward_url is not None
+        description = await self.store.resources.get(resource)
+        return description is not None and description.upstream is not None
+
+    def completion(self, session: Session, files: Sequence[StoredFile], *, forwarded: bool) -> list[Operation]:
+        """The operations that go with the completion of a session."""
+        key = session.key
+        forward = [put_delivery(new_delivery(key, Target.GRAPH, utc_now()))] if forwarded else []
+        return [*forward, *self.event(EventType.COMPLETED, key, completion_data(session, files))]
+
+    def event(
+        self,
+        event_type: EventType,
+        key: SessionKey,
+        data: Mapping[str, str | int | None],
+        *,
+        event_id: str | None = None,
+    ) -> list[Operation]:
+        """The operations that go with any other change. ``event_id`` makes a repeated event the same one."""
+        if self.config.events_url is None:
+            return []
+        now = utc_now()
+        event = Event(event_id or new_id(now), event_type, key, data)
+        return [put_delivery(new_delivery(key, Target.EVENTS, now)), put_event(event)]
+
+    async def add(self, key: SessionKey, operations: Sequence[Operation]) -> None:
+        """Store what does not go with a change of the session."""
+        if operations:
+            await self.expect(key, operations)
+            await self.store.deliveries.put(operations)
+            await self.wake(key, operations)
+
+    async def expect(self, key: SessionKey, operations: Sequence[Operation]) -> None:
+        """Have the timer look at a session soon. It comes before the change, so that a crash after it loses nothing."""
+        if operations:
+            await self.store.deliveries.expect(DueDelivery(utc_now() + SWEEP_AFTER, key))
+
+    async def wake(self, key: SessionKey, operations: Sequence[Operation]) -> None:
+        """Have the function look at a session now. If the queue does not answer, the timer does it a little later."""
+        if not operations:
+            return
+        try:
+            await self.store.queue.wake(key)
+        except AzureError as error:
+            _log.warning("session %s waits for the timer to be delivered: %s", key.session_id, type(error).__name__)

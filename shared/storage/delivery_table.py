@@ -1,0 +1,169 @@
+"""The rows of deliveries and of events that wait to be sent, and the index by time of sessions that have some.
+
+Deliveries and events are rows of their resource's partition in the table of sessions, so that they are written in the
+transaction of the change that they tell of. Table ``deliveries`` says when to look at which session, in case the
+message that wakes the function is lost; its row is written before the transaction.
+"""
+
+import json
+from collections.abc import AsyncIterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Any
+
+from azure.core import MatchConditions
+from azure.data.tables import UpdateMode
+
+from shared.domain.audit import AuditRecord
+from shared.domain.deliveries import Delivery, DeliveryState, Target
+from shared.domain.events import Event, EventType
+from shared.domain.lifecycle import ResourceKey, SessionKey
+from shared.storage.audit_log import AuditLog
+from shared.storage.session_rows import instant, partition
+from shared.storage.table import Operation, Table
+from shared.storage.table_calls import conflicts
+
+
+@dataclass(frozen=True, slots=True)
+class DueDelivery:
+    """One row of the index: look at this session at that time."""
+
+    due: datetime
+    key: SessionKey
+
+
+def put_delivery(delivery: Delivery) -> Operation:
+    """Store that a delivery waits; one that is there already waits again, and keeps what is known of its target."""
+    entity = _delivery_entity(delivery)
+    kept = ("PartitionKey", "RowKey", "State", "NextAttempt", "PendingSince")
+    return "upsert", {name: entity[name] for name in kept}, {"mode": UpdateMode.MERGE}
+
+
+def put_event(event: Event) -> Operation:
+    """Store an event that waits to be sent; storing it again changes nothing."""
+    entity = {
+        "PartitionKey": partition(event.key.resource),
+        "RowKey": _event_row(event),
+        "Type": event.type.value,
+        "Data": json.dumps(event.data, ensure_ascii=False),
+    }
+    return "upsert", entity, {"mode": UpdateMode.REPLACE}
+
+
+class DeliveryTable:
+    """The deliveries of an account."""
+
+    def __init__(self, sessions: Table, deliveries: Table, log: AuditLog) -> None:
+        self._rows = sessions
+        self._index = deliveries
+        self._audit = log
+
+    async def deliveries(self, key: SessionKey) -> list[Delivery]:
+        """A session's deliveries, one for each target."""
+        return [_delivery(key, row) async for row in self._range(key, "delivery")]
+
+    async def events(self, key: SessionKey) -> list[Event]:
+        """A session's events that wait to be sent, in the order in which they happened."""
+        return [_event(key, row) async for row in self._range(key, "event")]
+
+    async def put(self, operations: Sequence[Operation], record: AuditRecord | None = None) -> None:
+        """Store deliveries and events of one session that do not go with a change of it, all or none."""
+        entry = [] if record is None else [await self._audit.entry(record)]
+        await self._rows.submit([*operations, *entry])
+
+    async def update(self, delivery: Delivery, *changes: Operation, record: AuditRecord | None = None) -> Delivery:
+        """Store a delivery's new state and ``changes``, all or none.
+
+        Raises:
+            ConcurrentChangeError: it changed since it was read.
+        """
+        condition = {"etag": delivery.etag, "match_condition": MatchConditions.IfNotModified}
+        first: Operation = ("update", _delivery_entity(delivery), {"mode": UpdateMode.REPLACE, **condition})
+        operations = [first, *changes]
+        if record is not None:
+            operations.append(await self._audit.entry(record))
+        with conflicts():
+            answers = await self._rows.submit(operations)
+        return replace(delivery, etag=answers[0]["etag"])
+
+    async def remove_event(self, event: Event) -> None:
+        """Remove an event that was sent; one that is gone already is no error."""
+        await self._rows.delete(partition(event.key.resource), _event_row(event))
+
+    # The index
+
+    async def expect(self, entry: DueDelivery) -> None:
+        """Write an index row; writing it again changes nothing."""
+        resource = entry.key.resource
+        row = {"CatalogId": resource.catalog_id, "ResourceId": resource.resource_id, "Due": entry.due}
+        keys = dict(zip(("PartitionKey", "RowKey"), _index_key(entry), strict=True))
+        await self._index.upsert(keys | row)
+
+    async def forget(self, entry: DueDelivery) -> None:
+        """Remove an index row; one that is gone already is no error."""
+        await self._index.delete(*_index_key(entry))
+
+    async def due(self, now: datetime) -> AsyncIterator[DueDelivery]:
+        """The index rows whose time has come, hour by hour."""
+        rows = self._index.query(
+            "PartitionKey le @hour and RowKey lt @end", {"hour": f"{now:%Y%m%d%H}", "end": f"{_sortable(now)};"}
+        )
+        async for row in rows:
+            resource = ResourceKey(row["CatalogId"], row["ResourceId"])
+            yield DueDelivery(instant(row["Due"]), SessionKey(resource, row["RowKey"].split(":")[1]))
+
+    def _range(self, key: SessionKey, kind: str) -> AsyncIterator[Mapping[str, Any]]:
+        first = f"{kind}:{key.session_id}"
+        return self._rows.query(
+            "PartitionKey eq @partition and RowKey ge @first and RowKey lt @end",
+            {"partition": partition(key.resource), "first": f"{first}:", "end": f"{first};"},
+        )
+
+
+def _delivery_entity(delivery: Delivery) -> dict[str, Any]:
+    entity = {
+        "PartitionKey": partition(delivery.key.resource),
+        "RowKey": f"delivery:{delivery.key.session_id}:{delivery.target}",
+        "State": delivery.state.value,
+        "PendingSince": delivery.pending_since,
+        "NextAttempt": delivery.next_attempt,
+        "Attempts": delivery.attempts,
+        "LastError": delivery.last_error,
+        "UpstreamId": delivery.upstream_id,
+        "ClaimedBy": delivery.claimed_by,
+        "ClaimedUntil": delivery.claimed_until,
+    }
+    return {name: value for name, value in entity.items() if value is not None}
+
+
+def _delivery(key: SessionKey, row: Mapping[str, Any]) -> Delivery:
+    claimed = row.get("ClaimedUntil")
+    return Delivery(
+        key=key,
+        target=Target(row["RowKey"].rsplit(":", 1)[1]),
+        state=DeliveryState(row["State"]),
+        pending_since=instant(row["PendingSince"]),
+        next_attempt=instant(row["NextAttempt"]),
+        attempts=row.get("Attempts", 0),
+        last_error=row.get("LastError"),
+        upstream_id=row.get("UpstreamId"),
+        claimed_by=row.get("ClaimedBy"),
+        claimed_until=None if claimed is None else instant(claimed),
+        etag=row.metadata["etag"],  # type: ignore[attr-defined]  # rows are TableEntity, which has it
+    )
+
+
+def _event_row(event: Event) -> str:
+    return f"event:{event.key.session_id}:{event.id}"
+
+
+def _event(key: SessionKey, row: Mapping[str, Any]) -> Event:
+    return Event(row["RowKey"].rsplit(":", 1)[1], EventType(row["Type"]), key, json.loads(row["Data"]))
+
+
+def _index_key(entry: DueDelivery) -> tuple[str, str]:
+    return f"{entry.due:%Y%m%d%H}", f"{_sortable(entry.due)}:{entry.key.session_id}"
+
+
+def _sortable(at: datetime) -> str:
+    return f"{at:%Y%m%d%H%M%S}{at.microsecond // 1000:03d}"
