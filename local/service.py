@@ -5,13 +5,13 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from queue import Empty, SimpleQueue
 from threading import Thread
-from typing import IO
+from typing import IO, Protocol
 
 ROOT = Path(__file__).parent.parent
 START_SECONDS = 120
@@ -33,6 +33,36 @@ class Service:
     pid: int
 
 
+class Process(Protocol):
+    """What is needed of a ``subprocess.Popen[str]``."""
+
+    pid: int
+    stdout: IO[str] | None
+
+    def poll(self) -> int | None:
+        """The exit code, if it has ended."""
+
+    def wait(self, timeout: float | None = None) -> int:
+        """Wait until it has ended; gives the exit code."""
+
+    def terminate(self) -> None:
+        """Send SIGTERM."""
+
+    def kill(self) -> None:
+        """Send SIGKILL."""
+
+
+Start = Callable[[Sequence[str], Mapping[str, str], IO[str]], Process]
+"""Starts a module with arguments, an environment and a log in ``ROOT``."""
+
+
+def start_python(command: Sequence[str], environment: Mapping[str, str], log: IO[str]) -> Process:
+    """``python -m command``, with a pipe as its standard output."""
+    return subprocess.Popen(
+        [sys.executable, "-m", *command], cwd=ROOT, env=environment, stdout=subprocess.PIPE, stderr=log, text=True
+    )
+
+
 @contextmanager
 def running_service(
     settings: Mapping[str, str | int],
@@ -40,6 +70,7 @@ def running_service(
     arguments: Sequence[str] = (),
     program: Sequence[str] = ("local",),
     log_to: Path | None = None,
+    start: Start = start_python,
 ) -> Iterator[Service]:
     """The service while it runs, on a free port, as ``python3 dev.py run`` starts it.
 
@@ -48,6 +79,7 @@ def running_service(
         arguments: what to add to the command.
         program: the module that is run, and its first arguments.
         log_to: the file of its log.
+        start: what starts the process.
 
     Raises:
         ServiceNotReadyError: it ended, or was not ready within ``START_SECONDS``.
@@ -57,14 +89,7 @@ def running_service(
     env |= {f"UPLOADS_{name.upper()}": str(value) for name, value in settings.items()}
     env["PYTHONUNBUFFERED"] = "1"
     with tempfile.TemporaryFile("w+") if log_to is None else log_to.open("w+") as log:
-        process = subprocess.Popen(
-            [sys.executable, "-m", *program, "--port", "0", *arguments],
-            cwd=ROOT,
-            env=env,
-            stdout=subprocess.PIPE,
-            stderr=log,
-            text=True,
-        )
+        process = start([*program, "--port", "0", *arguments], env, log)
         try:
             yield Service(_ready_url(process, log), process.pid)
         finally:
@@ -80,7 +105,7 @@ def running_service(
                     process.stdout.close()
 
 
-def _ready_url(process: subprocess.Popen[str], log: IO[str]) -> str:
+def _ready_url(process: Process, log: IO[str]) -> str:
     lines: SimpleQueue[str] = SimpleQueue()
     output = process.stdout
     assert output is not None  # noqa: S101  # it is a pipe

@@ -1,7 +1,5 @@
 """``dev.py check``: no violations in a healthy account, and the number of each broken invariant."""
 
-import subprocess
-import sys
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from uuid import uuid4
@@ -10,10 +8,10 @@ import pytest
 from azure.data.tables import EdmType, EntityProperty
 
 from local.azurite import azurite
-from local.service import ROOT
 from shared.domain.lifecycle import Refusal, ResourceKey, SessionKey
 from shared.storage.session_rows import refusal_entity
 from tests.support.client import Resource, Session, http_client
+from tests.support.forks import run_fork
 from tests.support.invariants import Storage
 from tests.support.service import running_service
 
@@ -161,14 +159,7 @@ def test_the_command_reads_a_whole_account(tmp_path_factory: pytest.TempPathFact
             files = [session.uploaded("access.csv") for session in sessions]
 
         def check(*arguments: str, variable: str = "UPLOADS_STORAGE") -> tuple[int, str]:
-            done = subprocess.run(
-                [sys.executable, "-m", "local.check", *arguments],
-                cwd=ROOT,
-                env={variable: account.connection_string},
-                stdout=subprocess.PIPE,
-                text=True,
-                check=False,
-            )
+            done = run_fork(["local.check", *arguments], {variable: account.connection_string})
             return done.returncode, done.stdout
 
         assert check(variable="AzureWebJobsStorage")[0] == 0
@@ -184,17 +175,8 @@ def test_the_command_reads_a_whole_account(tmp_path_factory: pytest.TempPathFact
 
 
 def test_the_command_refuses_half_a_connection_as_the_app_does() -> None:
-    done = subprocess.run(
-        [sys.executable, "-m", "local.check"],
-        cwd=ROOT,
-        env={
-            "UPLOADS_STORAGE__blobServiceUri": "https://b.example",
-            "AzureWebJobsStorage": "UseDevelopmentStorage=true",
-        },
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    half = {"UPLOADS_STORAGE__blobServiceUri": "https://b.example", "AzureWebJobsStorage": "UseDevelopmentStorage=true"}
+    done = run_fork(["local.check"], half)
 
     assert done.returncode == 2, done.stderr
     assert done.stderr.startswith("UPLOADS_STORAGE__blobServiceUri is not a complete storage connection.")

@@ -1,28 +1,22 @@
 """Trying the whole path without a tenant: the local service with its own issuer, and the tokens that it mints."""
 
+import os
 import subprocess
-import sys
 from pathlib import Path
 from uuid import uuid4
 
 import pytest
 
-from local.service import ROOT
 from tests.support.authority import READ_ALL, READ_WRITE_ALL
 from tests.support.client import Resource, assert_error, http_client
+from tests.support.forks import run_fork
 from tests.support.invariants import Storage
 from tests.support.service import running_service
 
 
 def token(data: Path, *arguments: str) -> "subprocess.CompletedProcess[str]":
     """What ``dev.py token`` prints."""
-    return subprocess.run(
-        [sys.executable, "-m", "local.issuer", "--data", str(data), *arguments],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    return run_fork(["local.issuer", "--data", str(data), *arguments], os.environ)
 
 
 def test_tokens_of_the_local_issuer_open_the_local_service(storage: Storage, tmp_path: Path) -> None:

@@ -10,7 +10,6 @@ import os
 import random
 import signal
 import socket
-import subprocess
 import sys
 import tempfile
 import threading
@@ -27,9 +26,10 @@ from uuid import uuid4
 import httpx
 
 from local.azurite import azurite
-from local.service import ROOT, START_SECONDS
+from local.service import START_SECONDS, Process
 from tests.support.access_files import access_file, faulty_access_file
 from tests.support.client import DATA_TYPE, SESSION_TYPE, Json
+from tests.support.forks import start_fork
 from tests.support.instances import Balancer
 from tests.support.invariants import Storage
 
@@ -52,7 +52,7 @@ class Mortal:
             "UPLOADS_EXPIRY_SCHEDULE": "* * * * * *",
             "UPLOADS_BLOCK_BYTES": "65536",
         }
-        self._process: subprocess.Popen[bytes] | None = None
+        self._process: Process | None = None
 
     def let_uploads_be_past(self) -> None:
         """From the next start on, no upload that was cut off counts as one that may still be running."""
@@ -60,24 +60,22 @@ class Mortal:
 
     def start(self) -> None:
         """Start it, and wait until it answers."""
-        self._process = subprocess.Popen(
-            [sys.executable, "-m", "local", "--port", str(self._port)],
-            cwd=ROOT,
-            env=self._env,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
-        )
+        with open(os.devnull, "w") as log:
+            self._process = start_fork(["local", "--port", str(self._port)], self._env, log)
         assert self._process.stdout is not None
         deadline = time.monotonic() + START_SECONDS
-        while not self._process.stdout.readline().startswith(b"ready"):
+        while not self._process.stdout.readline().startswith("ready"):
             if time.monotonic() > deadline or self._process.poll() is not None:
                 raise RuntimeError("the service did not get ready")
 
     def end(self, number: signal.Signals) -> None:
         """End it, by a signal."""
         assert self._process is not None
-        self._process.send_signal(number)
-        self._process.communicate()
+        assert self._process.stdout is not None
+        os.kill(self._process.pid, number)
+        with self._process.stdout:
+            self._process.stdout.read()
+        self._process.wait()
 
 
 class Client:

@@ -11,6 +11,7 @@ import httpx
 
 from local import service
 from local.service import NEVER
+from tests.support.forks import start_fork
 
 T = TypeVar("T")
 
@@ -31,7 +32,7 @@ def running_service(
     own: dict[str, str | int] = {"storage": storage, "expiry_schedule": NEVER, **settings}
     if log_to is None and log_folder is not None:
         log_to = log_folder / f"{uuid4()}.log"
-    with service.running_service(own, arguments=arguments, program=program, log_to=log_to) as running:
+    with service.running_service(own, arguments=arguments, program=program, log_to=log_to, start=start_fork) as running:
         yield running.url
 
 

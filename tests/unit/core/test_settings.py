@@ -2,8 +2,6 @@
 
 import asyncio
 import os
-import subprocess
-import sys
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from threading import Thread
@@ -13,9 +11,9 @@ import azure.identity
 import azure.identity.aio
 import pytest
 
-from local.service import ROOT
 from shared.core.settings import Settings
 from shared.storage.connections import credential
+from tests.support.forks import run_fork
 
 CONNECTION = "AccountName={};AccountKey=a2V5;TableEndpoint=https://{}.example/;BlobEndpoint=https://{}.example/"
 HOST = CONNECTION.format("host", "host", "host")
@@ -107,15 +105,8 @@ def test_the_account_is_chosen_by_prefix(
 def test_an_invalid_setting_is_refused_at_start_by_its_name(environment: dict[str, str], named: str) -> None:
     inherited = {name: value for name, value in os.environ.items() if not name.upper().startswith("UPLOADS_")}
 
-    done = subprocess.run(
-        [sys.executable, "-m", "local", "--port", "0"],
-        cwd=ROOT,
-        env=inherited | ({} if "STORAGE" in str(environment).upper() else {"UPLOADS_STORAGE": OWN}) | environment,
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=30,
-    )
+    storage = {} if "STORAGE" in str(environment).upper() else {"UPLOADS_STORAGE": OWN}
+    done = run_fork(["local", "--port", "0"], inherited | storage | environment)
 
     assert done.returncode == 1, done.stderr
     assert named in done.stderr

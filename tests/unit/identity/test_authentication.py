@@ -11,6 +11,7 @@ from local.service import ROOT
 from shared.core.environment import SettingsError
 from shared.core.settings import Settings
 from shared.identity.authentication import check_authentication, token_scope
+from tests.support.forks import run_fork
 
 TENANT = str(uuid4())
 AUDIENCE = "api://uploads.contoso.com"
@@ -102,14 +103,7 @@ def test_the_app_does_not_start_with_insecure_settings(
 def test_the_app_cannot_be_imported_with_insecure_settings(environment: dict[str, str], said: str) -> None:
     ours = {name: value for name, value in os.environ.items() if not name.startswith(("UPLOADS_", "WEBSITE_"))}
 
-    done = subprocess.run(
-        [sys.executable, "-c", "import function_app"],
-        cwd=ROOT,
-        env=ours | environment,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    done = run_fork(["function_app"], ours | environment)
 
     assert done.returncode != 0
     assert said in done.stderr
@@ -118,15 +112,8 @@ def test_the_app_cannot_be_imported_with_insecure_settings(environment: dict[str
 def test_the_local_host_reports_the_error_in_one_line() -> None:
     ours = {name: value for name, value in os.environ.items() if not name.startswith(("UPLOADS_", "WEBSITE_"))}
 
-    done = subprocess.run(
-        [sys.executable, "-m", "local", "--port", "0"],
-        cwd=ROOT,
-        env=ours | {"UPLOADS_AUTH": "entra", "UPLOADS_STORAGE": "UseDevelopmentStorage=true"},
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=60,
-    )
+    insecure = {"UPLOADS_AUTH": "entra", "UPLOADS_STORAGE": "UseDevelopmentStorage=true"}
+    done = run_fork(["local", "--port", "0"], ours | insecure)
 
     assert done.returncode == 1
     assert "UPLOADS_TENANT_ID" in done.stderr
