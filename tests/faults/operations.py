@@ -297,16 +297,22 @@ async def without_manifest(_service: Service, case: Case) -> None:
 
 
 async def without_session(_service: Service, case: Case) -> None:
-    """The state after a crash between the index row and the session, with a blob of an upload."""
+    """The state after a crash between the index row and the session."""
     from shared.core.ids import new_id, utc_now  # noqa: PLC0415
     from shared.domain.lifecycle import ResourceKey, SessionKey  # noqa: PLC0415
     from shared.storage.account import storage  # noqa: PLC0415
     from shared.storage.session_table import ExpiryEntry  # noqa: PLC0415
 
     case.session = new_id(utc_now())
-    store = await storage()
     key = SessionKey(ResourceKey(case.catalog, case.resource), case.session)
-    await store.table.put_expiry(ExpiryEntry(utc_now(), key))
+    await (await storage()).table.put_expiry(ExpiryEntry(utc_now(), key))
+
+
+async def late_blob(_service: Service, case: Case) -> None:
+    """What an upload leaves that was in progress when its session was deleted."""
+    from shared.storage.account import storage  # noqa: PLC0415
+
+    store = await storage()
     await store.blobs._container.upload_blob(f"{case.catalog}/{case.resource}/{case.session}/{uuid4()}", b"left")
 
 
@@ -467,5 +473,6 @@ OPERATIONS = (
         "update after the retention", (create, A, complete, later(RETENTION), tick), complete, (has_no_manifest,)
     ),
     Operation("tick: no session", (without_session,), tick),
+    Operation("tick: late blob of a deleted session", (create, A, delete, late_blob, later(IDLE)), tick),
     Operation("tick: half deleted", (create, A, B, C, D, half_deleted), tick),
 )
