@@ -4,6 +4,8 @@ OWASP, "Cross-Site Request Forgery Prevention": a custom header together with th
 is not on the safelist of CORS (Fetch Standard) needs a preflight from another site. This service never grants one.
 """
 
+from urllib.parse import urlsplit
+
 from starlette.datastructures import Headers
 
 from shared.core.errors import ACCESS_DENIED, GraphError
@@ -13,22 +15,22 @@ OWN_HEADER = "X-Requested-With"
 _SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 
 
-def check_own_page(method: str, headers: Headers, origin: str) -> None:
-    """See that a request that may change something comes from a page of this service, or carries a token of its own.
+def check_own_page(method: str, headers: Headers, service_url: str) -> None:
+    """Check that a request that may change something comes from a page of this service, or has a token.
 
     Args:
         method: of the request.
         headers: of the request.
-        origin: this service's own, such as ``https://uploads.contoso.com``.
+        service_url: the address of this service, which may have a path: ``https://contoso.com/uploads``.
 
     Raises:
         GraphError: 403.
     """
-    # A browser adds cookies by itself, and never this: a script of a pipeline has put it there.
+    # A browser adds cookies by itself, but never this header: a script or a pipeline has set it.
     if method in _SAFE_METHODS or "authorization" in headers:
         return
     site = headers.get("sec-fetch-site")
-    from_here = site == "same-origin" if site is not None else headers.get("origin") == origin
+    from_here = site == "same-origin" if site is not None else headers.get("origin") == _origin(service_url)
     if not from_here or OWN_HEADER not in headers:
         raise GraphError(
             ACCESS_DENIED,
@@ -37,3 +39,9 @@ def check_own_page(method: str, headers: Headers, origin: str) -> None:
             "or Sec-Fetch-Site of this service.)",
             headers={"WWW-Authenticate": "Bearer"},
         )
+
+
+def _origin(url: str) -> str:
+    """An origin as browsers send it: scheme, host, and a port that is not the default (RFC 6454, section 6.2)."""
+    parts = urlsplit(url)
+    return f"{parts.scheme}://{parts.netloc}"

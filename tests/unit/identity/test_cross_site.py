@@ -48,6 +48,21 @@ def test_what_another_site_could_send_is_refused(method: str, headers: dict[str,
     assert refused.value.problem is ACCESS_DENIED
 
 
+@pytest.mark.parametrize(
+    ("service", "origin"),
+    [
+        ("https://contoso.com/apps/uploads", "https://contoso.com"),
+        ("https://contoso.com:8443/uploads", "https://contoso.com:8443"),
+        ("http://localhost:7071", "http://localhost:7071"),
+    ],
+)
+def test_an_origin_is_compared_with_that_of_the_services_url(service: str, origin: str) -> None:
+    check_own_page("POST", Headers(CUSTOM | {"origin": origin}), service)
+
+    with pytest.raises(GraphError):
+        check_own_page("POST", Headers(CUSTOM | {"origin": service + "/"}), service)
+
+
 @pytest.mark.parametrize("method", ["GET", "HEAD", "OPTIONS"])
 def test_reading_needs_no_proof(method: str) -> None:
     check_own_page(method, Headers({"sec-fetch-site": "cross-site"}), OWN)
