@@ -11,7 +11,6 @@ from pathlib import Path
 
 import httpx
 import pytest
-from hypothesis import settings
 
 pytest_plugins = ("tests.support.selection", "tests.support.log_check")
 
@@ -27,11 +26,6 @@ from tests.support.service import running_service  # noqa: E402
 
 # For tests that import the app itself, which would not start without a tenant.
 os.environ["UPLOADS_AUTH"] = "none"
-
-# How much random input the property tests try: for a minute, or for hours with --hypothesis-profile long.
-settings.register_profile("short", max_examples=600, deadline=None)
-settings.register_profile("long", max_examples=100_000, deadline=None)
-settings.load_profile("short")
 
 # azure-functions-runtime, Microsoft's worker library, exists for Python 3.13 and newer only.
 collect_ignore = ["api/test_worker.py"] if sys.version_info < (3, 13) else []

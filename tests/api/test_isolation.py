@@ -50,7 +50,8 @@ def ask(http: httpx.Client, name: str, method: str, path: str) -> httpx.Response
     return http.request(method, path, **BODIES.get(method, {}))  # type: ignore[arg-type]
 
 
-@pytest.fixture
+# For all tests here: that nothing changes them is what each test checks.
+@pytest.fixture(scope="module")
 def theirs(http: httpx.Client) -> Session:
     session = Resource(http).new_session()
     session.uploaded("access.csv")
@@ -58,7 +59,7 @@ def theirs(http: httpx.Client) -> Session:
     return session
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def mine(http: httpx.Client) -> Session:
     session = Resource(http).new_session()
     session.uploaded("access.csv")

@@ -249,6 +249,9 @@ def test_sessions_behave_as_the_model(world: World) -> None:
     run_state_machine_as_test(
         SessionLifecycle,
         settings=settings(
-            max_examples=30, stateful_step_count=25, deadline=None, suppress_health_check=list(HealthCheck)
+            max_examples=settings().max_examples // 20,
+            stateful_step_count=25,
+            deadline=None,
+            suppress_health_check=list(HealthCheck),
         ),
     )

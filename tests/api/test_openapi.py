@@ -22,7 +22,9 @@ from tests.support.service import running_service
 VERSIONS = ("v1.0", "beta")
 
 # Of each operation and phase. The tests take few, the same ones every time; set more to search for longer.
-EXAMPLES = os.environ.get("FUZZ_EXAMPLES", "15")
+EXAMPLES = {"quick": "5", "all": "15"}
+# "coverage" goes through the boundaries of every schema, which takes as long as the rest together.
+PHASES = {"quick": "examples,fuzzing", "all": "examples,coverage,fuzzing"}
 
 # What a request that breaks its schema may be answered with: it may be wrong in other ways, too.
 REFUSALS = ("400", "401", "403", "404", "405", "408", "409", "412", "413", "415", "429")
@@ -88,7 +90,12 @@ def test_it_has_exactly_the_registered_functions(http: httpx.Client, version: st
     "version", ["v1.0", pytest.param("beta", marks=pytest.mark.slow("of random requests to beta"))]
 )
 def test_the_service_conforms_to_the_document(
-    patient: str, authority: Authority, tmp_path: Path, version: str, methods: tuple[str, ...]
+    patient: str,
+    authority: Authority,
+    tmp_path: Path,
+    pytestconfig: pytest.Config,
+    version: str,
+    methods: tuple[str, ...],
 ) -> None:
     """No 5xx, no undocumented response, no accepted request that violates its schema, no access without a token."""
     token = authority.token()
@@ -109,7 +116,9 @@ def test_the_service_conforms_to_the_document(
     )
     command = [sys.executable, "-m", "schemathesis.cli", "--config-file", str(config), "run", "--no-color"]
     command += [f"{patient}/{version}/uploads/openapi", "-H", f"Authorization: Bearer {token}"]
-    command += ["--seed", "1", "--max-examples", EXAMPLES, "--phases", "examples,coverage,fuzzing"]
+    run = "all" if pytestconfig.getoption("--all") else "quick"
+    examples = os.environ.get("FUZZ_EXAMPLES", EXAMPLES[run])
+    command += ["--seed", "1", "--max-examples", examples, "--phases", PHASES[run]]
     # What a schema of text cannot say (a filter's grammar, an ETag, a CSV file), the service refuses; and a method that
     # is not there is test_errors' business.
     command += ["--exclude-checks", "positive_data_acceptance,unsupported_method"]

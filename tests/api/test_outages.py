@@ -89,9 +89,9 @@ def test_an_outage_is_503_in_bounded_time_and_changes_nothing(
     assert gates.storage.violations(resource) == []
 
 
-def test_health_says_when_storage_is_away_and_when_it_is_back(gates: World) -> None:
+def test_health_says_when_storage_is_away_and_when_it_is_back(resource: Resource, gates: World) -> None:
     def healthy() -> bool:
-        answer = httpx.get(f"{gates.service}/uploads/health", timeout=PATIENCE_SECONDS)
+        answer = resource.http.get("/uploads/health")
         if answer.status_code != 200:
             assert_error(answer, 503, "serviceNotAvailable")
             assert int(answer.headers["Retry-After"]) > 0

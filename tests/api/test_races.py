@@ -38,7 +38,13 @@ def clock(tmp_path_factory: pytest.TempPathFactory) -> Clock:
     return Clock(tmp_path_factory.mktemp("clock") / "seconds")
 
 
-@pytest.fixture(scope="module", params=[1, 2], ids=["one-instance", "two-instances"])
+@pytest.fixture(
+    scope="module",
+    params=[
+        pytest.param(1, marks=pytest.mark.slow("of races in one instance"), id="one-instance"),
+        pytest.param(2, id="two-instances"),
+    ],
+)
 def racing_service(storage: Storage, clock: Clock, request: pytest.FixtureRequest) -> Iterator[str]:
     """A service with small blocks, in one process and in two."""
     settings = {"block_bytes": BLOCK_BYTES, "max_uploads_per_process": 100}
@@ -49,8 +55,8 @@ def racing_service(storage: Storage, clock: Clock, request: pytest.FixtureReques
 
 @pytest.fixture(scope="module")
 def rounds(pytestconfig: pytest.Config) -> Rounds:
-    """How often a race is run: with one instance and with two, half of it in each unless all tests run."""
-    return lambda number: range(number if pytestconfig.getoption("--all") else -(-number // 2))
+    """How often a race is run: so often, or a quarter of it unless all tests run."""
+    return lambda number: range(number if pytestconfig.getoption("--all") else -(-number // 4))
 
 
 @pytest.fixture
@@ -437,9 +443,9 @@ async def test_a_repeated_file_that_was_deleted_and_refused_meanwhile_is_accepte
 
 
 async def test_a_file_deleted_against_completion_is_in_the_manifest_or_gone(
-    resource: Resource, racers: httpx.AsyncClient, storage: Storage
+    resource: Resource, racers: httpx.AsyncClient, storage: Storage, rounds: Rounds
 ) -> None:
-    for _ in range(10):
+    for _ in rounds(10):
         session = resource.new_session()
         session.uploaded("kept.csv")
         file = session.uploaded("access.csv")
@@ -456,9 +462,9 @@ async def test_a_file_deleted_against_completion_is_in_the_manifest_or_gone(
 
 
 async def test_a_file_deleted_several_times_at_once_is_subtracted_once(
-    resource: Resource, racers: httpx.AsyncClient, storage: Storage
+    resource: Resource, racers: httpx.AsyncClient, storage: Storage, rounds: Rounds
 ) -> None:
-    for _ in range(10):
+    for _ in rounds(10):
         session = resource.new_session()
         kept = session.uploaded("kept.csv")
         file = session.uploaded("access.csv")
@@ -472,9 +478,9 @@ async def test_a_file_deleted_several_times_at_once_is_subtracted_once(
 
 
 async def test_a_withdrawal_against_another_refusal_leaves_one_state(
-    resource: Resource, racers: httpx.AsyncClient, storage: Storage
+    resource: Resource, racers: httpx.AsyncClient, storage: Storage, rounds: Rounds
 ) -> None:
-    for _ in range(10):
+    for _ in rounds(10):
         session = resource.new_session()
         assert session.upload("bad.csv", faulty_access_file(3)).status_code == 400
         refusal = session.refusals().json()["value"][0]["id"]

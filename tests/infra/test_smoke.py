@@ -16,6 +16,7 @@ import pytest
 
 from local.service import ROOT
 from tests.support.authority import READ_ALL, Authority
+from tests.support.client import NO_TLS
 
 SCRIPT = ROOT / "infra" / "smoke.py"
 
@@ -138,7 +139,7 @@ def broken(service: str, method: str, path: str, spoil: Spoil | None) -> Iterato
             else:
                 names = ("Content-Type", "Authorization")
                 headers = {name: self.headers[name] for name in names if name in self.headers}
-                answer = httpx.request(self.command, service + self.path, content=body, headers=headers, timeout=60)
+                answer = http.request(self.command, service + self.path, content=body, headers=headers)
                 kind, challenge = (answer.headers.get(name, "") for name in ("Content-Type", "WWW-Authenticate"))
                 reply = Reply(answer.status_code, kind, answer.content, challenge)
                 reply = spoil(reply) if hit and spoil else reply
@@ -155,6 +156,7 @@ def broken(service: str, method: str, path: str, spoil: Spoil | None) -> Iterato
         def log_message(self, *_: object) -> None:
             pass
 
+    http = httpx.Client(timeout=60, verify=NO_TLS)
     server = ThreadingHTTPServer(("127.0.0.1", 0), Proxy)
     Thread(target=server.serve_forever, daemon=True).start()
     try:
@@ -162,6 +164,7 @@ def broken(service: str, method: str, path: str, spoil: Spoil | None) -> Iterato
     finally:
         server.shutdown()
         server.server_close()
+        http.close()
 
 
 def status(code: int) -> Spoil:

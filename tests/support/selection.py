@@ -1,6 +1,7 @@
 """A pytest plugin: which tests a run has, and how many processes share them.
 
-A run without ``--all`` leaves out the tests that are marked ``slow`` and says so at its end.
+A run without ``--all`` leaves out the tests that are marked ``slow`` and says so at its end. It also tries less random
+input in the property tests, and runs races less often.
 """
 
 import os
@@ -8,6 +9,7 @@ import re
 from collections import Counter
 
 import pytest
+from hypothesis import settings
 
 _LEFT_OUT = pytest.StashKey[Counter[str]]()
 # Also without its last digits, or without hyphens: so tests write ids that are none.
@@ -25,9 +27,12 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Declare the mark."""
+    """Declare the mark, and choose how much random input is tried; ``--hypothesis-profile long`` takes hours."""
     config.addinivalue_line("markers", "slow(what): takes long by nature; runs with --all. what: named at the end")
     config.stash[_LEFT_OUT] = Counter()
+    for profile, examples in (("long", 100_000), ("all", 600), ("quick", 200)):
+        settings.register_profile(profile, max_examples=examples, deadline=None)
+    settings.load_profile(config.getoption("--hypothesis-profile") or ("all" if config.getoption("--all") else "quick"))
 
 
 def pytest_make_parametrize_id(val: object, argname: str) -> str | None:

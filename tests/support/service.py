@@ -11,6 +11,7 @@ import httpx
 
 from local import service
 from local.service import NEVER
+from tests.support.client import NO_TLS
 from tests.support.forks import start_fork
 
 T = TypeVar("T")
@@ -38,7 +39,7 @@ def running_service(
 
 def fire_timer(url: str) -> None:
     """Fire ``expire_sessions`` now, as Core Tools does it."""
-    answer = httpx.post(f"{url}/admin/functions/expire_sessions", json={"input": ""}, timeout=60)
+    answer = httpx.post(f"{url}/admin/functions/expire_sessions", json={"input": ""}, timeout=60, verify=NO_TLS)
     assert answer.status_code in (200, 202), answer.text
 
 
