@@ -138,29 +138,16 @@ class Sessions:
     # Changing
 
     async def create(self, resource: ResourceKey, review: Review) -> Session:
-        """Create a session: one index row, then one transaction.
+        """Create a session: its index rows and the check of the limits at the same time, then one transaction.
 
         Raises:
             GraphError: 409 when a session that is active or complete holds the reference; 400 or 429 when the resource
                 or the caller has too many.
         """
-        caller_id = self._actor.object_id
-        try:
-            await self._quotas.check(resource, caller_id)
-        except GraphError:
-            # A client that lost the answer of its last create repeats it, and gets its session even at a limit.
-            holder = await self._holder(resource, review.instance_id)
-            if holder is not None and holds_reference(holder, utc_now(), self._config.idle):
-                raise _reference_taken(holder) from None
-            raise
         now = utc_now()
         session = new_session(SessionKey(resource, new_id(now)), review, now)
-        entry = ExpiryEntry(warning_time(session, self._config.idle), session.key)
-        # The index row comes first: in the other order, a crash would leave a session that the timer never finds.
         record = self._record(Activity.CREATE_SESSION, session.key, reviewInstanceId=review.instance_id)
-        await asyncio.gather(
-            self._table.put_expiry(entry), self._audit.expect(record), self._quotas.note(caller_id, session.key)
-        )
+        await self._prepare(session, record)
         for _ in attempts():
             try:
                 return await self._table.insert_session(session, record)
@@ -172,9 +159,7 @@ class Sessions:
             elif holder.key == session.key:
                 return holder
             elif holds_reference(holder, utc_now(), self._config.idle):
-                await asyncio.gather(
-                    self._table.delete_expiry(entry), self._quotas.forget(caller_id, session.key.session_id)
-                )
+                await self._abandon(session)
                 raise _reference_taken(holder)
             else:
                 expired = new_record(Activity.EXPIRE_SESSION, holder.key, SERVICE)
@@ -217,6 +202,45 @@ class Sessions:
             else:
                 return
         raise too_busy()
+
+    async def _prepare(self, session: Session, record: AuditRecord) -> None:
+        """Write the index rows of a session that is about to be created, and check the limits meanwhile.
+
+        The index rows come before the session: in the other order, a crash would leave one that the timer never finds.
+
+        Raises:
+            GraphError: as ``create``.
+        """
+        caller_id, key = self._actor.object_id, session.key
+        within, *written = await asyncio.gather(
+            self._quotas.check(key, caller_id),
+            self._table.put_expiry(self._index_row(session)),
+            self._audit.expect(record),
+            self._quotas.note(caller_id, key),
+            return_exceptions=True,
+        )
+        for failure in written:
+            if failure is not None:
+                raise failure
+        if within is None:
+            return
+        await self._abandon(session)
+        if isinstance(within, GraphError):
+            # A client that lost the answer of its last create repeats it, and gets its session even at a limit.
+            holder = await self._holder(key.resource, session.review.instance_id)
+            if holder is not None and holds_reference(holder, utc_now(), self._config.idle):
+                raise _reference_taken(holder)
+        raise within
+
+    async def _abandon(self, session: Session) -> None:
+        """Remove the index rows of a session that is not created after all."""
+        await asyncio.gather(
+            self._table.delete_expiry(self._index_row(session)),
+            self._quotas.forget(self._actor.object_id, session.key.session_id),
+        )
+
+    def _index_row(self, session: Session) -> ExpiryEntry:
+        return ExpiryEntry(warning_time(session, self._config.idle), session.key)
 
     async def _schedule_removal(self, key: SessionKey) -> None:
         """Have the timer continue the deletion if this process dies, and sweep again after the longest upload.

@@ -55,12 +55,17 @@ class Quotas:
         self._of_resources = Allowance(config.max_sessions)
         self._of_callers = Allowance(config.max_active_sessions)
 
-    async def check(self, resource: ResourceKey, caller_id: str | None) -> None:
-        """Check that one more session is within the limits. Without authentication only those of the resource apply.
+    async def check(self, key: SessionKey, caller_id: str | None) -> None:
+        """Check that a session that is about to be created is within the limits.
+
+        Without authentication only the limit of the resource applies. The caller's list may have the session already.
 
         Raises:
             GraphError: 400 if the resource has too many sessions, 429 if the caller has too many that are active.
         """
+        await asyncio.gather(self._check_resource(key.resource), self._check_caller(key, caller_id))
+
+    async def _check_resource(self, resource: ResourceKey) -> None:
         limit = self._config.max_sessions
         place = f"{resource.catalog_id}/{resource.resource_id}"
         if not await self._of_resources.take(place, lambda: self._sessions.count(resource, at_most=limit)):
@@ -69,8 +74,10 @@ class Quotas:
                 f"This resource has {limit} upload sessions, which is the limit (UPLOADS_MAX_SESSIONS). "
                 "Delete sessions that have expired.",
             )
+
+    async def _check_caller(self, key: SessionKey, caller_id: str | None) -> None:
         limit = self._config.max_active_sessions
-        if caller_id and not await self._of_callers.take(caller_id, lambda: self._count_active(caller_id)):
+        if caller_id and not await self._of_callers.take(caller_id, lambda: self._count_active(caller_id, key)):
             raise GraphError(
                 TOO_MANY_REQUESTS,
                 f"You have {limit} active upload sessions, which is the limit (UPLOADS_MAX_ACTIVE_SESSIONS). "
@@ -90,9 +97,11 @@ class Quotas:
         if caller_id:
             await self._callers.delete(caller_id, session_id)
 
-    async def _count_active(self, caller_id: str) -> int:
+    async def _count_active(self, caller_id: str, new: SessionKey) -> int:
+        """How many active sessions a caller has, without the one that is about to be created."""
         rows = self._callers.query("PartitionKey eq @caller", {"caller": caller_id})
         keys = [SessionKey(ResourceKey(row["CatalogId"], row["ResourceId"]), row["RowKey"]) async for row in rows]
+        keys = [key for key in keys if key != new]
         if len(keys) < self._config.max_active_sessions:
             return len(keys)
         limit = asyncio.Semaphore(_READ_AT_ONCE)
