@@ -97,11 +97,12 @@ class Benchmark:
         with self._storage() as storage, running_service(storage) as service:
             self._load("get", "get", service.url, storage, count=scale.requests)
             self._load("create", "create", service.url, storage, count=scale.requests)
+            self._guarded("create-cold", service.url, storage)
             self._load("get-by-16", "get-by-16", service.url, storage, count=scale.burst)
             self._load("small-upload", "small-upload", service.url, storage, SMALL_FILE, count=scale.requests)
             self._load("many-uploads", "many-uploads", service.url, storage, MANY_FILES, count=10)
             self._load("upload", "upload", service.url, storage, scale.upload)
-            self._authentication(service.url, storage)
+            self._guarded("authentication", service.url, storage)
             self._telemetry(service.url, storage)
         with self._storage() as storage, running_service(storage) as service:
             self._load("upload-large", "upload", service.url, storage, scale.large_upload)
@@ -128,12 +129,13 @@ class Benchmark:
         for sample in run_load(plan):
             self._sample(result, sample)
 
-    def _authentication(self, service: str, storage: str) -> None:
-        result = self._begin("authentication")
+    def _guarded(self, name: str, service: str, storage: str) -> None:
+        """A row that needs a service that requires tokens, too."""
+        result = self._begin(name)
         scale = self._scale
         with guarded_service(storage) as (guarded, token):
             plan = Plan(
-                "authentication",
+                name,
                 service,
                 storage,
                 str(self._file),

@@ -30,13 +30,14 @@ MEGABYTE = 1_000_000
 # A GET every 5 ms leaves a service that answers in two mostly idle, and has 1,000 samples in 5 s.
 GET_EVERY_SECONDS = 0.005
 
-_COLLECTION = f"/v1.0/identityGovernance/entitlementManagement/catalogs/{uuid4()}/resources/{uuid4()}/uploadSessions"
+_RESOURCES = f"/v1.0/identityGovernance/entitlementManagement/catalogs/{uuid4()}/resources"
+_COLLECTION = f"{_RESOURCES}/{uuid4()}/uploadSessions"
 
 
-def create_request(host: str) -> bytes:
+def create_request(host: str, collection: str = _COLLECTION, token: str | None = None) -> bytes:
     """A request that creates a session for a new review instance."""
     data = {"reviewDefinitionId": str(uuid4()), "reviewInstanceId": str(uuid4())}
-    return post_json(host, _COLLECTION, json.dumps({"data": data}).encode())
+    return post_json(host, collection, json.dumps({"data": data}).encode(), token)
 
 
 async def new_session(connection: Connection) -> str:
@@ -189,6 +190,20 @@ async def create_row(plan: Plan) -> AsyncIterator[Sample]:
                 yield p50s(taken, taken_raw, "an upsert, then a transaction")
 
 
+async def cold_create_row(plan: Plan) -> AsyncIterator[Sample]:
+    """The same, each for a resource that has no session yet, by a caller with a token."""
+    async with Connection(plan.guarded) as service, RawStorage(plan.storage) as raw:
+        for number in range(plan.rounds + 1):
+            taken: list[float] = []
+            taken_raw: list[float] = []
+            for _ in range(plan.count):
+                request = create_request(service.host, f"{_RESOURCES}/{uuid4()}/uploadSessions", plan.token)
+                taken.append(await seconds(service.send(request, status=201)))
+                taken_raw.append(await seconds(raw.create(f"{uuid4()}_{uuid4()}")))
+            if number:
+                yield p50s(taken, taken_raw, "an upsert, then a transaction")
+
+
 async def get_by_16_row(plan: Plan) -> AsyncIterator[Sample]:
     """Requests/s of GETs by 16 callers, for ``count`` seconds a round."""
     async with Connection(plan.service) as service, RawStorage(plan.storage) as raw:
@@ -291,6 +306,7 @@ LOADS: dict[str, Row] = {
     "authentication": authentication_row,
     "telemetry": telemetry_row,
     "create": create_row,
+    "create-cold": cold_create_row,
     "get-by-16": get_by_16_row,
     "get-while-uploading": get_while_uploading_row,
     "warm-up": warm_up,

@@ -105,9 +105,9 @@ class RawStorage:
         """One get_entity."""
         await self._table.get_entity(session["PartitionKey"], session["RowKey"])
 
-    async def create(self) -> None:
+    async def create(self, partition: str = _PARTITION) -> None:
         """What a create writes: an index row, and a session with its reference in one transaction."""
-        session = session_row()
+        session = session_row() | {"PartitionKey": partition}
         index = {
             "PartitionKey": "2026010100-0",
             "RowKey": str(uuid4()),
@@ -116,5 +116,5 @@ class RawStorage:
             "Due": _THEN,
         }
         await self._table.upsert_entity(index, mode=UpdateMode.REPLACE)
-        reference = {"PartitionKey": _PARTITION, "RowKey": f"reference:{uuid4()}", "SessionId": str(uuid4())}
+        reference = {"PartitionKey": partition, "RowKey": f"reference:{uuid4()}", "SessionId": str(uuid4())}
         await self._table.submit_transaction([("create", session), ("create", reference)])

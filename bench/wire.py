@@ -26,10 +26,12 @@ def get(host: str, path: str, token: str | None = None) -> bytes:
     return f"GET {path} HTTP/1.1\r\nHost: {host}\r\n{authorization}\r\n".encode()
 
 
-def post_json(host: str, path: str, body: bytes) -> bytes:
-    """A POST request of JSON."""
+def post_json(host: str, path: str, body: bytes, token: str | None = None) -> bytes:
+    """A POST request of JSON, with a bearer token if there is one."""
+    authorization = f"Authorization: Bearer {token}\r\n" if token else ""
     head = (
-        f"POST {path} HTTP/1.1\r\nHost: {host}\r\nContent-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n"
+        f"POST {path} HTTP/1.1\r\nHost: {host}\r\n{authorization}"
+        f"Content-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n"
     )
     return head.encode() + body
 

@@ -1,7 +1,8 @@
 """Limits the number of sessions of a resource, and of active sessions of a caller.
 
-Counting costs a query, so that one count allows a tenth of the sessions that are left: both limits may be exceeded by a
-tenth for each process of the app. Table ``callers`` lists the sessions that a caller created. When the list reaches
+Counting costs a query. So the first session for a resource or of a caller in a process is not counted, since a resource
+usually gets one session a quarter; after that one count allows a tenth of the sessions that are left. Both limits may
+be exceeded by a tenth, and by one, for each process of the app. Table ``callers`` lists the sessions that a caller created. When the list reaches
 the limit, each of its sessions is read, and those that are no longer active are removed from it.
 """
 
@@ -35,7 +36,7 @@ class Allowance:
 
     async def take(self, name: str, count: Callable[[], Awaitable[int]]) -> bool:
         """Whether one more may be created; ``count`` counts the existing ones."""
-        left, full_until = self._known.pop(name, (0, 0.0))
+        left, full_until = self._known.pop(name, (1, 0.0))
         if left == 0 and self._clock() >= full_until:
             left = max(0, -((await count() - self._limit) // 10))
             full_until = self._clock() + FULL_SECONDS

@@ -31,9 +31,16 @@ async def test_a_single_process_stops_exactly_at_the_limit(limit: int) -> None:
     assert things.counts <= 60
 
 
+async def test_the_first_of_a_name_is_not_counted() -> None:
+    things, allowance = Things(3), Allowance(3)
+    assert await things.make(allowance)
+    assert things.counts == 0
+    assert not await things.make(allowance)
+
+
 async def test_it_counts_again_after_a_tenth_of_what_is_left() -> None:
     things, allowance = Things(), Allowance(1000)
-    for _ in range(100):
+    for _ in range(1 + 100):
         assert await things.make(allowance)
     assert things.counts == 1
     assert await things.make(allowance)
@@ -43,6 +50,7 @@ async def test_it_counts_again_after_a_tenth_of_what_is_left() -> None:
 async def test_a_full_name_is_not_counted_again_for_a_while() -> None:
     now = 0.0
     things, allowance = Things(3), Allowance(3, lambda: now)
+    assert await things.make(allowance), "the first one is not counted"
     for _ in range(5):
         assert not await things.make(allowance)
     assert things.counts == 1
