@@ -2,8 +2,9 @@
 
 Counting costs a query. So the first session for a resource or of a caller in a process is not counted, since a resource
 usually gets one session a quarter; after that one count allows a tenth of the sessions that are left. Both limits may
-be exceeded by a tenth, and by one, for each process of the app. Table ``callers`` lists the sessions that a caller created. When the list reaches
-the limit, each of its sessions is read, and those that are no longer active are removed from it.
+be exceeded by a tenth, and by one, for each process of the app. Table ``callers`` lists the sessions that a caller
+created. When the list reaches the limit, each of its sessions is read, and those that are no longer active are removed
+from it.
 """
 
 import asyncio
