@@ -64,7 +64,7 @@ class Completion:
                 details = self._details(session, files, last, allow_change=allow_change)
                 record = new_record(Activity.COMPLETE_SESSION, key, self._actor, Outcome.SUCCESS, **details)
                 told = self._outbox.completion(after, files, forwarded=forwarded)
-                await self._outbox.expect(key, told)
+                await asyncio.gather(self._outbox.expect(key, told), self._audit.expect(record))
                 time_left = idle_deadline(session, self._config.idle) - utc_now()
                 try:
                     session = await self._table.update_session(after, record, put_last_complete(after, files), *told)

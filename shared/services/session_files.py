@@ -105,9 +105,10 @@ class SessionFiles:
         write, which is an error or that the session has the file already, needs a fresh read.
         """
         key = began.session.key
+        record = self._record(Activity.UPLOAD_FILE, key, file, rows=file.rows)
         committed = all(stored.name != file.name for stored in began.files)
         if committed:
-            await writer.commit()
+            await asyncio.gather(writer.commit(), self._audit.expect(record))
         queue = queue_of(key)
         async with queue.lock:
             snapshot, fresh = queue.latest or began, False
@@ -130,7 +131,6 @@ class SessionFiles:
                 session = snapshot.session
                 refused = session.open_refusals and await self._table.refusal(key, refusal_id(file.name))
                 changed = with_file(session, file, clears_refusal=bool(refused), now=utc_now())
-                record = self._record(Activity.UPLOAD_FILE, key, file, rows=file.rows)
                 try:
                     session = await self._table.add_file(changed, file, record, clears_refusal=bool(refused))
                 except ConcurrentChangeError:
