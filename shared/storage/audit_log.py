@@ -11,11 +11,13 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from azure.core.exceptions import HttpResponseError
+
 from shared.core.ids import ID_PREFIX_LENGTH, id_prefix, utc_now
 from shared.domain.audit import Activity, AuditRecord, Outcome, Subject, subject_of
 from shared.domain.lifecycle import SessionKey
 from shared.query.audit_scope import Scope
-from shared.storage.table import Operation, Table
+from shared.storage.table import Operation, Table, table_is_missing
 
 # A page reads at most this much and leaves the rest to the next page, even if few records match.
 MAX_RECORDS_READ = 5_000
@@ -73,6 +75,31 @@ class AuditLog:
         if len(self._remembered) >= _MAX_REMEMBERED:
             self._remembered.clear()
         self._remembered.add(noted)
+
+    async def submit(self, change: Operation, record: AuditRecord) -> None:
+        """Make a change in the partition of its record, and add the record, in one transaction.
+
+        Raises:
+            AzureError: storage failed or refused the change, and the record is not there.
+        """
+        entry = await self.entry(record)
+        try:
+            await self._table(_place(record.subject)).submit([change, entry])
+        except HttpResponseError:
+            # The SDK may have repeated a call that had succeeded and whose response was lost.
+            if not await self.has(record):
+                raise
+
+    async def remove(self, row_key: str, record: AuditRecord) -> bool:
+        """Delete a row in the partition of its record, and add the record; whether there was such a row."""
+        row = {"PartitionKey": _place(record.subject), "RowKey": row_key}
+        try:
+            await self.submit(("delete", row, {}), record)
+        except HttpResponseError as error:
+            if error.status_code == 404 and not table_is_missing(error):
+                return False
+            raise
+        return True
 
     async def has(self, record: AuditRecord) -> bool:
         """Whether a record was written, for a transaction whose response was lost."""

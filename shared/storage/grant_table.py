@@ -4,14 +4,13 @@ import asyncio
 from collections.abc import Collection, Mapping
 from typing import Any
 
-from azure.core.exceptions import HttpResponseError
 from azure.data.tables import UpdateMode
 
 from shared.domain.audit import AuditRecord
 from shared.domain.callers import Grant, GrantKey, Role
 from shared.domain.lifecycle import ResourceKey
 from shared.storage.audit_log import AuditLog
-from shared.storage.table import Operation, Table, table_is_missing
+from shared.storage.table import Table
 
 
 class GrantTable:
@@ -60,27 +59,11 @@ class GrantTable:
     async def put(self, grant: Grant, record: AuditRecord) -> None:
         """Store a grant. It replaces the principal's grant for the same catalog or resource."""
         row = {"PartitionKey": grant.key.catalog_id, "RowKey": page_token(grant.key), "Role": grant.role.value}
-        await self._write(("upsert", row, {"mode": UpdateMode.REPLACE}), record)
+        await self._audit.submit(("upsert", row, {"mode": UpdateMode.REPLACE}), record)
 
     async def delete(self, key: GrantKey, record: AuditRecord) -> bool:
         """Remove a grant; whether there was one."""
-        try:
-            await self._write(("delete", {"PartitionKey": key.catalog_id, "RowKey": page_token(key)}, {}), record)
-        except HttpResponseError as error:
-            if error.status_code == 404 and not table_is_missing(error):
-                return False
-            raise
-        return True
-
-    async def _write(self, change: Operation, record: AuditRecord) -> None:
-        """Make a change and add its audit record in one transaction."""
-        entry = await self._audit.entry(record)
-        try:
-            await self._grants.submit([change, entry])
-        except HttpResponseError:
-            # The SDK may have retried a call that had succeeded and whose response was lost.
-            if not await self._audit.has(record):
-                raise
+        return await self._audit.remove(page_token(key), record)
 
 
 def page_token(key: GrantKey) -> str:

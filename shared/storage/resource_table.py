@@ -3,14 +3,13 @@
 from collections.abc import AsyncIterator, Mapping
 from typing import Any
 
-from azure.core.exceptions import HttpResponseError
 from azure.data.tables import EdmType, EntityProperty, UpdateMode
 
 from shared.domain.audit import AuditRecord
 from shared.domain.lifecycle import ResourceKey
 from shared.domain.resources import ResourceDescription
 from shared.storage.audit_log import AuditLog
-from shared.storage.table import Operation, Table, table_is_missing
+from shared.storage.table import Table
 
 # Sorts before the rows of audit records and grants, whose ranges therefore never meet these.
 _PREFIX = "application:"
@@ -52,27 +51,11 @@ class ResourceTable:
             "UpstreamResourceId": upstream.resource_id if upstream else None,
         }
         present = {name: value for name, value in entity.items() if value is not None}
-        await self._write(("upsert", present, {"mode": UpdateMode.REPLACE}), record)
+        await self._audit.submit(("upsert", present, {"mode": UpdateMode.REPLACE}), record)
 
     async def delete(self, key: ResourceKey, record: AuditRecord) -> bool:
         """Remove a description; whether there was one."""
-        row = {"PartitionKey": key.catalog_id, "RowKey": _PREFIX + key.resource_id}
-        try:
-            await self._write(("delete", row, {}), record)
-        except HttpResponseError as error:
-            if error.status_code == 404 and not table_is_missing(error):
-                return False
-            raise
-        return True
-
-    async def _write(self, change: Operation, record: AuditRecord) -> None:
-        entry = await self._audit.entry(record)
-        try:
-            await self._rows.submit([change, entry])
-        except HttpResponseError:
-            # The SDK may have repeated a call that had succeeded, and whose answer was lost.
-            if not await self._audit.has(record):
-                raise
+        return await self._audit.remove(_PREFIX + key.resource_id, record)
 
 
 def _description(row: Mapping[str, Any]) -> ResourceDescription:
