@@ -17,6 +17,7 @@ from azure.data.tables import TableClient, TableServiceClient
 from azure.storage.blob import BlobServiceClient, ContainerClient
 
 from shared.core.settings import Settings
+from shared.storage.access_index import TENANT
 from shared.storage.connections import StorageNotConfiguredError, credential
 from shared.storage.names import Names
 from shared.storage.table import check_format
@@ -50,6 +51,15 @@ class Contents:
         return {key.removeprefix(prefix): row for key, row in self.rows[kind].items() if key.startswith(prefix)}
 
 
+@dataclass(frozen=True, slots=True)
+class Visible:
+    """That a principal (or ``tenant``) may see a resource, or a whole catalog if ``resource`` is ``None``."""
+
+    principal: str
+    catalog: str
+    resource: str | None
+
+
 class Account:
     """A storage account, for reading."""
 
@@ -59,6 +69,8 @@ class Account:
         self.sessions: TableClient = tables.get_table_client(names.sessions)
         self.expiry: TableClient = tables.get_table_client(names.expiry)
         self.activity: TableClient = tables.get_table_client(names.activity)
+        self.grants: TableClient = tables.get_table_client(names.grants)
+        self.access: TableClient = tables.get_table_client(names.access)
         self.uploads: ContainerClient = blobs.get_container_client(names.uploads)
 
     @classmethod
@@ -99,11 +111,28 @@ class Account:
 
     def had_activity(self, hour: str, partition: str) -> bool:
         """Whether a query by time finds records of that hour in that partition."""
+        return _has(self.activity, hour, partition)
+
+    def visible(self, catalog: str = "") -> Iterator[Visible]:
+        """What grants and descriptions make visible to whom, of every catalog or of one."""
+        query = "(RowKey ge 'application:' and RowKey lt 'application;' or RowKey ge 'catalog:')"
+        if catalog:
+            query = f"PartitionKey eq '{catalog}' and {query}"
         try:
-            self.activity.get_entity(hour, partition)
+            for row in self.grants.query_entities(query):
+                check_format(row)
+                kind, *resource, last = row["RowKey"].split(":")
+                if kind == "application":
+                    yield Visible(TENANT, row["PartitionKey"], last)
+                else:
+                    yield Visible(last, row["PartitionKey"], resource[0] if resource else None)
         except ResourceNotFoundError:
-            return False
-        return True
+            return
+
+    def is_indexed(self, visible: Visible) -> bool:
+        """Whether a list of what a principal, or the tenant, may see finds it."""
+        resource = "" if visible.resource is None else f"_{visible.resource}"
+        return _has(self.access, visible.principal, visible.catalog + resource)
 
     def digest(self, blob: str) -> tuple[int, str]:
         """A blob's size and SHA-256, read in chunks."""
@@ -152,6 +181,14 @@ class Account:
                 yield blob.name, blob.name == newest
         except ResourceNotFoundError:
             return
+
+
+def _has(table: TableClient, partition: str, row: str) -> bool:
+    try:
+        table.get_entity(partition, row)
+    except ResourceNotFoundError:
+        return False
+    return True
 
 
 def _contents(

@@ -22,6 +22,7 @@ from local.service import ROOT
 from shared.core.environment import SettingsError
 from shared.core.ids import id_time
 from shared.core.settings import load_settings
+from shared.storage.access_index import TENANT
 from shared.storage.blobs import MANIFEST
 from shared.storage.table import NewerFormatError
 
@@ -59,6 +60,20 @@ def violations(contents: Contents, account: Account, *, quick: bool = False, swe
     yield from _broken_references(contents)
     yield from _leftovers(contents, swept=swept)
     yield from _missing_records(contents, account)
+
+
+def unlisted(account: Account, catalog: str = "") -> Iterator[str]:
+    """A message for every grant and description that lists do not find, of every catalog or of one."""
+    for visible in account.visible(catalog):
+        if account.is_indexed(visible):
+            continue
+        resource = "the whole catalog" if visible.resource is None else f"resource {visible.resource}"
+        place = f"{resource} of catalog {visible.catalog}"
+        if visible.principal == TENANT:
+            yield f"11: {place} has a name, but no index row, so that no list has it: put the name again"
+        else:
+            what = f"the grant of {visible.principal} for {place}"
+            yield f"11: {what} has no index row, so that no list has it: put the grant again"
 
 
 def _broken_files(contents: Contents, session: str, account: Account, *, quick: bool) -> Iterator[str]:
@@ -207,6 +222,9 @@ def check(account: Account, *, quick: bool) -> int:
         for violation in violations(contents, account, quick=quick):
             found += 1
             print(f"{contents.catalog}/{contents.resource}: {violation}", flush=True)
+    for violation in unlisted(account):
+        found += 1
+        print(violation, flush=True)
     verdict = (
         f"{found} {'violation' if found == 1 else 'violations'}; see docs/invariants.md" if found else "no violations"
     )

@@ -10,18 +10,12 @@ async def put_grant(grant: Grant, actor: Actor) -> None:
     key = grant.key
     store = await storage()
     record = new_record(Activity.PUT_GRANT, key, actor, principalId=key.principal_id, role=grant.role.value)
-    # Before, so that a crash leaves no grant without its row; and again afterwards, since a deletion of the grant that
-    # ran at the same time may have removed the row between the two.
+    # In this order a crash leaves no grant without its row.
     await store.access.put(key.principal_id, key.catalog_id, key.resource_id)
     await store.grants.put(grant, record)
-    await store.access.put(key.principal_id, key.catalog_id, key.resource_id)
 
 
 async def delete_grant(key: GrantKey, actor: Actor) -> bool:
-    """Revoke a grant; whether there was one."""
-    store = await storage()
+    """Revoke a grant; whether there was one. Its row in the index stays, and points to nothing."""
     record = new_record(Activity.DELETE_GRANT, key, actor, principalId=key.principal_id)
-    deleted = await store.grants.delete(key, record)
-    # Also when there was none: an earlier attempt may have ended between the two.
-    await store.access.delete(key.principal_id, key.catalog_id, key.resource_id)
-    return deleted
+    return await (await storage()).grants.delete(key, record)

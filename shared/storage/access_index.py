@@ -1,8 +1,9 @@
 """Table ``access``: which resources a principal may see, so that "my applications" is a range and not a scan.
 
 One partition for each principal that has a grant, and one, ``tenant``, for all resources that have a description. A row
-is written before what it points to and removed after it. So a row may point to nothing, and readers look at what it
-points to; but nothing that is there lacks its row.
+is written before what it points to, and never removed: it cannot be removed in one transaction with the grant, so that
+the row of a grant that is put at the same time could be lost. No grant lacks its row, but a row may point to nothing:
+readers check what it points to.
 """
 
 from collections.abc import AsyncIterator
@@ -23,10 +24,6 @@ class AccessIndex:
         """Write a row; writing it again changes nothing."""
         row = {"PartitionKey": partition, "RowKey": _row_key(catalog_id, resource_id)}
         await self._access.upsert(row)
-
-    async def delete(self, partition: str, catalog_id: str, resource_id: str | None) -> None:
-        """Remove a row; one that is not there is no error."""
-        await self._access.delete(partition, _row_key(catalog_id, resource_id))
 
     async def entries(self, partition: str, *, after: str = "") -> AsyncIterator[tuple[str, str | None]]:
         """The ids of catalog and resource of a partition's rows after the key ``after``, in the order of their keys."""

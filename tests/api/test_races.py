@@ -461,6 +461,24 @@ async def test_a_file_deleted_against_completion_is_in_the_manifest_or_gone(
         assert storage.violations(resource) == []
 
 
+@pytest.mark.parametrize("what", ["grant", "name"])
+async def test_what_is_put_against_its_deletion_is_listed_or_gone(
+    what: str, resource: Resource, racers: httpx.AsyncClient, storage: Storage, rounds: Rounds
+) -> None:
+    for _ in rounds(40):
+        place = f"catalogs/{resource.catalog_id}/resources/{resource.resource_id}/principals/{uuid4()}"
+        path, body = {
+            "grant": (f"/v1.0/uploads/grants/{place}", {"role": "owner"}),
+            "name": (f"/v1.0/uploads/resources/{resource.catalog_id}/{resource.resource_id}", {"displayName": "Doors"}),
+        }[what]
+        assert (await racers.put(path, json=body)).status_code == 200
+
+        answers = await asyncio.gather(racers.delete(path), racers.put(path, json=body))
+
+        assert _statuses(answers) == {204: 1, 200: 1}
+        assert storage.violations(resource) == []
+
+
 async def test_a_file_deleted_several_times_at_once_is_subtracted_once(
     resource: Resource, racers: httpx.AsyncClient, storage: Storage, rounds: Rounds
 ) -> None:

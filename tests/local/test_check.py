@@ -130,6 +130,48 @@ def test_each_broken_invariant_is_reported(what: str, session: Session, storage:
     assert number in {violation.split(":")[0] for violation in told}, told
 
 
+UNLISTED: dict[str, tuple[str, dict[str, str], str]] = {
+    "a grant for a resource": (
+        "grants/catalogs/{catalog}/resources/{resource}/principals/{principal}",
+        {"role": "owner"},
+        "{principal}",
+    ),
+    "a grant for a catalog": ("grants/catalogs/{catalog}/principals/{principal}", {"role": "owner"}, "{principal}"),
+    "a name": ("resources/{catalog}/{resource}", {"displayName": "Doors"}, "tenant"),
+}
+
+
+@pytest.mark.parametrize("what", UNLISTED)
+def test_what_is_missing_in_the_index_is_reported_until_it_is_put_again(
+    what: str, resource: Resource, storage: Storage
+) -> None:
+    path, body, partition = UNLISTED[what]
+    ids = {"catalog": resource.catalog_id, "resource": resource.resource_id, "principal": str(uuid4())}
+
+    def put() -> None:
+        assert resource.http.put(f"/v1.0/uploads/{path.format(**ids)}", json=body).status_code == 200
+
+    put()
+    assert storage.violations(resource) == []
+
+    (row,) = storage.account.access.query_entities(
+        "PartitionKey eq @partition and RowKey ge @catalog and RowKey lt @end",
+        parameters={
+            "partition": partition.format(**ids),
+            "catalog": resource.catalog_id,
+            "end": f"{resource.catalog_id}~",
+        },
+    )
+    storage.account.access.delete_entity(row)
+    (told,) = storage.violations(resource)
+    assert told.startswith("11: ")
+    assert told.endswith("again")
+    assert resource.catalog_id in told
+
+    put()
+    assert storage.violations(resource) == []
+
+
 def test_a_manifest_that_differs_from_the_rows_is_reported(session: Session, storage: Storage) -> None:
     session.uploaded("access.csv")
     session.completed()

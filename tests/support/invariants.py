@@ -11,7 +11,7 @@ from azure.core.exceptions import ResourceNotFoundError
 from azure.data.tables import TableClient
 
 from local.account import Account
-from local.check import violations
+from local.check import unlisted, violations
 from shared.core.settings import Settings
 from shared.storage.blobs import MANIFEST
 from shared.storage.names import Names
@@ -117,7 +117,8 @@ class Storage:
     def broken(self, catalog: str, resource: str, *, swept: bool = False) -> list[str]:
         """The same; ``swept`` if the timer has nothing more to do."""
         there = self.account.contents(catalog, resource)
-        return [violation for contents in there for violation in violations(contents, self.account, swept=swept)]
+        found = [violation for contents in there for violation in violations(contents, self.account, swept=swept)]
+        return [*found, *unlisted(self.account, catalog)]
 
 
 def _etag(row: Row) -> object:
