@@ -1,6 +1,6 @@
 """Callers and their permissions, whether they come from a token or from the platform's login."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from enum import Enum, StrEnum, auto
 
@@ -69,6 +69,11 @@ class Role(StrEnum):
 
     READER = "reader"
     OWNER = "owner"
+
+
+def strongest(roles: Collection[Role | None]) -> Role | None:
+    """The role that includes all of the others; ``None`` if there is none."""
+    return next((role for role in (Role.OWNER, Role.READER) if role in roles), None)
 
 
 @dataclass(frozen=True, slots=True)

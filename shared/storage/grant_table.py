@@ -7,7 +7,7 @@ from typing import Any
 from azure.data.tables import UpdateMode
 
 from shared.domain.audit import AuditRecord
-from shared.domain.callers import Grant, GrantKey, Role
+from shared.domain.callers import Grant, GrantKey, Role, strongest
 from shared.domain.lifecycle import ResourceKey
 from shared.storage.audit_log import AuditLog
 from shared.storage.table import Table
@@ -30,8 +30,12 @@ class GrantTable:
             self._roles(resource.catalog_id, "catalog", principals),
             self._roles(resource.catalog_id, f"resource:{resource.resource_id}", principals),
         )
-        roles = whole | part
-        return Role.OWNER if Role.OWNER in roles else next(iter(roles), None)
+        return strongest(whole | part)
+
+    async def get(self, key: GrantKey) -> Role | None:
+        """The role of one grant by a point read; ``None`` if there is no such grant."""
+        row = await self._grants.get(key.catalog_id, page_token(key))
+        return None if row is None else Role(row["Role"])
 
     async def _roles(self, catalog_id: str, place: str, principals: Collection[str]) -> set[Role]:
         rows = self._grants.query(

@@ -1,6 +1,6 @@
 """The rows that describe resources: in table ``grants``, in their catalog's partition, beside its audit records."""
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from azure.data.tables import EdmType, EntityProperty, UpdateMode
@@ -27,14 +27,21 @@ class ResourceTable:
         row = await self._rows.get(key.catalog_id, _PREFIX + key.resource_id)
         return None if row is None else _description(row)
 
-    async def of_catalog(self, catalog_id: str) -> AsyncIterator[tuple[ResourceKey, ResourceDescription]]:
-        """The resources of a catalog that have a description: one range scan."""
+    async def of_catalog(
+        self, catalog_id: str, *, after: str = "", last: str = "~", at_most: int | None = None
+    ) -> dict[ResourceKey, ResourceDescription]:
+        """Described resources of a catalog with ids after ``after``, up to ``last``, in order: one range query."""
         rows = self._rows.query(
-            "PartitionKey eq @catalog and RowKey ge @first and RowKey lt @end",
-            {"catalog": catalog_id, "first": _PREFIX, "end": "application;"},
+            "PartitionKey eq @catalog and RowKey gt @after and RowKey le @last",
+            {"catalog": catalog_id, "after": _PREFIX + after, "last": _PREFIX + last},
+            page_size=at_most,
         )
+        found: dict[ResourceKey, ResourceDescription] = {}
         async for row in rows:
-            yield ResourceKey(catalog_id, row["RowKey"].removeprefix(_PREFIX)), _description(row)
+            found[ResourceKey(catalog_id, row["RowKey"].removeprefix(_PREFIX))] = _description(row)
+            if len(found) == at_most:
+                break
+        return found
 
     async def put(self, key: ResourceKey, description: ResourceDescription, record: AuditRecord) -> None:
         """Store a description, and its audit record, both or none; it replaces the one that is there."""

@@ -125,7 +125,15 @@ def test_a_list_holds_what_grants_give_and_nothing_else(
         administrator.delete(f"{grants}/resources/{granted}/principals/{oid}")
         assert seen(http).keys() == {unnamed, of_group}
         administrator.put(f"{grants}/principals/{oid}", json={"role": "reader"})
-        assert seen(http).keys() == {granted, unnamed, of_group, other}
+        everything = {granted, unnamed, of_group, other}
+        for top in (999, 1, 2):
+            assert seen(http, top).keys() == everything
+        administrator.put(f"{grants}/resources/{of_group}/principals/{oid}", json={"role": "owner"})
+        assert {resource: each["@uploads.role"] for resource, each in seen(http).items()} == {
+            resource: "owner" if resource == of_group else "reader" for resource in everything
+        }
+        administrator.delete(f"{grants}/principals/{oid}")
+        assert seen(http).keys() == {unnamed, of_group}, "the row that the index keeps gives nothing"
 
 
 @pytest.mark.parametrize(("roles", "permission"), [([READ_ALL], "read"), (None, "readWrite")])

@@ -1,0 +1,114 @@
+"""How many calls to storage an operation makes: the app's services in this process, on the tests' storage."""
+
+from collections.abc import AsyncIterator
+from typing import Any
+from uuid import uuid4
+
+import pytest
+from azure.core.pipeline.transport import AioHttpTransport
+
+import shared.services.grants
+import shared.services.resources
+import shared.services.visible_resources
+from shared.core.settings import Settings
+from shared.domain.audit import SERVICE
+from shared.domain.callers import READ_ALL, Caller, Grant, GrantKey, Role
+from shared.domain.lifecycle import ResourceKey
+from shared.domain.resources import ResourceDescription
+from shared.services.grants import put_grant
+from shared.services.resources import put_resource
+from shared.services.visible_resources import list_resources
+from shared.storage.account import Storage as OwnStorage
+from tests.support.invariants import Storage
+
+NAMED = 20
+
+
+@pytest.fixture
+async def store(storage: Storage, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[OwnStorage]:
+    """The app's storage, as the services in this process use it."""
+    own = OwnStorage.connect(Settings().model_copy(update={"storage": storage.connection_string}))
+
+    async def connected() -> OwnStorage:
+        return own
+
+    for module in (shared.services.grants, shared.services.resources, shared.services.visible_resources):
+        monkeypatch.setattr(module, "storage", connected)
+    await own.create()
+    yield own
+    await own.close()
+
+
+@pytest.fixture
+def calls(store: OwnStorage, monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The calls to storage, by method and URL, from the moment when a test clears it."""
+    made: list[str] = []
+    real = AioHttpTransport.send
+
+    async def send(transport: AioHttpTransport, request: Any, **options: Any) -> Any:
+        made.append(f"{request.method} {request.url}")
+        return await real(transport, request, **options)
+
+    monkeypatch.setattr(AioHttpTransport, "send", send)
+    return made
+
+
+@pytest.fixture
+async def named(store: OwnStorage) -> list[ResourceKey]:
+    """Resources of one catalog that have a name."""
+    catalog = str(uuid4())
+    keys = [ResourceKey(catalog, str(uuid4())) for _ in range(NAMED)]
+    for key in keys:
+        await put_resource(key, ResourceDescription(key.resource_id), SERVICE)
+    return sorted(keys, key=lambda key: key.resource_id)
+
+
+def _caller(permission: str = "") -> Caller:
+    return Caller(str(uuid4()), str(uuid4()), str(uuid4()), frozenset({permission}), frozenset({str(uuid4())}))
+
+
+def _before(key: ResourceKey) -> str:
+    """A page token before all resources of a catalog."""
+    return f"{key.catalog_id}_"
+
+
+async def test_a_list_for_the_tenant_makes_one_query_for_each_catalog(
+    named: list[ResourceKey], calls: list[str]
+) -> None:
+    calls.clear()
+
+    page = await list_resources(_caller(READ_ALL), after=_before(named[0]), size=NAMED - 1)
+
+    assert [each.key for each in page.resources] == named[:-1]
+    assert page.next_key is not None
+    assert len(calls) == 2, calls
+
+
+async def test_a_list_for_a_granted_catalog_reads_its_grant_and_its_names_once(
+    named: list[ResourceKey], calls: list[str]
+) -> None:
+    caller = _caller()
+    key = GrantKey(named[0].catalog_id, None, caller.object_id)
+    await put_grant(Grant(key, Role.READER), SERVICE)
+    calls.clear()
+
+    page = await list_resources(caller, after=None, size=NAMED)
+
+    assert [(each.key, each.role) for each in page.resources] == [(key, Role.READER) for key in named]
+    principals = len(caller.principals)
+    assert len(calls) == principals + 2, calls
+
+
+async def test_a_list_for_granted_resources_makes_two_point_reads_for_each(
+    named: list[ResourceKey], calls: list[str]
+) -> None:
+    caller = _caller()
+    granted = named[::5]
+    for key in granted:
+        await put_grant(Grant(GrantKey(key.catalog_id, key.resource_id, caller.object_id), Role.OWNER), SERVICE)
+    calls.clear()
+
+    page = await list_resources(caller, after=None, size=NAMED)
+
+    assert [(each.key, each.role) for each in page.resources] == [(key, Role.OWNER) for key in granted]
+    assert len(calls) == len(caller.principals) + 2 * len(granted), calls
