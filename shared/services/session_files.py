@@ -5,6 +5,7 @@
 
 import asyncio
 from contextlib import suppress
+from typing import Any
 from weakref import WeakValueDictionary
 
 from azure.core.exceptions import AzureError
@@ -75,7 +76,7 @@ class SessionFiles:
         check_open(snapshot.session, utc_now(), self._config.idle)
         return snapshot
 
-    def writer(self, key: SessionKey, file_id: str, opened: asyncio.Future[Snapshot]) -> BlobWriter:
+    def writer(self, key: SessionKey, file_id: str, opened: asyncio.Future[Any]) -> BlobWriter:
         """A writer for the bytes of a new file, which sends nothing before ``opened`` is done."""
         return self._blobs.writer(key, file_id, opened)
 

@@ -27,9 +27,10 @@ from shared.core.settings import Settings, settings
 from shared.domain.audit import Actor
 from shared.domain.etags import IfMatch
 from shared.domain.lifecycle import HOW_TO_WITHDRAW, Refusal, SessionKey, StoredFile, how_to_replace
+from shared.domain.resources import ResourceDescription
 from shared.models.upload_form import FormFile
 from shared.services.expectations import with_expectations
-from shared.services.session_files import session_files
+from shared.services.session_files import SessionFiles, session_files
 from shared.services.session_refusals import Remembered, session_refusals
 from shared.services.sessions import Snapshot
 from shared.storage.account import storage
@@ -88,7 +89,7 @@ async def _upload(
     config = settings()
     files = await session_files(actor)
     # The session is read while the body is received; nothing is staged before it is clear that the session is active.
-    beginning = asyncio.ensure_future(files.begin_upload(key, if_match))
+    beginning = asyncio.ensure_future(_begin(files, key, if_match))
     file_id = new_id(utc_now())
     writer = files.writer(key, file_id, beginning)
     try:
@@ -99,7 +100,7 @@ async def _upload(
         # An error of the session takes precedence over an error of the body.
         beginning.result()
         raise
-    began = await beginning
+    began, description = await beginning
     if received.refused:
         await _discard(writer)
         refusal = Refusal(received.name, utc_now(), max(1, received.report.finding_count))
@@ -111,7 +112,7 @@ async def _upload(
         REFUSALS.add(1, {"uploads.reason": "tooLarge" if received.too_large else "invalid"})
         _count_findings(received.report)
         raise refused(received, config, remembered)
-    received = await _expected(received, key)
+    received = _compared(received, description)
     file = StoredFile(
         id=file_id,
         name=received.name,
@@ -136,19 +137,26 @@ async def validate(actor: Actor, key: SessionKey, body: AsyncIterator[bytes], co
         GraphError: as ``upload``.
     """
     config = settings()
-    await (await session_files(actor)).begin_upload(key, IfMatch())
+    _, description = await _begin(await session_files(actor), key, IfMatch())
     with upload_stages("validateFile") as stages, stages.receive:
         received = await receive(body, content_type, config, None, stages)
         stages.outcome = "refused" if received.refused else "accepted"
     if received.refused:
         _count_findings(received.report)
         raise refused(received, config, Remembered())
-    return await _expected(received, key)
+    return _compared(received, description)
 
 
-async def _expected(received: ReceivedFile, key: SessionKey) -> ReceivedFile:
-    """A valid file with warnings where it is not what its resource's description expects: one point read."""
-    description = await (await storage()).resources.get(key.resource)
+async def _begin(
+    files: SessionFiles, key: SessionKey, if_match: IfMatch
+) -> tuple[Snapshot, ResourceDescription | None]:
+    """The session, if it accepts a file now, and the description of its resource, read at the same time."""
+    store = await storage()
+    return await asyncio.gather(files.begin_upload(key, if_match), store.resources.get(key.resource))
+
+
+def _compared(received: ReceivedFile, description: ResourceDescription | None) -> ReceivedFile:
+    """A valid file with warnings where it is not what the description of its resource expects."""
     return replace(received, report=with_expectations(received.report, description))
 
 

@@ -1,5 +1,6 @@
 """How many calls to storage an operation makes: the app's services in this process, on the tests' storage."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from typing import Any
 from uuid import uuid4
@@ -9,19 +10,34 @@ from azure.core.pipeline.transport import AioHttpTransport
 
 import shared.services.grants
 import shared.services.resources
+import shared.services.session_files
+import shared.services.uploads
 import shared.services.visible_resources
-from shared.core.settings import Settings
+from shared.core.settings import Settings, settings
 from shared.domain.audit import SERVICE
 from shared.domain.callers import READ_ALL, Caller, Grant, GrantKey, Role
-from shared.domain.lifecycle import ResourceKey
+from shared.domain.etags import IfMatch
+from shared.domain.lifecycle import ResourceKey, Review
 from shared.domain.resources import ResourceDescription
 from shared.services.grants import put_grant
 from shared.services.resources import put_resource
+from shared.services.sessions import Sessions
+from shared.services.uploads import upload, validate
 from shared.services.visible_resources import list_resources
 from shared.storage.account import Storage as OwnStorage
+from tests.support.access_files import access_file
+from tests.support.client import multipart, part
 from tests.support.invariants import Storage
 
 NAMED = 20
+
+SERVICES = (
+    shared.services.grants,
+    shared.services.resources,
+    shared.services.session_files,
+    shared.services.uploads,
+    shared.services.visible_resources,
+)
 
 
 @pytest.fixture
@@ -32,7 +48,7 @@ async def store(storage: Storage, monkeypatch: pytest.MonkeyPatch) -> AsyncItera
     async def connected() -> OwnStorage:
         return own
 
-    for module in (shared.services.grants, shared.services.resources, shared.services.visible_resources):
+    for module in SERVICES:
         monkeypatch.setattr(module, "storage", connected)
     await own.create()
     yield own
@@ -112,3 +128,28 @@ async def test_a_list_for_granted_resources_makes_two_point_reads_for_each(
 
     assert [(each.key, each.role) for each in page.resources] == [(key, Role.OWNER) for key in granted]
     assert len(calls) == len(caller.principals) + 2 * len(granted), calls
+
+
+@pytest.mark.parametrize(("operation", "after"), [("upload", 2), ("validate", 0)])
+async def test_an_upload_reads_the_session_and_the_description_before_the_body_ends(
+    operation: str, after: int, store: OwnStorage, calls: list[str]
+) -> None:
+    resource = ResourceKey(str(uuid4()), str(uuid4()))
+    session = await Sessions(store, settings(), SERVICE).create(resource, Review(str(uuid4()), str(uuid4())))
+    calls.clear()
+
+    async def body() -> AsyncIterator[bytes]:
+        for _ in range(500):
+            if len(calls) >= 3:
+                break
+            await asyncio.sleep(0.01)
+        assert len(calls) == 3, calls
+        yield multipart(part(access_file()))
+
+    form = "multipart/form-data; boundary=testboundary"
+    if operation == "upload":
+        await upload(SERVICE, session.key, body(), form, IfMatch())
+    else:
+        await validate(SERVICE, session.key, body(), form)
+
+    assert len(calls) == 3 + after, calls
