@@ -11,8 +11,12 @@ from numpy.typing import NDArray
 
 Places = NDArray[np.intp]
 Flags = NDArray[np.bool_]
+Bytes = NDArray[np.uint8]
 
 COMMA, QUOTE, CR, LF = b',"\r\n'
+
+# No byte of the controls is larger; of these, a line without faults has its line break and perhaps tabs.
+_LAST_CONTROL = CR
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,26 +24,30 @@ class Grid:
     """The lines of a batch, and the cells of those lines that are complete rows.
 
     Attributes:
-        raw: the lines, followed by ``padding`` zero bytes. All offsets count from its start.
+        raw: a line feed, the lines, and ``padding`` zero bytes. All offsets count from its start.
         text: the same bytes as an array.
         lines: where each line begins, and where the last one ends.
         is_row: for each line, whether it is a row: UTF-8 without NUL bytes, with the expected number of cells, and
             without misplaced quotes or carriage returns.
         begins: where each cell of the rows begins, inside its quotes; shape (columns, rows).
         ends: where it ends.
-        has_quotes: whether any of the rows has a quote.
+        has_quotes: whether any line has a quote.
     """
 
     raw: bytes
-    text: NDArray[np.uint8]
+    text: Bytes
     lines: Places
     is_row: Flags
     begins: Places
     ends: Places
     has_quotes: bool
 
+    def cell(self, column: int, row: int) -> bytes:
+        """One cell."""
+        return self.raw[self.begins[column, row] : self.ends[column, row]]
 
-def cut(data: bytes, columns: int, padding: int) -> Grid:
+
+def cut(data: memoryview, columns: int, padding: int) -> Grid:
     """Split whole lines, each as if it began outside quotes.
 
     Args:
@@ -47,22 +55,18 @@ def cut(data: bytes, columns: int, padding: int) -> Grid:
         columns: the number of cells in a row.
         padding: the number of zero bytes after the last line, so that windows may reach beyond it.
     """
-    raw = data + bytes(padding)
+    # With a line feed in front, every cell lies between two delimiters.
+    raw = b"".join((b"\n", data, bytes(padding)))
     text = np.frombuffer(raw, np.uint8)
-    marks = np.flatnonzero((text == COMMA) | (text == LF))
-    line_ends = marks[text[marks] == LF]
-    lines = np.concatenate((np.zeros(1, np.intp), line_ends + 1))
-    is_row = ~_odd_lines(data, text, line_ends)
-    quotes = np.flatnonzero(text == QUOTE)
-    if len(quotes):
-        in_line = line_ends.searchsorted(quotes)
-        is_row[in_line[_odd_quotes(text, quotes, in_line, lines)]] = False
-        # In the remaining rows quotes alternate: one opens, the next one closes.
-        quotes = quotes[is_row[in_line]]
-        marks = _outside(marks, quotes[::2], quotes[1::2])
-    last_marks = np.flatnonzero(text[marks] == LF)
-    is_row &= np.diff(last_marks, prepend=-1) == columns
-    ends = marks[last_marks[is_row] + np.arange(1 - columns, 1)[:, None]]
+    marks = _marks(text)
+    kinds = text[marks]
+    lines = marks[np.flatnonzero(kinds == LF)] + 1
+    is_row = ~_odd_lines(text[: len(text) - padding], lines)
+    quotes = np.flatnonzero(kinds == QUOTE)
+    delimiters = _outside_quotes(text, marks, quotes, lines, is_row) if len(quotes) else marks
+    line_feeds = np.flatnonzero(text[delimiters] == LF)
+    is_row &= np.diff(line_feeds) == columns
+    ends = delimiters[line_feeds[1:][is_row] + np.arange(1 - columns, 1)[:, None]]
     begins = np.empty_like(ends)
     begins[0] = lines[:-1][is_row]
     begins[1:] = ends[:-1] + 1
@@ -74,40 +78,93 @@ def cut(data: bytes, columns: int, padding: int) -> Grid:
     return Grid(raw, text, lines, is_row, begins, ends, len(quotes) > 0)
 
 
-def _odd_lines(data: bytes, text: NDArray[np.uint8], line_ends: Places) -> Flags:
+def _marks(text: Bytes) -> Places:
+    """Where the commas, line feeds and quotes are."""
+    are_marks = text == COMMA
+    are_marks |= text == LF
+    are_marks |= text == QUOTE
+    return np.flatnonzero(are_marks)
+
+
+def _odd_lines(text: Bytes, lines: Places) -> Flags:
     """The lines with a NUL byte, a carriage return within the line, or bytes that may not be UTF-8."""
-    odd = np.zeros(len(line_ends), np.bool_)
-    if b"\0" in data:
-        odd[line_ends.searchsorted(np.flatnonzero(text[: len(data)] == 0))] = True
-    if np.count_nonzero(text == CR) != np.count_nonzero(text[line_ends - 1] == CR):
-        returns = np.flatnonzero(text == CR)
-        odd[line_ends.searchsorted(returns[text[returns + 1] != LF])] = True
+    odd = np.zeros(len(lines) - 1, np.bool_)
+    returns = np.count_nonzero(text[lines[1:] - 2] == CR)
+    if np.count_nonzero(text <= _LAST_CONTROL) != len(lines) + returns:
+        controls = np.flatnonzero((text == 0) | (text == CR))
+        odd[_line_of(controls[(text[controls] == 0) | (text[controls + 1] != LF)], lines)] = True
     try:
-        data.decode()
+        str(text.data, "utf-8")
     except UnicodeDecodeError:
-        odd[line_ends.searchsorted(np.flatnonzero(text >= 0x80))] = True
+        odd[_line_of(np.flatnonzero(text >= 0x80), lines)] = True
     return odd
 
 
-def _odd_quotes(text: NDArray[np.uint8], quotes: Places, in_line: Places, lines: Places) -> Flags:
+def _line_of(places: Places, lines: Places) -> Places:
+    """The index of the line of each place."""
+    return lines.searchsorted(places, side="right") - 1
+
+
+def _outside_quotes(text: Bytes, marks: Places, ordinals: Places, lines: Places, is_row: Flags) -> Places:
+    """The delimiters outside quotes. A line with misplaced quotes is no row, and its quotes do not count.
+
+    Args:
+        text: the text of the grid.
+        marks: where its delimiters and quotes are.
+        ordinals: which of these are quotes.
+        lines: where its lines begin.
+        is_row: for each line, whether it may be a row; changed here.
+    """
+    is_delimiter = np.ones(len(marks), np.bool_)
+    is_delimiter[ordinals] = False
+    delimiters = marks[np.flatnonzero(is_delimiter)]
+    # How many delimiters there are before each quote.
+    passed = ordinals - np.arange(len(ordinals))
+    quotes = marks[ordinals]
+    enclosed = _enclosed(passed)
+    if not _alternate(text, quotes) or (text[delimiters[enclosed]] == LF).any():
+        in_line = _line_of(quotes, lines)
+        is_row[in_line[_odd_quotes(text, quotes, in_line, lines)]] = False
+        enclosed = _enclosed(passed[is_row[in_line]])
+    return np.delete(delimiters, enclosed) if len(enclosed) else delimiters
+
+
+def _enclosed(passed: Places) -> Places:
+    """Which delimiters are inside quotes, if the quotes alternate: one opens, the next one closes."""
+    opened, closed = passed[: len(passed) // 2 * 2].reshape(-1, 2).T
+    pairs = np.flatnonzero(opened != closed)
+    counts = closed[pairs] - opened[pairs]
+    firsts = opened[pairs] - (counts.cumsum() - counts)
+    return np.repeat(firsts, counts) + np.arange(counts.sum())
+
+
+def _alternate(text: Bytes, quotes: Places) -> bool:
+    """Whether the quotes open and close cells in turn, or are doubled inside one."""
+    opening, closing = quotes[::2], quotes[1::2]
+    return (
+        len(opening) == len(closing)
+        and bool(_may_open(text, opening).all())
+        and bool(_may_close(text, closing).all())
+    )
+
+
+def _may_open(text: Bytes, quotes: Places) -> Flags:
+    before = text[quotes - 1]
+    return (before == COMMA) | (before == LF) | (before == QUOTE)
+
+
+def _may_close(text: Bytes, quotes: Places) -> Flags:
+    after = text[quotes + 1]
+    return (after == COMMA) | (after == LF) | (after == CR) | (after == QUOTE)
+
+
+def _odd_quotes(text: Bytes, quotes: Places, in_line: Places, lines: Places) -> Flags:
     """The misplaced quotes: those that neither open nor close a cell and are not doubled (RFC 4180, section 2).
 
     The last quote of a line with an odd number of quotes is one of them.
     """
     firsts = quotes.searchsorted(lines)
     ordinals = np.arange(len(quotes)) - firsts[in_line]
-    opens = ordinals % 2 == 0
-    before, after = text[quotes - 1], text[quotes + 1]
-    opens_well = (quotes == lines[in_line]) | (before == COMMA) | (before == QUOTE)
-    closes_well = (after == COMMA) | (after == LF) | (after == CR) | (after == QUOTE)
     is_last = ordinals == np.diff(firsts)[in_line] - 1
-    odd: Flags = np.where(opens, ~opens_well | is_last, ~closes_well)
+    odd: Flags = np.where(ordinals % 2 == 0, ~_may_open(text, quotes) | is_last, ~_may_close(text, quotes))
     return odd
-
-
-def _outside(marks: Places, opening: Places, closing: Places) -> Places:
-    """The marks that are outside quotes."""
-    opened = np.bincount(marks.searchsorted(opening), minlength=len(marks) + 1)
-    closed = np.bincount(marks.searchsorted(closing), minlength=len(marks) + 1)
-    outside: Places = marks[(opened - closed).cumsum()[:-1] == 0]
-    return outside

@@ -4,9 +4,6 @@ _HEX = "[0-9A-Fa-f]"
 GUID = f"{_HEX}{{8}}-{_HEX}{{4}}-{_HEX}{{4}}-{_HEX}{{4}}-{_HEX}{{12}}"
 
 # Before the at sign: letters, digits and ' . - _ ! # ^ ~ (Entra, "userPrincipalName"), and + which synchronized
-# directories have. After it: a domain name of two labels or more (RFC 1123). A principal that begins like a formula
-# gets a warning, so PLAIN_PRINCIPAL, for rows without one, leaves those out.
+# directories have. After it: a domain name of two labels or more (RFC 1123).
 _DOMAIN_LABEL = "[A-Za-z0-9]++(?:-++[A-Za-z0-9]++)*+"
-_DOMAIN = rf"(?:{_DOMAIN_LABEL}\.)++{_DOMAIN_LABEL}"
-PLAIN_PRINCIPAL = rf"(?:{GUID}|[A-Za-z0-9'._!#^~][A-Za-z0-9'._!#^~+-]{{0,63}}@{_DOMAIN})"
-PRINCIPAL = rf"(?:{PLAIN_PRINCIPAL}|[+-][A-Za-z0-9'._!#^~+-]{{0,63}}@{_DOMAIN})"
+PRINCIPAL = rf"(?:{GUID}|[A-Za-z0-9'._!#^~+-]{{1,64}}@(?:{_DOMAIN_LABEL}\.)++{_DOMAIN_LABEL})"

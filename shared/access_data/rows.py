@@ -3,12 +3,12 @@
 from collections.abc import Collection, Iterator, Sequence
 
 from .cells import FORMULA_STARTS, content_fault, quote_fault
-from .clean_rows import row_key
 from .codes import Code
 from .encodings import as_text, utf8_fault, utf8_fault_at
 from .findings import Finding, shown
 from .layouts import Column, Content, Layout
 from .records import MAX_CELLS, MAX_RECORD_BYTES, Cell, CsvRecord
+from .row_hashes import Hashes, row_hash
 
 _QUOTE_OWNERS = (
     'Quote the cell and double each quote inside it: "[""a@contoso.com"",""b@contoso.com""]".'  # RFC 4180, section 2
@@ -36,9 +36,9 @@ class RowRules:
             (index for index, column in enumerate(header) if column.content is Content.OWNERS), None
         )
 
-    def key(self, record: CsvRecord) -> bytes:
-        """What identifies a row without findings."""
-        return row_key(record.cells[self._principal].value, record.cells[self._permission].value)
+    def hash(self, record: CsvRecord) -> Hashes:
+        """The hash of a row without findings, as an array of one."""
+        return row_hash(record.cells[self._principal].value, record.cells[self._permission].value)
 
     def check(self, data: bytes, start: int, record: CsvRecord, line: int, offset: int) -> Iterator[Finding]:
         """Report a row's findings and warnings.

@@ -16,10 +16,11 @@ from .header import HEADER_RULE, read_header
 from .layouts import Layout
 from .patterns import compiled
 from .records import CsvRecord, read_record
+from .row_hashes import Hashes
 from .rows import RowRules
 
 # Bytes that are checked in one step: less than a millisecond, during which the event loop waits.
-BATCH_BYTES = 128 * 1024
+BATCH_BYTES = 256 * 1024
 
 # Findings that are counted. A file with more of them is not access data; the rest of it is not checked.
 MAX_FINDINGS_COUNTED = 100_000
@@ -142,9 +143,9 @@ class Validator:
                 continue
             if self._clean_rows is not None and position < last_line_break:
                 scanned = scanned or self._clean_rows.scan(data, position)
-                clean_end, keys = scanned.run(position)
-                if keys:
-                    self._take_clean_rows(keys)
+                clean_end, hashes = scanned.run(position)
+                if len(hashes):
+                    self._take_clean_rows(hashes)
                     position = clean_end
                     continue
             blank = _BLANK_LINES.match(data, position)
@@ -187,11 +188,11 @@ class Validator:
 
     # Rows
 
-    def _take_clean_rows(self, keys: list[bytes]) -> None:
+    def _take_clean_rows(self, hashes: Hashes) -> None:
         self._report_blank_lines()
-        self._rows += len(keys)
-        self._duplicates.add(keys, self._line)
-        self._line += len(keys)
+        self._rows += len(hashes)
+        self._duplicates.add(hashes, self._line)
+        self._line += len(hashes)
 
     def _take_record(self, data: bytes, start: int, record: CsvRecord) -> None:
         if record.blank:  # a lone carriage return at the end of the file
@@ -207,7 +208,7 @@ class Validator:
         for finding in self._rules.check(data, start, record, self._line, self._offset):
             self._report(finding)
         if not self._findings.count:
-            self._duplicates.add([self._rules.key(record)], self._line)
+            self._duplicates.add(self._rules.hash(record), self._line)
 
     def _take_blank_lines(self, data: bytes, blank: re.Match[bytes]) -> int:
         first = (self._blank_lines or [self._line])[0]

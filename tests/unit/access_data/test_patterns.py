@@ -12,8 +12,6 @@ PATTERNS = {
     "cell": records._CELL.pattern,
     "array cell": records._ARRAY_CELL.pattern,
     "principal": cells._PRINCIPAL.pattern.encode(),
-    "plain principal": clean_rows._PRINCIPAL.pattern,
-    "without quote": clean_rows._WITHOUT_QUOTE.pattern,
     "owners": clean_rows._OWNERS.pattern,
     "blank lines": validator._BLANK_LINES.pattern,
 }
