@@ -6,7 +6,7 @@ property-based test compares the two.
 """
 
 import re
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Generator, Sequence
 
 import numpy as np
 
@@ -15,16 +15,13 @@ from .grid import QUOTE, Bytes, Flags, Grid, Places, cut
 from .layouts import Column, Content, Layout
 from .patterns import compiled
 from .row_hashes import Hashes, row_hash, row_hashes
-from .words import MAX_CELL, PADDING, WORD, any_byte, cell_bytes, read_cells, windows, words_for
+from .words import MAX_CELL, PADDING, WORD, any_byte, as_words, cell_bytes, read_cells, windows, words_for
 
 # A cell has at most as many characters as bytes.
 _MAX_CLEAN_CELL = 32 * 1024 - 1
 
 # No clean cell begins with one of these: the start of a formula, white space, or a quote.
 _UNCLEAN_START = bytes(byte in b'=+-@\t "' for byte in range(256))
-
-_ALL_BITS = np.uint8(0xFF)
-_CASE_BIT = np.uint8(ord("a") - ord("A"))
 
 _OWNER = rb'""[^"\\\r\n]*+""'
 _OWNERS = compiled(rb"\[(?:%s(?:, ?%s)*+)?\]" % (_OWNER, _OWNER))
@@ -73,9 +70,10 @@ class CleanRows:
         names = {name.lower().encode() for name in principal_types}
         self._principal_types = [_Name(name) for name in sorted(names) if 0 < len(name) <= MAX_CELL]
 
-    def scan(self, data: bytes, start: int) -> ScannedLines:
-        """Scan all whole lines from ``start`` on; there must be at least one."""
+    def scan(self, data: bytes, start: int) -> Generator[None, None, ScannedLines]:
+        """Scan all whole lines from ``start`` on, in two steps of similar length; there must be at least one line."""
         grid = cut(memoryview(data)[start : data.rfind(b"\n") + 1], self._columns, PADDING)
+        yield
         clean, hashes = self._check(grid)
         lines_clean = np.zeros(len(grid.is_row), np.bool_)
         lines_clean[grid.is_row] = clean
@@ -90,7 +88,7 @@ class CleanRows:
         for column in self._owners:
             _check_each(grid, column, _OWNERS, clean, clean & (lengths[column] > 0))
         principals = read_cells(grid.text, grid.begins[self._principal], lengths[self._principal])
-        clean &= are_principals(grid.text, principals)
+        clean &= are_principals(principals)
         permissions = read_cells(grid.text, grid.begins[self._permission], lengths[self._permission])
         if grid.has_quotes:
             # A doubled quote means one quote; the careful reader handles that.
@@ -104,11 +102,11 @@ class CleanRows:
 
     def _are_plain(self, grid: Grid, lengths: Places) -> Flags:
         """Which rows have cells of normal length and beginning, and a value where one is required."""
+        empty = lengths == 0
         starts = grid.text[grid.begins]
-        unclean = np.frombuffer(starts.tobytes().translate(_UNCLEAN_START), np.bool_).reshape(starts.shape)
-        faults = unclean & (lengths > 0)
+        faults = np.frombuffer(starts.tobytes().translate(_UNCLEAN_START), np.bool_).reshape(starts.shape) & ~empty
         faults |= lengths > _MAX_CLEAN_CELL
-        plain: Flags = ~(faults.any(axis=0) | (lengths[self._required] == 0).any(axis=0))
+        plain: Flags = ~(faults.any(axis=0) | empty[self._required].any(axis=0))
         return plain
 
     def _have_principal_type(self, grid: Grid, column: int, lengths: Places) -> Flags:
@@ -116,6 +114,8 @@ class CleanRows:
         allowed = np.zeros(len(lengths), np.bool_)
         for name in self._principal_types:
             allowed |= name.is_in(grid.text, grid.begins[column], lengths)
+            if allowed.all():
+                break
         return allowed
 
 
@@ -124,11 +124,12 @@ class _Name:
 
     def __init__(self, name: bytes) -> None:
         """Take the name in lower case."""
-        padded = np.frombuffer(name.ljust(words_for(len(name)) * WORD, b"\0"), np.uint8)
+        padded = name.ljust(words_for(len(name)) * WORD, b"\0")
         self._length = len(name)
-        self._words = padded.view(np.uint64)
-        self._used = (_ALL_BITS * (padded > 0)).view(np.uint64)
-        self._case = (_CASE_BIT * (padded >= ord("a")) * (padded <= ord("z"))).view(np.uint64)
+        self._words = as_words(padded)
+        self._used = as_words(0xFF if byte else 0 for byte in padded)
+        # The bit that distinguishes a lower case letter from an upper case one.
+        self._case = as_words(0x20 if ord("a") <= byte <= ord("z") else 0 for byte in padded)
 
     def is_in(self, text: Bytes, begins: Places, lengths: Places) -> Flags:
         """Which cells are this name."""

@@ -1,8 +1,8 @@
 """Finds rows that repeat an earlier one, in 8 bytes a row.
 
 A row repeats another one if it gives the same principal the same permission. Rows are compared by their hashes
-(``row_hashes``): among a million rows the probability that two different ones have the same hash is 1 in 37 million; the
-only effect is a wrong warning.
+(``row_hashes``). Among a million rows the probability that two different ones have the same hash is 1 in 37 million;
+the only effect is a wrong warning.
 """
 
 from array import array

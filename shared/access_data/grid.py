@@ -105,57 +105,54 @@ def _line_of(places: Places, lines: Places) -> Places:
     return lines.searchsorted(places, side="right") - 1
 
 
-def _outside_quotes(text: Bytes, marks: Places, ordinals: Places, lines: Places, is_row: Flags) -> Places:
+def _outside_quotes(text: Bytes, marks: Places, quotes: Places, lines: Places, is_row: Flags) -> Places:
     """The delimiters outside quotes. A line with misplaced quotes is no row, and its quotes do not count.
 
     Args:
         text: the text of the grid.
         marks: where its delimiters and quotes are.
-        ordinals: which of these are quotes.
+        quotes: the indexes of the quotes among the marks.
         lines: where its lines begin.
         is_row: for each line, whether it may be a row; changed here.
     """
-    is_delimiter = np.ones(len(marks), np.bool_)
-    is_delimiter[ordinals] = False
-    delimiters = marks[np.flatnonzero(is_delimiter)]
-    # How many delimiters there are before each quote.
-    passed = ordinals - np.arange(len(ordinals))
-    quotes = marks[ordinals]
-    enclosed = _enclosed(passed)
-    if not _alternate(text, quotes) or (text[delimiters[enclosed]] == LF).any():
-        in_line = _line_of(quotes, lines)
-        is_row[in_line[_odd_quotes(text, quotes, in_line, lines)]] = False
-        enclosed = _enclosed(passed[is_row[in_line]])
-    return np.delete(delimiters, enclosed) if len(enclosed) else delimiters
+    are_outside = np.ones(len(marks), np.bool_)
+    are_outside[quotes] = False
+    enclosed = _enclosed(quotes)
+    if not _alternate(text, marks[quotes]) or (text[marks[enclosed]] == LF).any():
+        in_line = _line_of(marks[quotes], lines)
+        is_row[in_line[_odd_quotes(text, marks[quotes], in_line, lines)]] = False
+        enclosed = _enclosed(quotes[is_row[in_line]])
+    are_outside[enclosed] = False
+    return marks[np.flatnonzero(are_outside)]
 
 
-def _enclosed(passed: Places) -> Places:
-    """Which delimiters are inside quotes, if the quotes alternate: one opens, the next one closes."""
-    opened, closed = passed[: len(passed) // 2 * 2].reshape(-1, 2).T
-    pairs = np.flatnonzero(opened != closed)
-    counts = closed[pairs] - opened[pairs]
-    firsts = opened[pairs] - (counts.cumsum() - counts)
-    return np.repeat(firsts, counts) + np.arange(counts.sum())
+def _enclosed(quotes: Places) -> Places:
+    """The indexes of the marks inside quotes, if the quotes alternate: one opens, the next one closes."""
+    opening = quotes[: len(quotes) // 2 * 2 : 2]
+    counts = quotes[1::2] - opening - 1
+    some = np.flatnonzero(counts)
+    firsts, counts = opening[some] + 1, counts[some]
+    return np.repeat(firsts - (counts.cumsum() - counts), counts) + np.arange(counts.sum())
 
 
 def _alternate(text: Bytes, quotes: Places) -> bool:
     """Whether the quotes open and close cells in turn, or are doubled inside one."""
     opening, closing = quotes[::2], quotes[1::2]
     return (
-        len(opening) == len(closing)
-        and bool(_may_open(text, opening).all())
-        and bool(_may_close(text, closing).all())
+        len(opening) == len(closing) and bool(_may_open(text, opening).all()) and bool(_may_close(text, closing).all())
     )
 
 
 def _may_open(text: Bytes, quotes: Places) -> Flags:
     before = text[quotes - 1]
-    return (before == COMMA) | (before == LF) | (before == QUOTE)
+    good: Flags = (before == COMMA) | (before == LF) | (before == QUOTE)
+    return good
 
 
 def _may_close(text: Bytes, quotes: Places) -> Flags:
     after = text[quotes + 1]
-    return (after == COMMA) | (after == LF) | (after == CR) | (after == QUOTE)
+    good: Flags = (after == COMMA) | (after == LF) | (after == CR) | (after == QUOTE)
+    return good
 
 
 def _odd_quotes(text: Bytes, quotes: Places, in_line: Places, lines: Places) -> Flags:

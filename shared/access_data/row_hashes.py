@@ -11,13 +11,13 @@ import os
 import numpy as np
 from numpy.typing import NDArray
 
-from .words import MAX_CELL, Words
+from .words import MAX_CELL, PADDING, Words
 
 Hashes = NDArray[np.int64]
 
-# Two keys for each character: first those of the principal, then those of the permission.
-_CHARACTERS = MAX_CELL // 4
-_KEYS = np.frombuffer(os.urandom(2 * _CHARACTERS * 2 * 8), np.uint64).reshape(-1, 2)
+# Two keys for each character.
+_PRINCIPAL_KEYS = np.frombuffer(os.urandom(PADDING // 4 * 2 * 8), np.uint64).reshape(-1, 2)
+_PERMISSION_KEYS = np.frombuffer(os.urandom(PADDING // 4 * 2 * 8), np.uint64).reshape(-1, 2)
 _OFFSETS = np.frombuffer(os.urandom(2 * 8), np.uint64)
 _HALF = np.uint64(32)
 
@@ -29,14 +29,19 @@ def row_hashes(principals: Words, permissions: Words) -> Hashes:
         principals: their principals as zero-padded words, with ASCII letters in lower case.
         permissions: the same for their permissions.
     """
-    words = np.concatenate((principals, permissions), axis=1)
-    keys = np.concatenate((_KEYS[: 2 * principals.shape[1]], _KEYS[_CHARACTERS:][: 2 * permissions.shape[1]]))
-    sums = words.view(np.uint32).astype(np.uint64) @ keys
+    sums = _sums(principals, _PRINCIPAL_KEYS)
+    sums += _sums(permissions, _PERMISSION_KEYS)
     sums += _OFFSETS
     sums >>= _HALF
     hashes = sums[:, 0] << _HALF
     hashes |= sums[:, 1]
     return hashes.view(np.int64)
+
+
+def _sums(words: Words, keys: Words) -> Words:
+    characters = words.view(np.uint32).astype(np.uint64)
+    sums: Words = characters @ keys[: characters.shape[1]]
+    return sums
 
 
 def row_hash(principal: bytes, permission: bytes) -> Hashes:

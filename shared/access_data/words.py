@@ -1,5 +1,6 @@
 """Reads one cell of each row as 64-bit words, so that NumPy handles eight bytes at a time."""
 
+from collections.abc import Iterable
 from typing import NamedTuple
 
 import numpy as np
@@ -25,13 +26,11 @@ class Cells(NamedTuple):
     """Cells of one column.
 
     Attributes:
-        begins: where each cell begins in the text.
-        lengths: how long each is. Those that are longer than ``MAX_CELL`` are cut.
-        words: their bytes in lower case, padded with zeros to the same number of words; shape (cells, words).
+        lengths: how long each is, in bytes. Those that are longer than ``MAX_CELL`` are cut.
+        words: the cells in lower case, each padded with one zero byte or more; shape (cells, words).
         fit: which of them are not cut.
     """
 
-    begins: Places
     lengths: Places
     words: Words
     fit: Flags
@@ -41,15 +40,14 @@ def read_cells(text: Bytes, begins: Places, lengths: Places) -> Cells:
     """Read cells of any length. The text must go on for ``PADDING`` bytes after the last one."""
     fit = lengths <= MAX_CELL
     lengths = np.minimum(lengths, MAX_CELL)
-    words = padded(text, begins, lengths, words_for(int(lengths.max(initial=0))))
-    return Cells(begins, lengths, np.frombuffer(words.tobytes().lower(), np.uint64).reshape(words.shape), fit)
+    words = windows(text, begins, words_for(int(lengths.max(initial=0)) + 1))
+    words &= masks(lengths, words.shape[1])
+    return Cells(lengths, np.frombuffer(words.tobytes().lower(), np.uint64).reshape(words.shape), fit)
 
 
-def padded(text: Bytes, begins: Places, lengths: Places, count: int) -> Words:
-    """The first ``count`` words of cells of at most ``MAX_CELL`` bytes; bytes after the end of a cell are zero."""
-    words = windows(text, begins, count)
-    words &= _gather(_MASKS, PADDING, lengths, count)
-    return words
+def masks(lengths: Places, count: int) -> Words:
+    """For each length, ``count`` words in which that many bytes have all bits set, and the others none."""
+    return _gather(_MASKS, PADDING, lengths, count)
 
 
 def windows(text: Bytes, begins: Places, count: int) -> Words:
@@ -58,8 +56,13 @@ def windows(text: Bytes, begins: Places, count: int) -> Words:
 
 
 def words_for(length: int) -> int:
-    """The number of words that cells of up to this many bytes need; at least one."""
-    return max(1, -(-length // WORD))
+    """The number of words that this many bytes need."""
+    return -(-length // WORD)
+
+
+def as_words(values: Iterable[int]) -> Words:
+    """Bytes, a multiple of ``WORD`` of them, as words."""
+    return np.frombuffer(bytes(values), np.uint64)
 
 
 def cell_bytes(words: Words) -> Bytes:
@@ -67,13 +70,10 @@ def cell_bytes(words: Words) -> Bytes:
     return words.view(np.uint8)
 
 
-def translated(words: Words, table: bytes | bytearray) -> Bytes:
-    """For each byte of cells its entry in a table of 256; shape (cells, bytes)."""
-    return np.frombuffer(words.tobytes().translate(table), np.uint8).reshape(len(words), -1)
-
-
 def any_byte(flags: Bytes | Flags) -> Flags:
     """For each cell, whether any of its bytes is not zero; ``flags`` has the shape (cells, bytes)."""
+    if not flags.any():
+        return np.zeros(len(flags), np.bool_)
     words = flags.view(np.uint64)
     found: Flags = words[:, 0] != 0
     for index in range(1, words.shape[1]):

@@ -226,7 +226,7 @@ def test_a_repeated_row_is_a_warning_with_both_lines(batch_bytes: int) -> None:
     [OK.split(",", maxsplit=1)[0], OK.split(",", maxsplit=1)[0].upper(), "ana@contoso.com", '"ANA@contoso.com"'],
 )
 @pytest.mark.parametrize(
-    "permission", ["1", '"1"', '"a""b"', f"{'p' * 64}", f"{'P' * 65}", f'"{"p" * 62}"""', f'"{"p" * 65}""x"']
+    "permission", ["1", '"1"', '"a""b"', f"{'p' * 128}", f"{'P' * 129}", f'"{"p" * 127}"""', f'"{"p" * 129}""x"']
 )
 def test_both_readers_recognize_the_same_repeated_rows(principal: str, permission: str, line_break: str) -> None:
     """The careful reader handles a row with a line break, the fast reader one on a single line."""

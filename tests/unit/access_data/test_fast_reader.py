@@ -1,0 +1,83 @@
+"""Compares parts of the fast reader, which handle many cells at a time, with the rules for one cell or row."""
+
+import re
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from shared.access_data.clean_principals import are_principals
+from shared.access_data.principals import PRINCIPAL
+from shared.access_data.row_hashes import row_hash, row_hashes
+from shared.access_data.words import MAX_CELL, PADDING, Cells, read_cells
+
+GUID = "8f3c1a52-94de-4f0b-9c2f-0d6a5b1e7c11"
+# Names in two parts, each usually well formed; the length limits are those of the part before the at sign and of words.
+LOCAL = st.sampled_from(
+    [
+        *(
+            "ana",
+            "Ana.B-c",
+            "a_b#EXT#",
+            "o'neil+x",
+            "!^~",
+            "-",
+            ".",
+            "",
+            "a b",
+            "a/b",
+            "é",
+            "a@b",
+            "a@b.c",
+            "\x7f",
+            "`",
+        ),
+        *("a" * 63, "a" * 64, "a" * 65, GUID, GUID.upper(), GUID[:-1], GUID + "1", GUID.replace("-", "_", 1), "8" * 36),
+    ]
+)
+DOMAIN = st.sampled_from(
+    [
+        *("contoso.com", "A-b.c1", "a--b.c", "a", "a.", ".a", "a..b", "-a.b", "a-.b", "a.-b", "a.b-", "a_b.c", "é.com"),
+        *("a.b@c", "a.b c", "", "-", ".", "a.b.c.d.e.f", f"{'b' * 61}.example", f"{'b' * 119}.de", f"{'b' * 125}.de"),
+    ]
+)
+NAMES = LOCAL | st.tuples(LOCAL, DOMAIN).map("@".join)
+TEXTS = st.text(st.sampled_from("abAB^~é@`"), max_size=12) | st.sampled_from(["p" * MAX_CELL, "P" * MAX_CELL])
+ROWS = st.tuples(NAMES, TEXTS)
+
+
+def cells(texts: list[str]) -> Cells:
+    raw = [text.encode() for text in texts]
+    lengths = np.array([len(cell) for cell in raw], np.intp)
+    begins = lengths.cumsum() - lengths + np.arange(len(raw))
+    return read_cells(np.frombuffer(b",".join([*raw, bytes(PADDING)]), np.uint8), begins, lengths)
+
+
+@given(st.lists(NAMES, max_size=8))
+def test_principals_are_recognized_as_the_pattern_recognizes_them(names: list[str]) -> None:
+    expected = [bool(re.fullmatch(PRINCIPAL, name)) and len(name) <= MAX_CELL for name in names]
+
+    assert are_principals(cells(names)).tolist() == expected
+
+
+@given(st.lists(ROWS, min_size=1, max_size=12))
+def test_rows_have_the_same_hash_if_they_differ_in_the_case_of_ascii_letters_only(rows: list[tuple[str, str]]) -> None:
+    principals, permissions = (cells(list(column)) for column in zip(*rows, strict=True))
+    keys = [(principal.encode().lower(), permission.encode().lower()) for principal, permission in rows]
+    one_by_one = [int(row_hash(principal.encode(), permission.encode())[0]) for principal, permission in rows]
+
+    assert len(set(one_by_one)) == len(set(keys)) == len(set(zip(keys, one_by_one, strict=True)))
+    for number, together in enumerate(row_hashes(principals.words, permissions.words).tolist()):
+        if principals.fit[number] and permissions.fit[number]:
+            assert together == one_by_one[number]
+
+
+@pytest.mark.parametrize("length", [0, 1, 8, MAX_CELL, MAX_CELL + 1, 1000])
+def test_two_long_cells_are_not_taken_for_one_another(length: int) -> None:
+    """The text of both cells together is the same."""
+    text = b"a" * 2 * length
+
+    hashes = {int(row_hash(text[:split], text[split:])[0]) for split in (0, length // 2, length, 2 * length)}
+
+    assert len(hashes) == len({0, length // 2, length, 2 * length})
