@@ -16,6 +16,7 @@ param packageContainer string
 @description('The storage account of the sessions and files.')
 param dataBlobEndpoint string
 param dataTableEndpoint string
+param dataQueueEndpoint string
 
 param telemetryConnectionString string
 
@@ -34,6 +35,18 @@ param audience string
 
 param maxFileBytes int
 param publicUrl string
+
+@description('Deliveries of complete sessions (docs/deliveries.md). Without a URL, nothing is forwarded or sent.')
+param forwardUrl string
+param forwardScope string
+param forwardResources string
+param forwardLayouts string
+param eventsUrl string
+@secure()
+param eventsSecret string
+
+param maxShrinkPercent int
+param maxGrowthPercent int
 
 @description('Further app settings by name; they win over those below.')
 param settings object
@@ -147,13 +160,24 @@ var telemetrySettings = {
 var uploadsSettings = {
   UPLOADS_STORAGE__blobServiceUri: dataBlobEndpoint
   UPLOADS_STORAGE__tableServiceUri: dataTableEndpoint
+  UPLOADS_STORAGE__queueServiceUri: dataQueueEndpoint
   UPLOADS_STORAGE__credential: 'managedidentity'
   UPLOADS_STORAGE__clientId: identityClientId
   UPLOADS_AUTH: 'entra'
   UPLOADS_TENANT_ID: tenant().tenantId
   UPLOADS_AUDIENCE: audience
   UPLOADS_MAX_FILE_BYTES: string(maxFileBytes)
+  UPLOADS_MAX_SHRINK_PERCENT: string(maxShrinkPercent)
+  UPLOADS_MAX_GROWTH_PERCENT: string(maxGrowthPercent)
 }
+
+var forwardSettings = {
+  UPLOADS_FORWARD_URL: forwardUrl
+  UPLOADS_FORWARD_SCOPE: forwardScope
+  UPLOADS_FORWARD_RESOURCES: forwardResources
+  UPLOADS_FORWARD_LAYOUTS: forwardLayouts
+}
+var eventsSecretSettings = empty(eventsSecret) ? {} : { UPLOADS_EVENTS_SECRET: eventsSecret }
 
 // Only where they differ from the public cloud, and from the app's own address.
 var isPublicCloud = environment().name == 'AzureCloud'
@@ -172,6 +196,8 @@ resource appSettings 'Microsoft.Web/sites/config@2024-11-01' = {
     authoritySettings,
     chinaSettings,
     publicUrlSettings,
+    empty(forwardUrl) ? {} : forwardSettings,
+    empty(eventsUrl) ? {} : union({ UPLOADS_EVENTS_URL: eventsUrl }, eventsSecretSettings),
     settings
   )
 }

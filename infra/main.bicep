@@ -79,6 +79,35 @@ param maxFileBytes int = 1073741824
 @description('Base of every link in an answer, where callers use another address than the app\'s own (UPLOADS_PUBLIC_URL).')
 param publicUrl string = ''
 
+@description('Where complete sessions are forwarded to, such as https://graph.microsoft.com/v1.0. Empty: nowhere (docs/deliveries.md).')
+param forwardUrl string = ''
+
+@description('Scope of the token for it.')
+param forwardScope string = 'https://graph.microsoft.com/.default'
+
+@allowed(['all', 'listed'])
+@description('Which resources are forwarded.')
+param forwardResources string = 'all'
+
+@description('Column layouts that the target accepts, comma-separated.')
+param forwardLayouts string = 'graph'
+
+@description('Where events are sent to: a webhook, or a topic of Azure Event Grid. Empty: nowhere.')
+param eventsUrl string = ''
+
+@secure()
+@description('Secret that signs events to a webhook. Empty: they are not signed.')
+param eventsSecret string = ''
+
+@minValue(0)
+@maxValue(100)
+@description('How much fewer rows than the last complete session one may have, in percent; 100 is no limit.')
+param maxShrinkPercent int = 50
+
+@minValue(0)
+@description('How many more rows than the last complete session one may have, in percent.')
+param maxGrowthPercent int = 300
+
 @description('Further app settings by name, such as { UPLOADS_IDLE_SECONDS: \'14400\' }.')
 param settings object = {}
 
@@ -224,6 +253,7 @@ module app 'app.bicep' = {
     packageContainer: 'packages'
     dataBlobEndpoint: dataStorage.outputs.blobEndpoint
     dataTableEndpoint: dataStorage.outputs.tableEndpoint
+    dataQueueEndpoint: dataStorage.outputs.queueEndpoint
     telemetryConnectionString: monitoring.outputs.connectionString
     subnetId: virtualNetwork ? network!.outputs.appSubnetId : ''
     instanceMemoryMB: instanceMemoryMB
@@ -235,6 +265,14 @@ module app 'app.bicep' = {
     audience: '${audienceClientId},${audienceUri}'
     maxFileBytes: maxFileBytes
     publicUrl: publicUrl
+    forwardUrl: forwardUrl
+    forwardScope: forwardScope
+    forwardResources: forwardResources
+    forwardLayouts: forwardLayouts
+    eventsUrl: eventsUrl
+    eventsSecret: eventsSecret
+    maxShrinkPercent: maxShrinkPercent
+    maxGrowthPercent: maxGrowthPercent
     settings: settings
   }
   // Without its roles the app could not read its package.
@@ -246,6 +284,8 @@ output AZURE_TENANT_ID string = tenant().tenantId
 output AZURE_RESOURCE_GROUP string = group.name
 output AZURE_FUNCTION_NAME string = app.outputs.name
 output DEPLOYED_URL string = empty(publicUrl) ? app.outputs.url : publicUrl
+// To permit the app to forward sessions, and to send events to a topic.
+output DEPLOYED_PRINCIPAL_ID string = identity.outputs.principalId
 output DEPLOYED_CLIENT_ID string = audienceClientId
 output DEPLOYED_IDENTIFIER_URI string = audienceUri
 output DEPLOYED_DATA_ACCOUNT string = dataStorage.outputs.name

@@ -127,6 +127,25 @@ resource tableLink 'Microsoft.Network/privateDnsZones/virtualNetworkLinks@2024-0
   }
 }
 
+resource queueZone 'Microsoft.Network/privateDnsZones@2024-06-01' = {
+  name: 'privatelink.queue.${environment().suffixes.storage}'
+  location: 'global'
+  tags: tags
+}
+
+resource queueLink 'Microsoft.Network/privateDnsZones/virtualNetworkLinks@2024-06-01' = {
+  parent: queueZone
+  name: name
+  location: 'global'
+  tags: tags
+  properties: {
+    registrationEnabled: false
+    virtualNetwork: {
+      id: vnet.id
+    }
+  }
+}
+
 module hostBlobs 'private-endpoint.bicep' = {
   name: 'host-blob-endpoint'
   params: {
@@ -158,6 +177,18 @@ module dataTables 'private-endpoint.bicep' = {
     service: 'table'
     subnetId: '${vnet.id}/subnets/endpoints'
     zoneId: tableZone.id
+    location: location
+    tags: tags
+  }
+}
+
+module dataQueues 'private-endpoint.bicep' = {
+  name: 'data-queue-endpoint'
+  params: {
+    storageName: dataStorageName
+    service: 'queue'
+    subnetId: '${vnet.id}/subnets/endpoints'
+    zoneId: queueZone.id
     location: location
     tags: tags
   }

@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import os
 import re
@@ -45,6 +46,15 @@ def is_https(value: str) -> bool:
     return url.scheme == "https" and bool(url.hostname) and not url.query
 
 
+def is_secret(value: str) -> bool:
+    """Whether it is a secret of Standard Webhooks: 24 to 64 bytes."""
+    try:
+        key = base64.b64decode(value[len("whsec_") :], validate=True)
+    except ValueError:
+        return False
+    return value.startswith("whsec_") and 24 <= len(key) <= 64
+
+
 # The variables of main.parameters.json that may be set, and what main.bicep takes.
 VARIABLES: dict[str, Rule] = {
     "DEPLOY_CLIENT_ID": (lambda value: bool(GUID.fullmatch(value)), "the client id (a GUID) of an app registration"),
@@ -63,6 +73,18 @@ VARIABLES: dict[str, Rule] = {
     "DEPLOY_ALERT_EMAIL": (lambda value: "@" in value, "an e-mail address"),
     "UPLOADS_MAX_FILE_BYTES": at_least(1),
     "UPLOADS_PUBLIC_URL": (is_https, "an https URL"),
+    "UPLOADS_FORWARD_URL": (is_https, "an https URL such as https://graph.microsoft.com/v1.0"),
+    "UPLOADS_FORWARD_SCOPE": (lambda value: value.endswith("/.default"), "a scope that ends with /.default"),
+    "UPLOADS_FORWARD_RESOURCES": one_of("all", "listed"),
+    "UPLOADS_FORWARD_LAYOUTS": (
+        lambda value: bool(re.fullmatch(r"[a-z]+(,[a-z]+)*", value)),
+        "names of layouts, comma-separated",
+    ),
+    # That of a topic of Event Grid has a query.
+    "UPLOADS_EVENTS_URL": (lambda value: is_https(value.partition("?")[0]), "an https URL"),
+    "UPLOADS_EVENTS_SECRET": (is_secret, "whsec_ and the base64 of 24 to 64 random bytes"),
+    "UPLOADS_MAX_SHRINK_PERCENT": between(0, 100),
+    "UPLOADS_MAX_GROWTH_PERCENT": at_least(0),
 }
 
 
@@ -80,9 +102,12 @@ def problems(environment: Mapping[str, str]) -> list[str]:
     for name, (is_right, expected) in VARIABLES.items():
         value = environment.get(name, "")
         if value and not is_right(value):
-            found.append(f"{name} is '{value}': it must be {expected}")
+            shown = "not valid" if name.endswith("_SECRET") else f"'{value}'"
+            found.append(f"{name} is {shown}: it must be {expected}")
     if environment.get("DEPLOY_IDENTIFIER_URI") and not environment.get("DEPLOY_CLIENT_ID"):
         found.append("DEPLOY_IDENTIFIER_URI is set without DEPLOY_CLIENT_ID, whose registration it belongs to")
+    if environment.get("UPLOADS_EVENTS_SECRET") and not environment.get("UPLOADS_EVENTS_URL"):
+        found.append("UPLOADS_EVENTS_SECRET is set without UPLOADS_EVENTS_URL, whose events it signs")
     found += [f"{name} is not in {ROOT}: run azd in the project's folder" for name in _missing_files()]
     return found
 

@@ -2,7 +2,7 @@
 
 param storageName string
 
-@allowed(['blob', 'table'])
+@allowed(['blob', 'table', 'queue'])
 param service string
 
 param subnetId string

@@ -20,7 +20,7 @@ class BadSecretError(ValueError):
 
 
 def cloud_event(event: Event, base_url: str) -> dict[str, Any]:
-    """The JSON of an event. Its links need the reader's own rights."""
+    """The JSON of an event. Its link needs the reader's own rights."""
     key = event.key
     session = (
         f"{base_url}/v1.0/identityGovernance/entitlementManagement/catalogs/{key.resource.catalog_id}"
@@ -39,7 +39,6 @@ def cloud_event(event: Event, base_url: str) -> dict[str, Any]:
             "resourceId": key.resource.resource_id,
             "sessionId": key.session_id,
             "session": session,
-            "files": f"{session}/files",
             **event.data,
         },
     }

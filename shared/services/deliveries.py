@@ -41,7 +41,7 @@ from shared.storage.account import Storage, storage
 from shared.storage.delivery_table import DueDelivery, put_delivery, put_event
 from shared.storage.table import Operation
 from shared.storage.table_calls import ConcurrentChangeError
-from shared.telemetry.instruments import count_delivery
+from shared.telemetry.instruments import DELIVERIES_AGE, count_delivery
 
 # One run of the timer wakes at most so many sessions, and looks at one of them again after this time.
 SWEEP_SESSIONS = 1000
@@ -79,6 +79,7 @@ class Deliveries:
     async def sweep(self) -> int:
         """Wake the sessions whose message was lost; returns how many. Without any, it costs one query."""
         woken = 0
+        now = oldest = utc_now()
         async for entry in self._table.due(utc_now()):
             waiting = [
                 each
@@ -90,9 +91,11 @@ class Deliveries:
                 await self._table.expect(DueDelivery(again, entry.key))
                 await self._store.queue.wake(entry.key)
                 woken += 1
+                oldest = min(oldest, *(each.pending_since for each in waiting))
             await self._table.forget(entry)
             if woken >= SWEEP_SESSIONS:
                 break
+        DELIVERIES_AGE.set((now - oldest).total_seconds())
         return woken
 
     async def redeliver(self, key: SessionKey, target: Target, actor: Actor) -> Delivery:

@@ -13,11 +13,12 @@ from shared.delivery.cloud_events import secret_key
 from shared.delivery.forward import forward
 from shared.delivery.graph_client import GraphClient
 from shared.delivery.webhook import EVENT_GRID_SCOPE, EventSender, is_event_grid
-from shared.domain.deliveries import CLAIM, Delivery, DeliveryError
+from shared.domain.deliveries import CLAIM, Delivery, DeliveryError, Target
 from shared.domain.lifecycle import StoredFile
 from shared.identity.outgoing import token_for
 from shared.storage.account import Storage
 from shared.storage.delivery_table import DeliveryTable
+from shared.telemetry.outgoing_calls import outgoing_calls
 
 
 @dataclass(slots=True)
@@ -70,7 +71,7 @@ async def forward_session(store: Storage, config: Settings, held: Held) -> None:
         return await store.blobs.read(key, file.id)
 
     resource = description.upstream if description and description.upstream else key.resource
-    async with aiohttp.ClientSession() as http:
+    async with aiohttp.ClientSession(trace_configs=[outgoing_calls(Target.GRAPH)]) as http:
         client = GraphClient(http, str(config.forward_url), resource, token_for(config.forward_scope, config))
         upstream_id = held.delivery.upstream_id
         await forward(client, session, files, upstream_id=upstream_id, remember=held.remember, read=read)
@@ -85,7 +86,7 @@ async def send_events(store: Storage, config: Settings, held: Held) -> None:
     """
     secret = config.events_secret
     connector = aiohttp.TCPConnector(resolver=PublicResolver(config.events_allowed_hosts))
-    async with aiohttp.ClientSession(connector=connector) as http:
+    async with aiohttp.ClientSession(connector=connector, trace_configs=[outgoing_calls(Target.EVENTS)]) as http:
         sender = EventSender(
             http,
             str(config.events_url),

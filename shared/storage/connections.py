@@ -39,7 +39,8 @@ def connect(service: type[Service], settings: Settings, endpoint: str | None, **
     # the time of a small call.
     options["use_env_settings"] = bool(getproxies_environment())
     if observed():
-        options["transport"] = ObservedTransport(**options)
+        name = service.__name__.removesuffix("ServiceClient").lower()
+        options["transport"] = ObservedTransport(name, **options)
     if settings.storage is not None:
         client: Service = service.from_connection_string(settings.storage, **options)  # type: ignore[attr-defined]
         return client

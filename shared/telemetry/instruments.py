@@ -66,6 +66,9 @@ DELIVERIES = _meter.create_counter(
     unit="{attempt}",
     description="Attempts at deliveries, by target and the delivery's new state.",
 )
+DELIVERIES_AGE = _meter.create_gauge(
+    "uploads.deliveries.age", unit="s", description="How long the oldest delivery had waited that a tick looked at."
+)
 
 TICKS = _meter.create_counter("uploads.timer.ticks", unit="{tick}", description="Runs of the expiry timer.")
 TICK_SESSIONS_PROCESSED = _meter.create_counter(

@@ -28,22 +28,25 @@ _REFUSALS = (401, 403, 408, 429)
 class ObservedTransport(AioHttpTransport):  # type: ignore[misc]  # which azure-core imports lazily
     """The SDKs' own transport; each request that it sends is a span, and counted if it fails."""
 
+    def __init__(self, service: str, **options: Any) -> None:
+        """Take the name of the service (``table``, ``blob``, ``queue``) and the options of the SDKs' transport."""
+        super().__init__(**options)
+        self._service = service
+
     async def send(self, request: Any, **config: Any) -> Any:
         """Send a request."""
         started = time_ns()
         try:
             response = await super().send(request, **config)
         except BaseException as error:
-            _record(request, started, 0, type(error).__name__)
+            _record(self._service, request, started, 0, type(error).__name__)
             raise
-        _record(request, started, response.status_code, None)
+        _record(self._service, request, started, response.status_code, None)
         return response
 
 
-def _record(request: Any, started: int, status: int, error: str | None) -> None:
+def _record(service: str, request: Any, started: int, status: int, error: str | None) -> None:
     """Record an attempt. Its span is made only now, with all that it has: that takes half the time."""
-    # A header that only the Table service has.
-    service = "table" if "DataServiceVersion" in request.headers else "blob"
     outcome: dict[str, str | int] = {"error.type": error} if error else {"http.response.status_code": status}
     span = _tracer.start_span(
         f"{request.method} {service}",

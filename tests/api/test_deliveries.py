@@ -7,6 +7,7 @@ import json
 from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
@@ -18,11 +19,13 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from local.azurite import azurite
+from tests.docs.documents import documented_events
 from tests.support.access_files import access_file, faulty_access_file, layouts
 from tests.support.client import Resource, Session, assert_error, http_client, multipart, part
+from tests.support.clocked import Clock
 from tests.support.invariants import Storage
 from tests.support.platform import served
-from tests.support.service import eventually, running_service
+from tests.support.service import eventually, fire_timer, running_service
 
 SECRET = "whsec_" + base64.b64encode(b"0123456789abcdef" * 2).decode()
 
@@ -289,6 +292,37 @@ def test_only_listed_resources_are_forwarded_if_so_configured(storage: Storage, 
         assert http.put(path, json={"displayName": "Gates", "upstream": own}).status_code == 200
         assert http.post(f"{sessions[0].path}/redeliver", json={"target": "graph"}).status_code == 202
         assert eventually(lambda: state(sessions[0]) == "delivered")
+
+
+def test_each_event_has_the_data_that_the_documentation_lists(pair: Pair, storage: Storage, tmp_path: Path) -> None:
+    forwarded, refused = pair.resource()[0].new_session(), pair.resource()[0].new_session()
+    forwarded.uploaded("a.csv")
+    refused.uploaded("early.csv", dict(layouts())["early"])
+    for session in (forwarded, refused):
+        session.completed()
+    told = Receiver()
+    clock = Clock(tmp_path / "clock")
+    webhook = Starlette(routes=[Route("/events", told.take, methods=["POST", "OPTIONS"])])
+    with served(webhook) as address:
+        settings = {"events_url": f"{address}/events", "events_secret": SECRET, "name_prefix": "clocked"}
+        with (
+            running_service(storage.connection_string, None, (), clock.program, **settings) as service,
+            http_client(service) as http,
+        ):
+            waiting = Resource(http).new_session()
+            waiting.uploaded("a.csv")
+            waiting.upload("bad.csv", faulty_access_file(2))
+            for seconds in (100 * 60, 30 * 60):
+                clock.move(seconds)
+                fire_timer(service)
+            expected = ["file.refused", "session.expiring", "session.expired"]
+            assert eventually(lambda: told.of(waiting) == expected), told.of(waiting)
+    assert eventually(lambda: len(pair.receiver.of(forwarded) + pair.receiver.of(refused)) == 4)
+    common = {"catalogId", "resourceId", "sessionId", "session"}
+    found: dict[str, set[frozenset[str]]] = {}
+    for event in told.events + pair.receiver.events:
+        found.setdefault(event["type"], set()).add(frozenset(event["data"].keys() - common))
+    assert found == {event_type: {names} for event_type, names in documented_events().items()}
 
 
 @pytest.fixture(scope="module")

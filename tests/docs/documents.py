@@ -8,6 +8,9 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
 
+DELIVERIES = ROOT / "docs" / "deliveries.md"
+
+_EVENT_ROW = re.compile(r"^\| `(uploads\.[\w.]+)` \|[^|]*\|([^|]*)\|", re.MULTILINE)
 _FENCE = re.compile(r"^\s*```(\w*)")
 _HEADING = re.compile(r"^#{1,6} +(.+?) *$")
 _LINK = re.compile(r"\[(?:[^\]\[]|\[[^\]]*\])*\]\(([^)\s]+)\)")
@@ -91,3 +94,9 @@ def anchors(path: Path) -> frozenset[str]:
             anchor = f"{base}-{count}"
         made.add(anchor)
     return frozenset(made)
+
+
+def documented_events() -> dict[str, frozenset[str]]:
+    """The events in the table of docs/deliveries.md: the type, and the names of its own data."""
+    rows = _EVENT_ROW.findall(DELIVERIES.read_text())
+    return {event_type: frozenset(re.findall(r"`(\w+)`", data)) for event_type, data in rows}

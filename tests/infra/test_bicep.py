@@ -29,6 +29,7 @@ BUILT_IN_ROLES = {
     "storageBlobDataOwner": "b7e6dc6d-f1e8-4753-8033-0f276bb0955b",
     "storageBlobDataContributor": "ba92f5b4-2d11-453d-a403-e96b0029c9fe",
     "storageTableDataContributor": "0a9a7e1f-b9d0-4cc4-a60d-0319b160aaa3",
+    "storageQueueDataContributor": "974c5e8b-45b9-4653-ba55-5f855dd0fb88",
     "monitoringMetricsPublisher": "3913510d-42f4-4e42-8a64-420c390055eb",
 }
 GUID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
@@ -285,9 +286,37 @@ def test_each_assignment_is_for_one_account_and_has_its_reason() -> None:
 
 @each_file
 def test_nothing_has_a_key_or_a_secret(file: BicepFile) -> None:
-    secret = r"listKeys|listAccountSas|listServiceSas|AccountKey|SharedAccess|InstrumentationKey|getSecret|@secure"
+    secret = r"listKeys|listAccountSas|listServiceSas|AccountKey|SharedAccess|InstrumentationKey|getSecret"
     assert not re.search(secret, file.text, re.IGNORECASE)
-    assert not re.search(r"\b\w*(password|secret)\w*:", file.code, re.IGNORECASE)
+    # But the one with which receivers of events verify them, if the deployer gives one.
+    given = re.sub(r"eventsSecret: eventsSecret\n|UPLOADS_EVENTS_SECRET: eventsSecret }", "", file.code)
+    assert not re.search(r"\b\w*(password|secret)\w*:", given, re.IGNORECASE)
+
+
+def test_the_secret_of_events_is_secure_wherever_it_is_passed() -> None:
+    for file in FILES:
+        secure = [name for name, each in file.declared("parameters").items() if secured(each)]
+        named = [name for name in file.declared("parameters") if "secret" in name.lower()]
+        assert secure == named == (["eventsSecret"] if file.path.name in ("main.bicep", "app.bicep") else [])
+        assert not re.search(r"^output .*secret", file.code, re.IGNORECASE | re.MULTILINE)
+
+
+def secured(parameter: Mapping[str, Any]) -> bool:
+    return any(decorator["type"] == "secure" for decorator in parameter.get("decorators", []))
+
+
+def test_the_app_reaches_the_queue_that_wakes_its_deliveries() -> None:
+    app, network = BicepFile(INFRA / "app.bicep"), BicepFile(INFRA / "network.bicep")
+
+    services = {name: f"UPLOADS_STORAGE__{name}ServiceUri" for name in ("blob", "table", "queue")}
+    assert set(services.values()) <= app_settings()
+    for name in services:
+        assert f"dataStorage.outputs.{name}Endpoint" in MAIN.code
+        assert f"privatelink.{name}." in network.text
+        assert re.search(
+            rf"storageName: dataStorageName\n    service: '{name}'\n.*\n    zoneId: {name}Zone.id", network.text
+        )
+    assert app.code.count("UPLOADS_FORWARD_URL") == app.code.count("UPLOADS_EVENTS_URL") == 1
 
 
 def test_accounts_take_identities_only() -> None:
@@ -404,7 +433,7 @@ def test_each_alert_has_its_chapter_in_the_runbook() -> None:
     guide = (ROOT / "docs" / "operate.md").read_text()
     fields = {"name", "title", "description", "severity", "window", "frequency", "fires", "query"}
 
-    assert len(ALERTS) == len({alert["name"] for alert in ALERTS}) == 6
+    assert len(ALERTS) == len({alert["name"] for alert in ALERTS}) == 8
     for alert in ALERTS:
         assert set(alert) == fields
         assert alert["fires"] in ("with rows", "without rows")

@@ -1,5 +1,6 @@
 """``infra/preflight.py``: what is missing before a deployment, in one line each."""
 
+import base64
 import json
 import os
 import re
@@ -19,6 +20,7 @@ COMPLETE = {
     "AZURE_LOCATION": "westeurope",
     "AZURE_SUBSCRIPTION_ID": "3f8a1c52-94de-4f0b-9c2f-0d6a5b1e7c11",
 }
+EVENTS_SECRET = "whsec_" + base64.b64encode(b"k" * 32).decode()
 # Variables by the parameters that they give.
 VARIABLES = {
     name: re.sub(r"\$\{(\w+).*", r"\1", parameter["value"])
@@ -76,7 +78,7 @@ def limits() -> list[tuple[str, str, bool]]:
     for parameter, variable in VARIABLES.items():
         declared: dict[str, Any] = BicepFile(INFRA / "main.bicep").declared("parameters")[parameter]
         for decorator in declared["decorators"]:
-            argument = decorator["argument"]
+            argument = decorator.get("argument")
             match decorator["type"]:
                 case "min_value":
                     cases += [(variable, str(argument), True), (variable, str(argument - 1), False)]
@@ -105,6 +107,11 @@ def test_it_knows_the_limits_of_the_template(variable: str, value: str, good: bo
         ("UPLOADS_PUBLIC_URL", "http://uploads.example"),
         ("UPLOADS_PUBLIC_URL", "uploads.example"),
         ("DEPLOY_IDENTIFIER_URI", "api://3f8a1c52-94de-4f0b-9c2f-0d6a5b1e7c11"),
+        ("UPLOADS_FORWARD_URL", "http://graph.microsoft.com/v1.0"),
+        ("UPLOADS_FORWARD_SCOPE", "none"),
+        ("UPLOADS_FORWARD_LAYOUTS", "graph;early"),
+        ("UPLOADS_EVENTS_URL", "http://hooks.example"),
+        ("UPLOADS_EVENTS_SECRET", EVENTS_SECRET),
     ],
 )
 def test_what_makes_no_sense_is_refused(variable: str, value: str) -> None:
@@ -113,6 +120,27 @@ def test_what_makes_no_sense_is_refused(variable: str, value: str) -> None:
     assert done.returncode == 1
     assert done.stdout.count("missing: ") == 1
     assert variable in done.stdout
+
+
+def test_a_secret_that_is_not_valid_is_not_printed() -> None:
+    done = preflight(
+        COMPLETE | {"UPLOADS_EVENTS_URL": "https://hooks.example", "UPLOADS_EVENTS_SECRET": "whsec_c2hvcnQ="}
+    )
+
+    assert done.returncode == 1
+    assert "UPLOADS_EVENTS_SECRET is not valid: it must be whsec_" in done.stdout
+    assert "c2hvcnQ" not in done.stdout + done.stderr
+
+
+def test_deliveries_can_be_configured() -> None:
+    topic = "https://uploads.westeurope-1.eventgrid.azure.net/topics/sessions:publish?api-version=2023-11-01"
+    done = preflight(
+        COMPLETE
+        | {"UPLOADS_FORWARD_URL": "https://graph.microsoft.com/v1.0", "UPLOADS_FORWARD_LAYOUTS": "graph,founding"}
+        | {"UPLOADS_EVENTS_URL": topic, "UPLOADS_EVENTS_SECRET": EVENTS_SECRET}
+    )
+
+    assert done.returncode == 0, done.stdout
 
 
 def test_every_variable_of_the_parameters_file_is_known() -> None:

@@ -37,7 +37,7 @@ FUNCTIONS = {
     "union",
     "uniqueString",
 }
-DECORATORS = {"allowed", "description", "metadata", "minLength", "maxLength", "minValue", "maxValue"}
+DECORATORS = {"allowed", "description", "metadata", "minLength", "maxLength", "minValue", "maxValue", "secure"}
 
 
 @dataclass(frozen=True)

@@ -109,3 +109,34 @@ def test_a_warning_does_not_prevent_the_start(host_json: Path, caplog: pytest.Lo
     check_configuration(settings(), {BODY_LIMIT: "1"}, host_json)
 
     assert BODY_LIMIT in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("values", "said"),
+    [
+        ({"forward_url": "http://graph.microsoft.com/v1.0"}, "UPLOADS_FORWARD_URL is not valid"),
+        ({"forward_url": "https://graph.microsoft.com/v1.0", "forward_scope": "none"}, "UPLOADS_FORWARD_SCOPE=none"),
+        ({"forward_layouts": "graph,unknown"}, "UPLOADS_FORWARD_LAYOUTS has an unknown layout"),
+        ({"events_url": "http://hooks.contoso.com"}, "UPLOADS_EVENTS_URL is not valid"),
+        ({"events_url": "https://10.0.0.1/"}, "not a public one"),
+        ({"events_url": "https://hooks.contoso.com", "public_url": None}, "UPLOADS_PUBLIC_URL"),
+        ({"events_secret": "whsec_c2hvcnQ="}, "UPLOADS_EVENTS_SECRET is not valid"),
+    ],
+)
+def test_a_target_that_is_not_safe_is_refused(host_json: Path, values: dict[str, object], said: str) -> None:
+    with pytest.raises(SettingsError, match=said) as caught:
+        check_configuration(settings(**{"public_url": "https://uploads.contoso.com", **values}), {}, host_json)
+    assert "c2hvcnQ" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        {"forward_url": "https://graph.microsoft.com/v1.0"},
+        {"forward_url": "http://127.0.0.1:7072/v1.0", "forward_scope": "none"},
+        {"events_url": "https://intranet.contoso.com/", "events_allowed_hosts": "intranet.contoso.com"},
+        {"events_url": "https://10.0.0.1/", "events_allowed_hosts": "10.0.0.1"},
+    ],
+)
+def test_targets_that_are_safe_or_allowed_are_accepted(host_json: Path, values: dict[str, object]) -> None:
+    check_configuration(settings(**{"public_url": "https://uploads.contoso.com", **values}), {}, host_json)
