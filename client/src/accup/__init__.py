@@ -7,7 +7,7 @@ from accup.version import VERSION
 
 if TYPE_CHECKING:
     from accup.api.client import Client
-    from accup.api.models import AuditRecord, Refusal, Review, Session, StoredFile
+    from accup.api.models import AuditRecord, Delivery, Refusal, Review, Session, StoredFile
     from accup.api.resource import Resource
     from accup.api.retries import RetryPolicy
     from accup.errors import (
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 _MODULES = {
     "accup.api.client": ("Client",),
-    "accup.api.models": ("AuditRecord", "Refusal", "Review", "Session", "StoredFile"),
+    "accup.api.models": ("AuditRecord", "Delivery", "Refusal", "Review", "Session", "StoredFile"),
     "accup.api.resource": ("Resource",),
     "accup.api.retries": ("RetryPolicy",),
     "accup.errors": (
@@ -45,6 +45,7 @@ __all__ = [
     "AuditRecord",
     "Client",
     "ConflictError",
+    "Delivery",
     "Finding",
     "NotPermittedError",
     "Refusal",

@@ -103,6 +103,8 @@ class ApiError(AccupError):
         lines = [str(self), *(f"  {finding.message}" for finding in self.findings[:_DETAILS_SHOWN])]
         if self.inner_code == "uploadSessionIncomplete":
             lines.append("  A refused file that is not needed: accup withdraw NAME.")
+        if self.inner_code == "unexpectedChange":
+            lines.append("  If the number is right, run the same command again with --allow-change.")
         if self.request_id:
             lines.append(f"  (request-id {self.request_id})")
         return "\n".join(lines)

@@ -42,6 +42,34 @@ class StoredFile:
 
 
 @dataclass(frozen=True, slots=True)
+class Delivery:
+    """What a session's delivery to one target has come to (not on Graph).
+
+    ``target`` is ``graph`` or ``events``; ``state`` is ``pending``, ``delivered`` or ``failed``; ``upstream_id`` is the
+    id of the target's session.
+    """
+
+    target: str
+    state: str
+    attempts: int
+    last_error: str | None = None
+    next_attempt: datetime | None = None
+    upstream_id: str | None = None
+
+    @classmethod
+    def from_json(cls, body: Mapping[str, Any]) -> "Delivery":
+        """A delivery from an entry of ``@uploads.delivery``."""
+        return cls(
+            target=str(body["target"]),
+            state=str(body["state"]),
+            attempts=int(body.get("attempts", 0)),
+            last_error=body.get("lastError"),
+            next_attempt=instant(body.get("nextAttemptDateTime")),
+            upstream_id=body.get("upstreamId"),
+        )
+
+
+@dataclass(frozen=True, slots=True)
 class Session:
     """An upload session. ``body`` is the JSON as it came; ``files`` is empty unless the request asked for them."""
 
@@ -53,6 +81,7 @@ class Session:
     files_uploaded: int
     total_bytes: int
     files: tuple[StoredFile, ...]
+    deliveries: tuple[Delivery, ...]
     body: Mapping[str, Any]
 
     @classmethod
@@ -68,6 +97,7 @@ class Session:
             files_uploaded=int(stats.get("filesUploaded", 0)),
             total_bytes=int(stats.get("totalBytesUploaded", 0)),
             files=tuple(StoredFile.from_json(file) for file in body.get("files") or ()),
+            deliveries=tuple(Delivery.from_json(delivery) for delivery in body.get("@uploads.delivery") or ()),
             body=dict(body),
         )
 

@@ -8,7 +8,7 @@ from urllib.parse import quote
 import httpx
 
 from accup.api.download import download
-from accup.api.models import Refusal, Review, Session, StoredFile
+from accup.api.models import Delivery, Refusal, Review, Session, StoredFile
 from accup.api.multipart import Progress
 from accup.api.transport import Transport
 from accup.api.upload import Upload, Uploader
@@ -101,6 +101,11 @@ class Resource:
         headers = {"Prefer": ", ".join(preferences)} if preferences else None
         done = {"isUploadDone": True}
         return _session(self._transport.request("PATCH", self._one(session_id), json=done, headers=headers))
+
+    def redeliver(self, session_id: str, target: str) -> Delivery:
+        """Try a delivery again at once, whatever became of it (not on Graph); ``target`` is ``graph`` or ``events``."""
+        path = f"{self._one(session_id)}/redeliver"
+        return Delivery.from_json(self._transport.request("POST", path, json={"target": target}).json())
 
     def delete(self, session_id: str) -> None:
         """Delete a session that is not complete, with its files."""

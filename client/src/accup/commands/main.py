@@ -11,7 +11,7 @@ from accup.commands.check import check
 from accup.commands.files import files, get, remove, withdraw
 from accup.commands.login import login
 from accup.commands.send import send
-from accup.commands.sessions import complete, delete, list_sessions, status, watch
+from accup.commands.sessions import complete, delete, list_sessions, redeliver, status, watch
 from accup.errors import AccupError, ApiError
 from accup.exit_codes import ExitCode
 from accup.screen.console import Screen
@@ -43,6 +43,7 @@ for command in (
     files,
     get,
     complete,
+    redeliver,
     delete,
     remove,
     withdraw,

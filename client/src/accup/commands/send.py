@@ -26,6 +26,7 @@ from accup.sending.sender import UPLOADS_AT_ONCE, Sender, SendOptions
 @option("--review", "Review instance that the data is for.", type=Guid(), metavar="GUID")
 @option("--definition", "Review definition (default: the review instance's id).", type=Guid(), metavar="GUID")
 @click.option("--complete", is_flag=True, help="Complete the session if every file was accepted, without a question.")
+@click.option("--allow-change", is_flag=True, help="Complete although the number of rows differs from the last time.")
 @click.option("--replace", is_flag=True, help="Replace files of the session that have other contents (not on Graph).")
 @click.option(
     "--compress/--no-compress",
@@ -68,6 +69,7 @@ def send(**values: Any) -> int:
     sender = Sender(
         SendOptions(
             replace=values["replace"],
+            allow_change=values["allow_change"],
             compress=values["compress"],
             at_once=values["at_once"],
             principal_types=values["principal_types"] or PRINCIPAL_TYPES,

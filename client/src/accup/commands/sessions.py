@@ -1,11 +1,11 @@
-"""``accup status``, ``list``, ``complete``, ``delete`` and ``watch``: whole sessions."""
+"""``accup status``, ``list``, ``complete``, ``redeliver``, ``delete`` and ``watch``: whole sessions."""
 
 import time
 from typing import Any
 
 import click
 
-from accup.api.models import Session, StoredFile
+from accup.api.models import Delivery, Session, StoredFile
 from accup.commands.options import Given, on_resource, on_session
 from accup.errors import ConflictError, UsageError
 from accup.exit_codes import ExitCode
@@ -13,13 +13,14 @@ from accup.screen import tables
 from accup.screen.console import Screen
 from accup.screen.wording import duration_text, plural, size_text
 
+_TARGETS = ("graph", "events")
 _STATES = ("active", "complete", "expired")
 
 
 @click.command()
 @on_session
 def status(**values: Any) -> int:
-    """Show a session: its status, its files, and the time left."""
+    """Show a session: its status, its files, the time left, and what its deliveries have come to."""
     given = Given.of(values)
     with given.client() as client:
         _show(given.screen, given.session(given.resource(client)))
@@ -74,6 +75,28 @@ def complete(**values: Any) -> int:
             session.id, allow_incomplete=values["allow_incomplete"], allow_change=values["allow_change"]
         )
         _show(given.screen, session)
+    return ExitCode.DONE
+
+
+@click.command()
+@click.option(
+    "--target",
+    type=click.Choice(_TARGETS),
+    default=_TARGETS[0],
+    show_default=True,
+    help="Which delivery: the forwarding to Microsoft Graph, or the events.",
+)
+@on_session
+def redeliver(**values: Any) -> int:
+    """Try a delivery of a complete session again at once (not on Graph)."""
+    given = Given.of(values)
+    with given.client() as client:
+        resource = given.resource(client)
+        session = given.session(resource)
+        delivery = resource.redeliver(session.id, values["target"])
+    if given.screen.as_json:
+        given.screen.result({"session": session.id, "delivery": _delivery_json(delivery)})
+    given.screen.say(f"Session {session.id} is delivered again to {delivery.target}. 'accup status' shows the result.")
     return ExitCode.DONE
 
 
@@ -153,6 +176,18 @@ def _show(screen: Screen, session: Session) -> None:
     screen.line(f"Review instance  {session.reference_id or 'unknown'}")
     screen.line(f"Time left        {_left(session) or 'none'}")
     screen.line(f"Files            {session.files_uploaded} ({size_text(session.total_bytes)})")
+    for delivery in session.deliveries:
+        screen.line(f"{f'To {delivery.target}':<17}{_delivery_text(delivery)}")
+
+
+def _delivery_text(delivery: Delivery) -> str:
+    tried = plural(delivery.attempts, "attempt")
+    if delivery.state == "delivered":
+        return f"delivered after {tried}" + (f", session {delivery.upstream_id}" if delivery.upstream_id else "")
+    if delivery.state == "failed":
+        return f"given up after {tried}: {delivery.last_error} When it is fixed: accup redeliver."
+    soon = "" if delivery.next_attempt is None else f", next at {delivery.next_attempt:%Y-%m-%d %H:%M:%S}Z"
+    return f"waiting, {tried}{soon}" + (f": {delivery.last_error}" if delivery.last_error else "")
 
 
 def _left(session: Session) -> str:
@@ -171,6 +206,18 @@ def _as_json(session: Session) -> dict[str, Any]:
         "secondsLeft": None if left is None else int(left.total_seconds()),
         "filesUploaded": session.files_uploaded,
         "totalBytesUploaded": session.total_bytes,
+        "deliveries": [_delivery_json(delivery) for delivery in session.deliveries],
+    }
+
+
+def _delivery_json(delivery: Delivery) -> dict[str, Any]:
+    return {
+        "target": delivery.target,
+        "state": delivery.state,
+        "attempts": delivery.attempts,
+        "lastError": delivery.last_error,
+        "nextAttemptDateTime": None if delivery.next_attempt is None else delivery.next_attempt.isoformat(),
+        "upstreamId": delivery.upstream_id,
     }
 
 

@@ -36,9 +36,13 @@ class Reporter(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class SendOptions:
-    """How to send: whether to replace files of the session, to compress, how many uploads at a time, and the rules."""
+    """How to send: whether to replace files of the session, to compress, how many uploads at a time, and the rules.
+
+    ``allow_change``: complete although the number of rows differs from the last time by more than the service allows.
+    """
 
     replace: bool = False
+    allow_change: bool = False
     compress: bool | None = None
     at_once: int = UPLOADS_AT_ONCE
     principal_types: Collection[str] = PRINCIPAL_TYPES
@@ -148,7 +152,7 @@ class Sender:
         if session is None or session.status != "active" or self.outcome.refused:
             return
         try:
-            self.outcome.session = resource.complete(session.id)
+            self.outcome.session = resource.complete(session.id, allow_change=self.options.allow_change)
         except ApiError as error:
             # A lost answer may have been the first attempt, which Graph does not accept twice.
             if error.status not in (400, 409):
