@@ -6,7 +6,7 @@ changes nothing (DNS rebinding; OWASP, "Server-Side Request Forgery Prevention")
 
 import socket
 from collections.abc import Collection
-from ipaddress import ip_address
+from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
 from urllib.parse import urlsplit
 
 from aiohttp.abc import AbstractResolver, ResolveResult
@@ -15,15 +15,29 @@ from aiohttp.resolver import ThreadedResolver
 LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
 
 
+# RFC 4291 (mapped and compatible), RFC 2765 (translated), RFC 6052 and RFC 8215 (NAT64).
+_IPV4_IN_LAST_32_BITS = tuple(
+    map(ip_network, ("::ffff:0:0/96", "::/96", "::ffff:0:0:0/96", "64:ff9b::/96", "64:ff9b:1::/48"))
+)
+
+
 class ForbiddenAddressError(OSError):
     """A host that is, or resolves to, an address that is not public."""
 
 
 def is_public(address: str) -> bool:
     """Whether an IP address is one of the public internet: not private, loopback, link-local or reserved."""
-    parsed = ip_address(address.partition("%")[0])
-    mapped = getattr(parsed, "ipv4_mapped", None)
-    return (mapped or parsed).is_global and not (mapped or parsed).is_multicast
+    parsed = _embedded(ip_address(address.partition("%")[0]))
+    return parsed.is_global and not parsed.is_multicast
+
+
+def _embedded(address: IPv4Address | IPv6Address) -> IPv4Address | IPv6Address:
+    """The IPv4 address that an IPv6 address leads to, if it does: mapped, by NAT64, by 6to4, or IPv4-compatible."""
+    if isinstance(address, IPv4Address):
+        return address
+    if any(address in network for network in _IPV4_IN_LAST_32_BITS):
+        return IPv4Address(int(address) & 0xFFFFFFFF)
+    return address.sixtofour or address
 
 
 def check_url(url: str, allowed_hosts: Collection[str]) -> None:
@@ -43,6 +57,9 @@ def check_url(url: str, allowed_hosts: Collection[str]) -> None:
     try:
         public = is_public(host)
     except ValueError:
+        if host.replace(".", "").isdigit():
+            # Such as 127.1, which aiohttp takes for an address and does not have resolved, but the system reads.
+            raise ForbiddenAddressError("the address of the host must be written in full") from None
         return  # a name: what it resolves to is checked when it is connected to
     if not public:
         raise ForbiddenAddressError("the address is not a public one")

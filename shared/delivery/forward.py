@@ -44,8 +44,14 @@ async def forward(
         try:
             await _fill(client, there, files, read)
         except DeliveryError as error:
-            raise _in_time(error, there) from error
-        there = await client.read(there.id)
+            if not error.final:
+                raise _in_time(error, there) from error
+            # The target also refuses what comes after its session has ended, so that only an active one tells.
+            there = await client.read(there.id)
+            if there.status == "active":
+                raise
+        else:
+            there = await client.read(there.id)
     _check_complete(there, files)
 
 
@@ -99,16 +105,23 @@ def _missing(there: UpstreamSession, files: Sequence[StoredFile]) -> list[Stored
     Raises:
         DeliveryError: the target has a file that is none of ours.
     """
-    ours = {file.name: file for file in files}
-    for file in there.files:
-        if file.name not in ours or ours[file.name].size != file.size:
-            raise DeliveryError(
-                "The target's upload session has a file that this session does not have, or that has another size: "
-                "somebody else uploaded it. Delete the target's session, and have this one delivered again.",
-                final=True,
-            )
+    if not _all_ours(there, files):
+        raise DeliveryError(
+            "The target's upload session has a file that this session does not have, or that has other content: "
+            "somebody else uploaded it. Delete the target's session, or wait until it expires, and have this one "
+            "delivered again.",
+            final=True,
+        )
     sent = {file.name for file in there.files}
     return [file for file in files if file.name not in sent]
+
+
+def _all_ours(there: UpstreamSession, files: Sequence[StoredFile]) -> bool:
+    """Whether the target has only files of ours, by name, size and, where the target tells it, digest."""
+    ours = {file.name: (file.size, file.sha256) for file in files}
+    return all(
+        file.name in ours and (file.size, file.sha256 or ours[file.name][1]) == ours[file.name] for file in there.files
+    )
 
 
 def _check_same(there: UpstreamSession, files: Sequence[StoredFile]) -> None:
@@ -124,10 +137,9 @@ def _check_same(there: UpstreamSession, files: Sequence[StoredFile]) -> None:
 def _check_complete(there: UpstreamSession, files: Sequence[StoredFile]) -> None:
     total = sum(file.size for file in files)
     if there.status != "complete":
-        raise DeliveryError(f"The target's session is {there.status} after it was marked as done.")
+        raise DeliveryError(f"The target's session is {there.status}, and not complete.")
     same = (there.files_uploaded, there.total_bytes) == (len(files), total)
-    names = {(file.name, file.size) for file in there.files} <= {(file.name, file.size) for file in files}
-    if not same or not names:
+    if not same or not _all_ours(there, files):
         raise DeliveryError(
             "The target's session was completed by somebody else, and does not have the files of this session. It "
             "cannot be reopened there: the data needs another review instance.",

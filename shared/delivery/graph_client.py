@@ -4,7 +4,9 @@ Requests and answers are those of ``customDataProvidedResourceUploadSession`` in
 """
 
 import json
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+import re
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -26,15 +28,18 @@ _STALL_SECONDS = 120
 # "customDataProvidedResourceUploadSession": a session without changes expires.
 GRAPH_WINDOW = timedelta(hours=2)
 
+_CODE = re.compile(r"[A-Za-z0-9_.]{1,64}")
+
 GetToken = Callable[[], Awaitable[str | None]]
 
 
 @dataclass(frozen=True, slots=True)
 class UpstreamFile:
-    """A file that the target has."""
+    """A file that the target has. ``sha256`` in hex: another instance of this service tells it, Graph does not."""
 
     name: str
     size: int
+    sha256: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,13 +94,16 @@ class GraphClient:
                 "reviewInstanceId": review.instance_id,
             },
         }
-        return str((await self._call("POST", self._sessions, json=body))["id"])
+        answer = await self._call("POST", self._sessions, json=body)
+        with _expected_shape():
+            return str(answer["id"])
 
     async def find(self, reference_id: str) -> list[UpstreamSession]:
         """The sessions of a review instance, without their files."""
         condition = quote(f"referenceId eq '{reference_id}'")
         answer = await self._call("GET", f"{self._sessions}?$filter={condition}")
-        return [_session(each) for each in answer["value"]]
+        with _expected_shape():
+            return [_session(each) for each in answer["value"]]
 
     async def read(self, session_id: str) -> UpstreamSession:
         """A session with all of its files.
@@ -104,13 +112,16 @@ class GraphClient:
             NotThereError: there is none.
             DeliveryError: it did not work.
         """
-        return _session(await self._call("GET", f"{self._sessions}/{session_id}?$expand=files"))
+        answer = await self._call("GET", f"{self._sessions}/{session_id}?$expand=files")
+        with _expected_shape():
+            return _session(answer)
 
     async def upload(self, session_id: str, file: StoredFile, content: AsyncIterator[bytes]) -> None:
         """Send one file, in constant memory.
 
         Raises:
             DeliveryError: it did not work.
+            Exception: what reading ``content`` raises.
         """
         boundary = uuid4().hex
         name = file.name.replace("\\", "\\\\").replace('"', '\\"')
@@ -120,10 +131,17 @@ class GraphClient:
         ).encode()
         tail = f"\r\n--{boundary}--\r\n".encode()
 
+        failures: list[Exception] = []
+
         async def form() -> AsyncIterator[bytes]:
             yield head
-            async for piece in content:
-                yield piece
+            try:
+                async for piece in content:
+                    yield piece
+            except Exception as error:
+                # aiohttp turns it into an error of the connection.
+                failures.append(error)
+                raise
             yield tail
 
         headers = {
@@ -132,7 +150,12 @@ class GraphClient:
         }
         timeout = aiohttp.ClientTimeout(total=None, sock_connect=10, sock_read=_STALL_SECONDS)
         path = f"{self._sessions}/{session_id}/uploadFile"
-        await self._call("POST", path, data=form(), headers=headers, timeout=timeout)
+        try:
+            await self._call("POST", path, data=form(), headers=headers, timeout=timeout)
+        except DeliveryError:
+            if failures:
+                raise failures[0] from None
+            raise
 
     async def complete(self, session: UpstreamSession) -> None:
         """Mark a session as done, if it is still as it was read (where the target has ETags).
@@ -171,12 +194,24 @@ async def _bounded(answer: aiohttp.ClientResponse) -> bytes:
     return bytes(content)
 
 
+@contextmanager
+def _expected_shape() -> Iterator[None]:
+    """Turn the errors of an answer that has another shape into ``DeliveryError``."""
+    try:
+        yield
+    except (LookupError, TypeError, ValueError, AttributeError):
+        raise DeliveryError("The target's answer is not that of an upload session.") from None
+
+
 def _session(body: Mapping[str, Any]) -> UpstreamSession:
     stats = body.get("stats") or {}
     return UpstreamSession(
         id=str(body["id"]),
         status=str(body.get("status", "")),
-        files=tuple(UpstreamFile(str(file["name"]), int(file["size"])) for file in body.get("files") or ()),
+        files=tuple(
+            UpstreamFile(str(file["name"]), int(file["size"]), file.get("@uploads.sha256"))
+            for file in body.get("files") or ()
+        ),
         files_uploaded=int(stats.get("filesUploaded", 0)),
         total_bytes=int(stats.get("totalBytesUploaded", 0)),
         expires=_expires(body),
@@ -198,10 +233,12 @@ def _refused(answer: aiohttp.ClientResponse, content: bytes) -> DeliveryError:
     """What an error response means: whether another attempt helps, when, and what a person can do."""
     try:
         error = json.loads(content)["error"]
-        code, inner = str(error.get("code", "")), error.get("innerError") or {}
+        code, inner = str(error.get("code", "")), dict(error.get("innerError") or {})
     except (ValueError, KeyError, TypeError, AttributeError):
         code, inner = "", {}
-    said = f"{answer.status} {code}".strip()
+    # The more exact code, where there is one. Nothing else of the answer is repeated.
+    exact = str(inner.get("code") or code)
+    said = f"{answer.status} {exact}" if _CODE.fullmatch(exact) else str(answer.status)
     if answer.status == 409 and (inner.get("uploadSessionId") or code == "nameAlreadyExists"):
         taken = inner.get("uploadSessionId")
         return TakenError(f"The target has this already ({said}).", str(taken) if taken else None)

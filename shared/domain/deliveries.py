@@ -37,9 +37,10 @@ class DeliveryState(StrEnum):
 class Delivery:
     """One session's delivery to one target.
 
-    ``pending_since`` is the start of the time after which it is given up; ``last_error`` is a sentence for people;
-    ``upstream_id`` is the id of the target's session, if there is one. While a process works on it, ``claimed_by`` is
-    the id of the attempt and ``claimed_until`` the time at which another process may take over.
+    ``pending_since`` is the start of the time after which it is given up; ``failures`` is the number of attempts that
+    failed since the last one that did not; ``last_error`` is a sentence for people; ``upstream_id`` is the id of the
+    target's session, if there is one. While a process works on it, ``claimed_by`` is the id of the attempt and
+    ``claimed_until`` the time at which another process may take over.
     """
 
     key: SessionKey
@@ -48,6 +49,7 @@ class Delivery:
     pending_since: datetime
     next_attempt: datetime
     attempts: int = 0
+    failures: int = 0
     last_error: str | None = None
     upstream_id: str | None = None
     claimed_by: str | None = None
@@ -100,19 +102,20 @@ def released(delivery: Delivery) -> Delivery:
 
 def delivered(delivery: Delivery) -> Delivery:
     """The delivery when the target has all of it."""
-    return replace(released(delivery), state=DeliveryState.DELIVERED, attempts=delivery.attempts + 1, last_error=None)
+    attempts = delivery.attempts + 1
+    return replace(released(delivery), state=DeliveryState.DELIVERED, attempts=attempts, failures=0, last_error=None)
 
 
 def after_failure(delivery: Delivery, error: DeliveryError, now: datetime, *, give_up_after: timedelta) -> Delivery:
     """The delivery after an attempt that failed: tried again later, with pauses that double, or given up."""
-    attempts = delivery.attempts + 1
     given_up = error.final or now - delivery.pending_since >= give_up_after
     longest = URGENT_PAUSE if error.urgent else LONGEST_PAUSE
-    pause = min(longest, FIRST_PAUSE * 2 ** min(delivery.attempts, 16))
+    pause = min(longest, FIRST_PAUSE * 2 ** min(delivery.failures, 16))
     return replace(
         released(delivery),
         state=DeliveryState.FAILED if given_up else DeliveryState.PENDING,
-        attempts=attempts,
+        attempts=delivery.attempts + 1,
+        failures=delivery.failures + 1,
         last_error=error.message,
         next_attempt=now + max(pause, error.retry_after or pause),
     )
@@ -120,4 +123,4 @@ def after_failure(delivery: Delivery, error: DeliveryError, now: datetime, *, gi
 
 def tried_anew(delivery: Delivery, now: datetime) -> Delivery:
     """The delivery when somebody asks for another attempt; an attempt that is in progress keeps its claim."""
-    return replace(delivery, state=DeliveryState.PENDING, pending_since=now, next_attempt=now, attempts=0)
+    return replace(delivery, state=DeliveryState.PENDING, pending_since=now, next_attempt=now, attempts=0, failures=0)

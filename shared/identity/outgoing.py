@@ -3,7 +3,7 @@
 from collections.abc import Awaitable, Callable
 from typing import Any
 
-from azure.core.exceptions import ClientAuthenticationError
+from azure.core.exceptions import AzureError
 
 from shared.core.settings import Settings
 from shared.domain.deliveries import DeliveryError
@@ -29,7 +29,7 @@ def token_for(scope: str, config: Settings) -> Callable[[], Awaitable[str | None
             _credential = DefaultAzureCredential(managed_identity_client_id=config.storage_client_id)
         try:
             return str((await _credential.get_token(scope)).token)
-        except ClientAuthenticationError as error:
+        except AzureError as error:
             raise DeliveryError(
                 f"Microsoft Entra gives the app's identity no token for {scope} ({type(error).__name__})."
             ) from error

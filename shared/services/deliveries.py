@@ -6,9 +6,9 @@ repeated: after a process that died, another attempt first reads what the target
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
-from datetime import timedelta
+import traceback
+from datetime import datetime, timedelta
+from functools import partial
 
 from azure.core.exceptions import AzureError
 
@@ -17,29 +17,27 @@ from shared.core.ids import new_id, utc_now
 from shared.core.settings import Settings, settings
 from shared.domain.audit import SERVICE, Activity, Actor, AuditRecord, Outcome, new_record
 from shared.domain.deliveries import (
-    CLAIM,
     Delivery,
     DeliveryError,
     DeliveryState,
     Target,
     after_failure,
-    claimed,
     delivered,
     is_due,
     look_again_at,
     new_delivery,
-    released,
     tried_anew,
 )
 from shared.domain.events import Event, EventType
 from shared.domain.lifecycle import SessionKey, Status
-from shared.services.delivery_targets import Held, forward_session, send_events
+from shared.services.claims import Claim
+from shared.services.delivery_targets import forward_session, send_events
 from shared.services.outbox import Outbox, completion_data
 from shared.services.retries import attempts, pause, too_busy
 from shared.services.sessions import Sessions
 from shared.storage.account import Storage, storage
-from shared.storage.delivery_table import DueDelivery, put_delivery, put_event
-from shared.storage.table import Operation
+from shared.storage.delivery_table import DueDelivery, due_delivery, put_delivery, put_event
+from shared.storage.table import NewerFormatError, Operation
 from shared.storage.table_calls import ConcurrentChangeError
 from shared.telemetry.instruments import DELIVERIES_AGE, count_delivery
 
@@ -49,6 +47,9 @@ LOOK_AGAIN = timedelta(minutes=5)
 
 # The timer comes a little later than the message, which is the usual way.
 _TIMER_LATER = timedelta(seconds=30)
+
+# When the timer looks again at what waits for a target that the settings do not name any more.
+_UNCONFIGURED = timedelta(days=1)
 
 _log = logging.getLogger("uploads.deliveries")
 
@@ -67,36 +68,60 @@ class Deliveries:
         return await self._table.deliveries(key) if self._config.hands_on else []
 
     async def deliver(self, key: SessionKey) -> None:
-        """Make an attempt at each delivery of a session that is due, and have the session looked at again if needed."""
+        """Make an attempt at each delivery of a session that is due, and have the session looked at again if needed.
+
+        Raises:
+            AzureError: storage failed; another message or the timer has the session looked at again.
+        """
         waiting = [each for each in await self._table.deliveries(key) if self._has_target(each.target)]
-        after = await asyncio.gather(*(self._attempt(each) for each in waiting if is_due(each, utc_now())))
-        pending = [each for each in after if each is not None and each.state is DeliveryState.PENDING]
+        due = [self._attempt(each) for each in waiting if is_due(each, utc_now())]
+        after = await asyncio.gather(*due, return_exceptions=True)
+        pending = [each for each in after if isinstance(each, Delivery) and each.state is DeliveryState.PENDING]
         if pending:
             again = min(map(look_again_at, pending))
             await self._table.expect(DueDelivery(again + _TIMER_LATER, key))
             await self._store.queue.wake(key, again - utc_now())
+        for each in after:
+            if isinstance(each, BaseException):
+                raise each
 
     async def sweep(self) -> int:
-        """Wake the sessions whose message was lost; returns how many. Without any, it costs one query."""
-        woken = 0
+        """Wake the sessions whose message was lost; returns how many. Without any, it costs one query.
+
+        Raises:
+            AzureError: storage failed; the next run of the timer continues.
+        """
+        woken: set[SessionKey] = set()
         now = oldest = utc_now()
-        async for entry in self._table.due(utc_now()):
-            waiting = [
-                each
-                for each in await self._table.deliveries(entry.key)
-                if each.state is DeliveryState.PENDING and self._has_target(each.target)
-            ]
-            if waiting:
-                again = max(utc_now() + LOOK_AGAIN, min(map(look_again_at, waiting)))
-                await self._table.expect(DueDelivery(again, entry.key))
-                await self._store.queue.wake(entry.key)
-                woken += 1
-                oldest = min(oldest, *(each.pending_since for each in waiting))
-            await self._table.forget(entry)
-            if woken >= SWEEP_SESSIONS:
+        async for row in self._table.due(now):
+            try:
+                oldest = min(oldest, await self._look_at(due_delivery(row), woken))
+            except (NewerFormatError, LookupError, ValueError, TypeError, AttributeError) as error:
+                # It must not stop the other sessions.
+                _log.warning("a delivery could not be looked at: %s", type(error).__name__)
+            if len(woken) >= SWEEP_SESSIONS:
                 break
         DELIVERIES_AGE.set((now - oldest).total_seconds())
-        return woken
+        return len(woken)
+
+    async def _look_at(self, entry: DueDelivery, woken: set[SessionKey]) -> datetime:
+        """Wake a session that is due, and write when to look at it again before its index row is removed.
+
+        Returns since when it waits; now if it does not.
+        """
+        pending = [each for each in await self._table.deliveries(entry.key) if each.state is DeliveryState.PENDING]
+        configured = [each for each in pending if self._has_target(each.target)]
+        now = utc_now()
+        if pending and entry.key not in woken:
+            again = min(map(look_again_at, configured), default=now + _UNCONFIGURED)
+            if again <= now:
+                await self._store.queue.wake(entry.key)
+                woken.add(entry.key)
+                again = now + LOOK_AGAIN
+            # The same row as that of the attempt before, so that there is one for each session.
+            await self._table.expect(DueDelivery(again + _TIMER_LATER, entry.key))
+        await self._table.forget(entry)
+        return min((each.pending_since for each in configured), default=now)
 
     async def redeliver(self, key: SessionKey, target: Target, actor: Actor) -> Delivery:
         """Have a session delivered again now, whatever came of earlier attempts.
@@ -108,32 +133,37 @@ class Deliveries:
             GraphError: 404 if there is no such session, or nothing to deliver to this target.
         """
         snapshot = await Sessions(self._store, self._config, actor).snapshot(key)
-        complete = snapshot.session.status is Status.COMPLETE
+        complete = snapshot.session.status is Status.COMPLETE and snapshot.session.files_removed is None
+        graph = target is Target.GRAPH
+        allowed = await self._outbox.forwards(key.resource) if graph else self._has_target(target)
         record = new_record(Activity.REDELIVER_SESSION, key, actor, target=target.value)
         for _ in attempts():
             now = utc_now()
-            found = next((each for each in await self.of_session(key) if each.target is target), None)
-            if not self._has_target(target) or (found is None and not complete):
+            found = await self._table.delivery(key, target)
+            if not allowed or (found is None and not complete):
                 raise GraphError(
                     DELIVERY_NOT_FOUND,
                     f"This upload session has no delivery to '{target}'. A complete session has one if the service is "
-                    f"configured with {'UPLOADS_FORWARD_URL' if target is Target.GRAPH else 'UPLOADS_EVENTS_URL'}.",
+                    f"configured with {'UPLOADS_FORWARD_URL' if graph else 'UPLOADS_EVENTS_URL'}"
+                    f"{', and its resource is forwarded (UPLOADS_FORWARD_RESOURCES)' if graph else ''}.",
                 )
             again: list[Operation] = []
             if target is Target.EVENTS and complete:
                 data = completion_data(snapshot.session, snapshot.files)
                 again = [put_event(Event(new_id(now), EventType.COMPLETED, key, data))]
-            await self._table.expect(DueDelivery(now, key))
+            anew = new_delivery(key, target, now) if found is None else tried_anew(found, now)
+            operations = [put_delivery(anew), *again]
+            await self._outbox.expect(key, operations)
             try:
                 if found is None:
-                    anew = new_delivery(key, target, now)
-                    await self._table.put([put_delivery(anew), *again], record)
+                    await self._table.put(operations, record)
                 else:
-                    anew = await self._table.update(tried_anew(found, now), *again, record=record)
+                    await self._table.update(anew, *again, record=record)
             except ConcurrentChangeError:
-                await pause()
-                continue
-            await self._outbox.wake(key, [put_delivery(anew)])
+                if not await self._store.audit.has(record):
+                    await pause()
+                    continue
+            await self._outbox.wake(key, operations)
             return anew
         raise too_busy()
 
@@ -142,18 +172,17 @@ class Deliveries:
 
     async def _attempt(self, delivery: Delivery) -> Delivery | None:
         """One attempt; returns the delivery as it is then, or ``None`` if another attempt works on it."""
-        held = await self._claim(delivery)
-        if held is None:
+        claim = await Claim.take(self._table, delivery)
+        if claim is None:
             return None
         attempt = forward_session if delivery.target is Target.GRAPH else send_events
         error = None
         try:
             # The host would end the worker process at its own limit, and all other requests in it.
-            async with self._renewed(held), asyncio.timeout(self._config.max_upload_seconds):
-                await attempt(self._store, self._config, held)
+            await claim.hold(partial(attempt, self._store, self._config), self._config.max_upload_seconds)
         except ConcurrentChangeError:
             # There is something more to deliver now, or another attempt took over.
-            return await self._release(held.delivery)
+            return await claim.release()
         except DeliveryError as failure:
             error = failure
         except TimeoutError:
@@ -163,55 +192,31 @@ class Deliveries:
             )
         except AzureError as failure:
             error = DeliveryError(f"This service's own storage failed ({type(failure).__name__}).")
-        return await self._settle(held.delivery, error)
+        except Exception as failure:  # noqa: BLE001  # whatever it is, the attempt counts, and ends
+            frames = "".join(traceback.format_tb(failure.__traceback__))
+            _log.error("unexpected exception: %s\n%s", type(failure).__name__, frames)
+            error = DeliveryError(f"The attempt failed unexpectedly ({type(failure).__name__}).")
+        return await self._settle(claim, error)
 
-    async def _claim(self, delivery: Delivery) -> Held | None:
-        wanted = claimed(delivery, new_id(utc_now()), utc_now())
-        try:
-            return Held(self._table, await self._table.update(wanted))
-        except ConcurrentChangeError:
-            # The SDK repeats a call whose answer was lost: the claim may be this attempt's own.
-            found = await self._current(delivery)
-            return Held(self._table, found) if found is not None and found.claimed_by == wanted.claimed_by else None
-
-    @asynccontextmanager
-    async def _renewed(self, held: Held) -> AsyncIterator[None]:
-        """Renew a claim while an attempt works."""
-
-        async def renew() -> None:
-            while True:
-                await asyncio.sleep(CLAIM.total_seconds() / 3)
-                await held.renew()
-
-        renewing = asyncio.create_task(renew())
-        try:
-            yield
-        finally:
-            renewing.cancel()
-            with suppress(asyncio.CancelledError, ConcurrentChangeError, AzureError):
-                await renewing
-
-    async def _settle(self, before: Delivery, error: DeliveryError | None) -> Delivery | None:
-        """Store the result of an attempt. The end of a forwarding is also an audit record and an event."""
-        give_up = timedelta(seconds=self._config.delivery_seconds)
+    async def _settle(self, claim: Claim, error: DeliveryError | None) -> Delivery | None:
+        """Store the result of an attempt. Its end, for better or worse, is also an audit record and an event."""
+        before, give_up = claim.delivery, timedelta(seconds=self._config.delivery_seconds)
         after = delivered(before) if error is None else after_failure(before, error, utc_now(), give_up_after=give_up)
         count_delivery(after.target.value, after.state.value)
         if error is not None:
             log = _log.error if after.state is DeliveryState.FAILED else _log.warning
             log("session %s to %s, attempt %d: %s", before.key.session_id, before.target, after.attempts, error.message)
-        record, told = self._end_of_forwarding(after)
+        record, told = self._end(after)
         await self._outbox.expect(before.key, told)
-        try:
-            stored: Delivery | None = await self._table.update(after, *told, record=record)
-        except ConcurrentChangeError:
-            stored = await self._release(before)
+        stored = await claim.end(after, *told, record=record)
         await self._outbox.wake(before.key, told)
         return stored
 
-    def _end_of_forwarding(self, after: Delivery) -> tuple[AuditRecord | None, list[Operation]]:
-        if after.target is not Target.GRAPH or after.state is DeliveryState.PENDING:
+    def _end(self, after: Delivery) -> tuple[AuditRecord | None, list[Operation]]:
+        """The audit record and the event of a session that was forwarded, or of a delivery that is given up."""
+        success, graph = after.state is DeliveryState.DELIVERED, after.target is Target.GRAPH
+        if after.state is DeliveryState.PENDING or (success and not graph):
             return None, []
-        success = after.state is DeliveryState.DELIVERED
         outcome = Outcome.SUCCESS if success else Outcome.REFUSED
         details: dict[str, str | int | None] = {
             "target": after.target.value,
@@ -220,21 +225,8 @@ class Deliveries:
         }
         record = new_record(Activity.DELIVER_SESSION, after.key, SERVICE, outcome, **details)
         event_type = EventType.DELIVERED if success else EventType.DELIVERY_FAILED
-        return record, self._outbox.event(event_type, after.key, details)
-
-    async def _release(self, held: Delivery) -> Delivery | None:
-        """Release a delivery that changed during the attempt, if the attempt still holds it."""
-        changed = await self._current(held)
-        if changed is None or changed.claimed_by != held.claimed_by:
-            return None
-        try:
-            return await self._table.update(released(changed))
-        except ConcurrentChangeError:
-            return None
-
-    async def _current(self, delivery: Delivery) -> Delivery | None:
-        found = await self._table.deliveries(delivery.key)
-        return next((each for each in found if each.target is delivery.target), None)
+        # There is nobody to tell that events cannot be sent.
+        return record, self._outbox.event(event_type, after.key, details) if graph else []
 
 
 async def deliveries() -> Deliveries:

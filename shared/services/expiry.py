@@ -228,8 +228,7 @@ class Expiry:
         """Expired: store the status and free the reference; when the grace period is over, delete the files."""
         if session.status is Status.ACTIVE:
             record = new_record(Activity.EXPIRE_SESSION, session.key, SERVICE)
-            counts = {"files": session.files_uploaded, "bytes": session.total_bytes}
-            told = self._outbox.event(EventType.EXPIRED, session.key, counts)
+            told = self._outbox.expired(session)
             await self._outbox.expect(session.key, told)
             session = await end(self._table, session, Status.EXPIRED, record, *told)
             count_expired(session.files_uploaded)

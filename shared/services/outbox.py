@@ -21,8 +21,9 @@ from shared.storage.account import Storage
 from shared.storage.delivery_table import DueDelivery, put_delivery, put_event
 from shared.storage.table import Operation
 
-# The timer looks at a session after this time, in case the message that wakes the function is lost.
-SWEEP_AFTER = timedelta(minutes=1)
+# The timer looks at a session after this time, in case the message that wakes the function is lost. Longer than the
+# change that is written next may take: if the timer came before it, it would remove the index row.
+SWEEP_AFTER = timedelta(minutes=5)
 
 _log = logging.getLogger("uploads.deliveries")
 
@@ -71,6 +72,11 @@ class Outbox:
         now = utc_now()
         event = Event(event_id or new_id(now), event_type, key, data)
         return [put_delivery(new_delivery(key, Target.EVENTS, now)), put_event(event)]
+
+    def expired(self, session: Session) -> list[Operation]:
+        """The operations that go with the expiration of a session."""
+        counts = {"files": session.files_uploaded, "bytes": session.total_bytes}
+        return self.event(EventType.EXPIRED, session.key, counts)
 
     async def add(self, key: SessionKey, operations: Sequence[Operation]) -> None:
         """Store what does not go with a change of the session."""

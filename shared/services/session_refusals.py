@@ -24,6 +24,7 @@ from shared.services.outbox import Outbox
 from shared.services.retries import attempts, pause, too_busy
 from shared.services.sessions import Sessions
 from shared.storage.account import Storage, storage
+from shared.storage.table import Operation
 from shared.storage.table_calls import ConcurrentChangeError
 
 
@@ -71,6 +72,7 @@ class SessionRefusals:
             if_match.check(session.etag)
             check_open(session, now, self._config.idle)
             accepted = next((file for file in snapshot.files if file.name == refusal.name), None)
+            told: Sequence[Operation] = ()
             record = new_record(
                 Activity.UPLOAD_FILE,
                 key,
@@ -91,13 +93,13 @@ class SessionRefusals:
                 told = self._outbox.event(EventType.FILE_REFUSED, key, {"findings": refusal.findings, "bytes": size})
                 await self._outbox.expect(key, told)
                 await self._table.add_refusal(with_refusal(session, known=known, now=now), refusal, record, *told)
-                await self._outbox.wake(key, told)
             except ConcurrentChangeError:
-                if await self._audit.has(record):
-                    return Remembered(accepted)
-                await pause()
-            else:
-                return Remembered()
+                if not await self._audit.has(record):
+                    await pause()
+                    continue
+                # The answer was lost: this request has made the change.
+            await self._outbox.wake(key, told)
+            return Remembered(accepted)
         raise too_busy()
 
     async def of_session(self, key: SessionKey) -> Sequence[Refusal]:

@@ -29,6 +29,7 @@ from shared.domain.lifecycle import (
     session_not_found,
     warning_time,
 )
+from shared.services.outbox import Outbox
 from shared.services.removal import end, purge
 from shared.services.retries import attempts, pause, too_busy
 from shared.storage.account import Storage, storage
@@ -56,6 +57,7 @@ class Sessions:
         self._blobs = store.blobs
         self._audit = store.audit
         self._quotas = store.quotas
+        self._outbox = Outbox(store, config)
         self._config = config
         self._actor = actor
 
@@ -163,14 +165,17 @@ class Sessions:
                 raise _reference_taken(holder)
             else:
                 expired = new_record(Activity.EXPIRE_SESSION, holder.key, SERVICE)
+                told = self._outbox.expired(holder)
+                await self._outbox.expect(holder.key, told)
                 try:
                     created = await self._table.take_over_reference(
-                        session, replace(holder, status=Status.EXPIRED), record, expired
+                        session, replace(holder, status=Status.EXPIRED), record, expired, *told
                     )
                 except ConcurrentChangeError:
                     await pause()
                 else:
                     count_expired(holder.files_uploaded)
+                    await self._outbox.wake(holder.key, told)
                     return created
         raise too_busy()
 

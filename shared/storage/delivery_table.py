@@ -20,7 +20,7 @@ from shared.domain.events import Event, EventType
 from shared.domain.lifecycle import ResourceKey, SessionKey
 from shared.storage.audit_log import AuditLog
 from shared.storage.session_rows import instant, partition
-from shared.storage.table import Operation, Table
+from shared.storage.table import Operation, Row, Table, check_format
 from shared.storage.table_calls import conflicts
 
 
@@ -62,14 +62,24 @@ class DeliveryTable:
         """A session's deliveries, one for each target."""
         return [_delivery(key, row) async for row in self._range(key, "delivery")]
 
+    async def delivery(self, key: SessionKey, target: Target) -> Delivery | None:
+        """A session's delivery to one target, by a point read."""
+        row = await self._rows.get(partition(key.resource), _delivery_row(key, target))
+        return None if row is None else _delivery(key, row)
+
     async def events(self, key: SessionKey) -> list[Event]:
         """A session's events that wait to be sent, in the order in which they happened."""
         return [_event(key, row) async for row in self._range(key, "event")]
 
     async def put(self, operations: Sequence[Operation], record: AuditRecord | None = None) -> None:
-        """Store deliveries and events of one session that do not go with a change of it, all or none."""
+        """Store deliveries and events of one session that do not go with a change of it, all or none.
+
+        Raises:
+            ConcurrentChangeError: it was stored already, by a call whose answer was lost.
+        """
         entry = [] if record is None else [await self._audit.entry(record)]
-        await self._rows.submit([*operations, *entry])
+        with conflicts():
+            await self._rows.submit([*operations, *entry])
 
     async def update(self, delivery: Delivery, *changes: Operation, record: AuditRecord | None = None) -> Delivery:
         """Store a delivery's new state and ``changes``, all or none.
@@ -103,14 +113,15 @@ class DeliveryTable:
         """Remove an index row; one that is gone already is no error."""
         await self._index.delete(*_index_key(entry))
 
-    async def due(self, now: datetime) -> AsyncIterator[DueDelivery]:
-        """The index rows whose time has come, hour by hour."""
+    async def due(self, now: datetime) -> AsyncIterator[Row]:
+        """The index rows whose time has come, hour by hour; ``due_delivery`` reads each."""
         rows = self._index.query(
-            "PartitionKey le @hour and RowKey lt @end", {"hour": f"{now:%Y%m%d%H}", "end": f"{_sortable(now)};"}
+            "PartitionKey le @hour and RowKey lt @end",
+            {"hour": f"{now:%Y%m%d%H}", "end": f"{_sortable(now)};"},
+            any_format=True,
         )
         async for row in rows:
-            resource = ResourceKey(row["CatalogId"], row["ResourceId"])
-            yield DueDelivery(instant(row["Due"]), SessionKey(resource, row["RowKey"].split(":")[1]))
+            yield row
 
     def _range(self, key: SessionKey, kind: str) -> AsyncIterator[Mapping[str, Any]]:
         first = f"{kind}:{key.session_id}"
@@ -120,14 +131,31 @@ class DeliveryTable:
         )
 
 
+def due_delivery(row: Row) -> DueDelivery:
+    """The entry that an index row holds.
+
+    Raises:
+        NewerFormatError: a newer version of the app wrote the row.
+        LookupError, ValueError, TypeError, AttributeError: it is not such a row.
+    """
+    check_format(row)
+    resource = ResourceKey(row["CatalogId"], row["ResourceId"])
+    return DueDelivery(instant(row["Due"]), SessionKey(resource, row["RowKey"].split(":")[1]))
+
+
+def _delivery_row(key: SessionKey, target: Target) -> str:
+    return f"delivery:{key.session_id}:{target}"
+
+
 def _delivery_entity(delivery: Delivery) -> dict[str, Any]:
     entity = {
         "PartitionKey": partition(delivery.key.resource),
-        "RowKey": f"delivery:{delivery.key.session_id}:{delivery.target}",
+        "RowKey": _delivery_row(delivery.key, delivery.target),
         "State": delivery.state.value,
         "PendingSince": delivery.pending_since,
         "NextAttempt": delivery.next_attempt,
         "Attempts": delivery.attempts,
+        "Failures": delivery.failures,
         "LastError": delivery.last_error,
         "UpstreamId": delivery.upstream_id,
         "ClaimedBy": delivery.claimed_by,
@@ -145,6 +173,7 @@ def _delivery(key: SessionKey, row: Mapping[str, Any]) -> Delivery:
         pending_since=instant(row["PendingSince"]),
         next_attempt=instant(row["NextAttempt"]),
         attempts=row.get("Attempts", 0),
+        failures=row.get("Failures", 0),
         last_error=row.get("LastError"),
         upstream_id=row.get("UpstreamId"),
         claimed_by=row.get("ClaimedBy"),

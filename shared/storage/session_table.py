@@ -152,12 +152,15 @@ class SessionTable:
         return await self._write(session, ("create", session_entity(session), {}), insert_reference(session), record)
 
     async def take_over_reference(
-        self, session: Session, former: Session, record: AuditRecord, former_record: AuditRecord
+        self, session: Session, former: Session, record: AuditRecord, former_record: AuditRecord, *also: Operation
     ) -> Session:
-        """Insert a session with the reference of an ended one, and store that one's new state, in one transaction."""
+        """Insert a session with the reference of an ended one, and store that one's new state, in one transaction.
+
+        ``also`` is stored in the same transaction.
+        """
         create: Operation = ("create", session_entity(session), {})
         reference = ("upsert", reference_entity(session), {"mode": UpdateMode.REPLACE})
-        return await self._write(session, create, update_session(former), reference, record, former_record)
+        return await self._write(session, create, update_session(former), reference, record, former_record, *also)
 
     async def update_session(self, session: Session, record: AuditRecord, *also: Operation) -> Session:
         """Store a session's new state, and what goes with it.

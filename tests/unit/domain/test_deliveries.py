@@ -48,6 +48,14 @@ def test_pauses_double_up_to_the_longest_and_end_when_it_is_given_up() -> None:
     assert len(pauses) == delivery.attempts <= 110
 
 
+def test_pauses_begin_anew_after_a_success() -> None:
+    delivery = WAITING
+    for _ in range(10):
+        delivery = delivered(claimed(delivery, "attempt", NOW))
+    failed = after_failure(delivery, FAULT, NOW, give_up_after=DAY)
+    assert (failed.next_attempt - NOW, failed.attempts) == (FIRST_PAUSE, 11)
+
+
 def test_the_target_says_when_to_come_back() -> None:
     busy = DeliveryError("Busy.", retry_after=timedelta(minutes=30))
     assert after_failure(WAITING, busy, NOW, give_up_after=DAY).next_attempt == NOW + timedelta(minutes=30)

@@ -1,0 +1,239 @@
+"""The service in this process: what completes and delivers, with its queue, on a clock that can be moved."""
+
+import asyncio
+import base64
+import re
+import sys
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
+from contextlib import asynccontextmanager, contextmanager
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from hashlib import sha256
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+from uuid import uuid4
+
+from azure.core.exceptions import AzureError
+
+from local.account import Account
+from shared.core import ids
+from shared.core.settings import Settings
+from shared.domain.audit import SERVICE
+from shared.domain.deliveries import Delivery, Target
+from shared.domain.etags import IfMatch
+from shared.domain.lifecycle import ResourceKey, Review, SessionKey, StoredFile
+from shared.services.completion import Completion
+from shared.services.deliveries import Deliveries
+from shared.services.expiry import Expiry
+from shared.services.session_files import SessionFiles
+from shared.services.sessions import Sessions
+from shared.storage.account import Storage
+from shared.storage.delivery_queue import session_of_message
+from tests.deliveries.http_faults import FaultyHttp
+from tests.faults.transport import FaultyTransport
+from tests.support.access_files import access_file
+
+# The schedule of the timer, and what the host does with a message whose function failed (host.json).
+TICK = timedelta(minutes=5)
+RETRY = timedelta(seconds=10)
+MAX_DEQUEUE_COUNT = 5
+
+_TEXT = re.compile(r"<MessageText>(.*?)</MessageText>")
+
+
+@dataclass(slots=True)
+class Clock:
+    """The clock of this process, which starts at the present."""
+
+    ahead: timedelta = timedelta()
+
+    def now(self) -> datetime:
+        return ids.utc_now()
+
+    def move(self, **time: float) -> None:
+        """Let time pass."""
+        self.ahead += timedelta(**time)
+
+    @contextmanager
+    def installed(self) -> Iterator["Clock"]:
+        """Let every module of the app read this clock."""
+        real = ids.utc_now
+
+        def now() -> datetime:
+            return real() + self.ahead
+
+        patched = [module for module in list(sys.modules.values()) if getattr(module, "utc_now", None) is real]
+        for module in patched:
+            module.utc_now = now  # type: ignore[attr-defined]
+        try:
+            yield self
+        finally:
+            for module in patched:
+                module.utc_now = real  # type: ignore[attr-defined]
+
+
+@dataclass(slots=True)
+class Message:
+    """A message in the queue, which a function may see from ``due`` on."""
+
+    due: datetime
+    key: SessionKey
+    dequeued: int = 0
+
+
+@dataclass(slots=True)
+class Here:
+    """The service, and the means to disturb it. ``messages`` are those that the queue has stored, whatever it said."""
+
+    config: Settings
+    clock: Clock
+    store: Storage
+    account: Account
+    calls: FaultyTransport
+    http: FaultyHttp
+    messages: list[Message] = field(default_factory=list)
+    files: dict[SessionKey, dict[str, bytes]] = field(default_factory=dict)
+    next_tick: datetime = field(default_factory=lambda: ids.utc_now() + TICK)
+    expires: bool = False
+
+    @property
+    def deliveries(self) -> Deliveries:
+        return Deliveries(self.store, self.config)
+
+    # What a client does
+
+    async def active(
+        self, files: Mapping[str, bytes] | None = None, *, resource: ResourceKey | None = None, reference: str = ""
+    ) -> SessionKey:
+        """A new session with files."""
+        review = Review(str(uuid4()), reference or str(uuid4()))
+        owner = resource or ResourceKey(str(uuid4()), str(uuid4()))
+        session = await Sessions(self.store, self.config, SERVICE).create(owner, review)
+        for name, content in (files or {"a.csv": access_file(), "b.csv": access_file(2)}).items():
+            await self.upload(session.key, name, content)
+        return session.key
+
+    async def upload(self, key: SessionKey, name: str, content: bytes) -> None:
+        """Add a valid file of Graph's layout to a session."""
+        now, digest, rows = ids.utc_now(), sha256(content).hexdigest(), content.count(b"\n") - 1
+        file = StoredFile(ids.new_id(now), name, len(content), digest, rows, "graph", 0, now)
+        files = SessionFiles(self.store, self.config, SERVICE)
+        began = asyncio.ensure_future(files.begin_upload(key, IfMatch()))
+        writer = files.writer(key, file.id, began)
+        await writer.write(content)
+        await files.accept(await began, file, writer, IfMatch())
+        self.files.setdefault(key, {})[name] = content
+
+    async def complete(self, key: SessionKey) -> None:
+        """PATCH isUploadDone."""
+        complete = Completion(self.store, self.config, SERVICE).complete
+        await complete(key, IfMatch(), allow_incomplete=False, allow_change=False)
+
+    async def redeliver(self, key: SessionKey, target: Target = Target.GRAPH) -> Delivery:
+        return await self.deliveries.redeliver(key, target, SERVICE)
+
+    # What the host does
+
+    async def handle(self, message: Message) -> None:
+        """Have the function handle a message; one that it fails to handle comes again, a few times."""
+        message.dequeued += 1
+        try:
+            await self.deliveries.deliver(message.key)
+        except AzureError:
+            if message.dequeued < MAX_DEQUEUE_COUNT:
+                self.messages.append(Message(ids.utc_now() + RETRY, message.key, message.dequeued))
+
+    def take(self) -> Message | None:
+        """Take the next message that is due from the queue."""
+        due = [message for message in self.messages if message.due <= ids.utc_now()]
+        if not due:
+            return None
+        first = min(due, key=lambda message: message.due)
+        self.messages.remove(first)
+        return first
+
+    async def handle_due(self, *, twice: bool = False) -> None:
+        """Handle every message that is due, and those that come of it at once."""
+        while (message := self.take()) is not None:
+            again = [Message(message.due, message.key, MAX_DEQUEUE_COUNT)] if twice else []
+            await asyncio.gather(*map(self.handle, [message, *again]))
+
+    async def tick(self) -> None:
+        """The timer: deliveries that wait, and sessions that are due where a test is about them."""
+        if self.expires:
+            await Expiry(self.store, self.config).tick()
+        await self.deliveries.sweep()
+
+    async def pass_time(self, span: timedelta, *, twice: bool = False) -> None:
+        """Let time pass, in which messages are handled and the timer runs when their time comes."""
+        end = ids.utc_now() + span
+        while (now := ids.utc_now()) < end:
+            await self.handle_due(twice=twice)
+            if self.next_tick <= now:
+                self.next_tick = now + TICK
+                await self.tick()
+                continue
+            waits = [message.due for message in self.messages]
+            self.clock.ahead += min([end, self.next_tick, *waits]) - now
+
+    async def settle(self, *, twice: bool = False) -> None:
+        """Let time pass until nothing waits any more; two days are more than enough."""
+        end = ids.utc_now() + timedelta(days=2)
+        while ids.utc_now() < end:
+            await self.handle_due(twice=twice)
+            if not self.messages and not await self.index_rows():
+                return
+            await self.pass_time(TICK, twice=twice)
+        raise AssertionError("something waits for ever")
+
+    # What is stored
+
+    async def of(self, key: SessionKey, target: Target = Target.GRAPH) -> Delivery | None:
+        found = await self.store.deliveries.deliveries(key)
+        return next((each for each in found if each.target is target), None)
+
+    async def state(self, key: SessionKey, target: Target = Target.GRAPH) -> str | None:
+        found = await self.of(key, target)
+        return None if found is None else found.state.value
+
+    async def index_rows(self) -> list[str]:
+        rows = self.store.deliveries._index.query("PartitionKey ge @all", {"all": "0"})
+        return [row["RowKey"] async for row in rows]
+
+
+@asynccontextmanager
+async def running_here(storage: str, **options: Any) -> AsyncIterator[Here]:
+    """The service on tables of its own, whose names begin with ``name_prefix``."""
+    prefix = options.pop("name_prefix", f"d{uuid4().hex[:12]}")
+    scope = {"forward_scope": "none", "public_url": "https://uploads.contoso.com", "auth": "none"}
+    config = Settings(storage=storage, name_prefix=prefix, **scope | options)
+    calls = FaultyTransport()
+    http = FaultyHttp([str(url) for url in (config.forward_url, config.events_url) if url is not None])
+    with Clock().installed() as clock:
+        here = Here(config, clock, Storage.connect(config), Account.connect(config), calls, http)
+        calls._send = _noting(calls._send, here.messages)
+        async with calls.installed(), http.installed():
+            await here.store.create()
+            try:
+                yield here
+            finally:
+                calls.plan = http.plan = None
+                here.account.close()
+                await here.store.close()
+
+
+def _noting(send: Callable[..., Awaitable[Any]], messages: list[Message]) -> Callable[..., Awaitable[Any]]:
+    """A ``send`` that notes the messages that the queue accepts, since their time is not that of the moved clock."""
+
+    async def sending(transport: Any, request: Any, **options: Any) -> Any:
+        answer = await send(transport, request, **options)
+        parts = urlsplit(request.url)
+        if request.method == "POST" and parts.path.endswith("/messages") and answer.status_code == 201:
+            found = _TEXT.search(request.body if isinstance(request.body, str) else request.body.decode())
+            assert found is not None
+            hidden = timedelta(seconds=float(parse_qs(parts.query).get("visibilitytimeout", ["0"])[0]))
+            text = base64.b64decode(found[1]).decode()
+            messages.append(Message(ids.utc_now() + hidden, session_of_message(text)))
+        return answer
+
+    return sending

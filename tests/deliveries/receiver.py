@@ -1,0 +1,52 @@
+"""A receiver of events, as a consumer would write one: it agrees to the handshake, and checks every signature."""
+
+import base64
+import hashlib
+import hmac
+import json
+from collections import defaultdict
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import httpx
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+
+from tests.support.platform import served
+
+SECRET = "whsec_" + base64.b64encode(b"0123456789abcdef" * 2).decode()
+
+
+@contextmanager
+def receiver() -> Iterator[str]:
+    """The address of a receiver; ``received`` asks it, from any process."""
+    events: dict[str, list[dict[str, object]]] = defaultdict(list)
+
+    async def take(request: Request) -> Response:
+        if request.method == "OPTIONS":
+            return Response(headers={"WebHook-Allowed-Origin": request.headers["webhook-request-origin"]})
+        body = await request.body()
+        signed = f"{request.headers['webhook-id']}.{request.headers['webhook-timestamp']}.".encode() + body
+        key = base64.b64decode(SECRET.removeprefix("whsec_"))
+        digest = base64.b64encode(hmac.digest(key, signed, hashlib.sha256)).decode()
+        if request.headers["webhook-signature"] != f"v1,{digest}":
+            return Response("the signature is wrong", 400)
+        event = json.loads(body)
+        events[event["data"]["sessionId"]].append(event)
+        return Response(status_code=204)
+
+    async def tell(request: Request) -> Response:
+        return JSONResponse(events[request.path_params["session"]])
+
+    routes = [Route("/events", take, methods=["POST", "OPTIONS"]), Route("/received/{session}", tell)]
+    with served(Starlette(routes=routes)) as address:
+        yield f"{address}/events"
+
+
+def received(http: httpx.Client, address: str, session: str) -> list[str]:
+    """The types of a session's events in the order in which they came first; one that came again counts once."""
+    events = http.get(address.replace("/events", f"/received/{session}")).json()
+    first = {event["id"]: event["type"].removeprefix("uploads.session.").removeprefix("uploads.") for event in events}
+    return list(first.values())

@@ -1,0 +1,70 @@
+"""Every storage call and every HTTP call of a completion and its delivery fails: see ``__init__``."""
+
+import traceback
+from collections.abc import Callable
+
+import pytest
+
+from tests.deliveries.cases import QUEUES, Places, afterwards, check_end, complete_and_deliver
+from tests.deliveries.here import Here, running_here
+from tests.deliveries.http_faults import HttpFault, HttpPlan
+from tests.faults.cases import ANSWERS, MOST_CALLS
+from tests.faults.transport import Fault, Plan
+
+# The faults of the quick run.
+QUICK = {Fault.DONE_BUT_BROKEN, HttpFault.ANSWER_LOST, HttpFault.CUT}
+
+Record = Callable[[str, object], None]
+
+
+def _params(faults: tuple[Fault | HttpFault, ...]) -> list[object]:
+    marks = {fault: () if fault in QUICK else pytest.mark.slow("of faults of deliveries") for fault in faults}
+    return [pytest.param(fault, marks=mark, id=fault.name.lower()) for fault, mark in marks.items()]
+
+
+async def case(here: Here, places: Places, plan: Plan | HttpPlan) -> str | None:
+    """One case; gives what went wrong."""
+    here.files.clear()
+    here.messages.clear()
+    key = await here.active()
+    if isinstance(plan, Plan):
+        here.calls.plan = plan
+    else:
+        here.http.plan = plan
+    queue = QUEUES[plan.index % len(QUEUES)]
+    try:
+        await complete_and_deliver(here, key)
+        if plan.hit:
+            await afterwards(here, key, queue)
+            await check_end(here, places, key)
+    except Exception as error:  # noqa: BLE001  # whatever it is, it is this case's
+        return f"call {plan.index + 1} {queue}: " + "".join(traceback.format_exception(error)[-4:])
+    return None
+
+
+async def fail_each_call(places: Places, make: Callable[[int], Plan | HttpPlan], record: Record) -> None:
+    """Case after case, each with its next call failing, until there is no such call."""
+    failures: list[str] = []
+    async with running_here(places.storage, **places.options) as here:
+        for index in range(MOST_CALLS):
+            plan = make(index)
+            failure = await case(here, places, plan)
+            if failure is not None:
+                failures.append(failure)
+            if not plan.hit:
+                break
+    record("cases", index)
+    assert failures == [], "\n".join(failures)
+    assert 0 < index < MOST_CALLS - 1
+
+
+@pytest.mark.parametrize("fault", _params(ANSWERS))
+async def test_no_fault_of_storage_changes_the_end(places: Places, fault: Fault, record_property: Record) -> None:
+    await fail_each_call(places, lambda index: Plan(fault, index), record_property)
+
+
+@pytest.mark.parametrize("fault", _params(tuple(HttpFault)))
+async def test_no_fault_of_the_target_changes_the_end(
+    places: Places, fault: HttpFault, record_property: Record
+) -> None:
+    await fail_each_call(places, lambda index: HttpPlan(fault, index), record_property)
