@@ -100,7 +100,7 @@ class Account:
     def contents(self, catalog: str = "", resource: str = "") -> Iterator[Contents]:
         """The contents of each resource, or of one resource if it is given."""
         prefix = f"{catalog}_{resource}" if resource else ""
-        index = self._index()
+        index = self._index(catalog, resource)
         rows = groupby(self._rows(prefix), key=lambda row: row["PartitionKey"])
         blobs = groupby(self._blob_names(prefix.replace("_", "/")), key=lambda blob: "_".join(blob[0].split("/")[:2]))
         for partition, own_rows, own_blobs in _side_by_side(rows, blobs):
@@ -156,10 +156,12 @@ class Account:
         except ResourceNotFoundError:
             return
 
-    def _index(self) -> dict[str, dict[str, datetime]]:
+    def _index(self, catalog: str, resource: str) -> dict[str, dict[str, datetime]]:
+        """When the timer is due to visit each session, by partition."""
+        query = f"CatalogId eq '{catalog}' and ResourceId eq '{resource}'" if resource else ""
         index: dict[str, dict[str, datetime]] = defaultdict(dict)
         try:
-            for row in self.expiry.list_entities():
+            for row in self.expiry.query_entities(query):
                 if (row["PartitionKey"], row["RowKey"]) == NOTE_KEY:
                     continue
                 check_format(row)

@@ -15,9 +15,9 @@ from tests.support.client import Resource
 Open = Callable[..., App]
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="package")
 def browser() -> Iterator[Browser]:
-    """Chromium. Not for the whole session: Playwright keeps an event loop running, beside which no async test can."""
+    """Chromium. For no other tests: Playwright keeps an event loop running, beside which no async test can run."""
     with sync_playwright() as playwright:
         running = launch(playwright)
         yield running

@@ -10,7 +10,9 @@ from tests.support.access_files import access_file, faulty_access_file
 from tests.support.client import Resource
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize(
+    "scheme", ["light", pytest.param("dark", marks=pytest.mark.slow("of the page in dark colors"))]
+)
 def test_axe_finds_no_violation_in_any_state(people: Open, named: Resource, scheme: str) -> None:
     app = people(color_scheme=scheme)
     page = app.page
@@ -90,7 +92,13 @@ def test_a_refusal_moves_the_focus_to_its_summary_and_is_announced(app: App, nam
     expect(app.page.locator("#announcer")).to_contain_text("bad.csv was refused: 1 fault.")
 
 
-@pytest.mark.parametrize(("width", "zoom"), [(320, 1), (1280, 4), (640, 2)])
+@pytest.mark.parametrize(
+    ("width", "zoom"),
+    [
+        (320, 1),
+        *(pytest.param(*look, marks=pytest.mark.slow("of the enlarged page")) for look in [(1280, 4), (640, 2)]),
+    ],
+)
 def test_nothing_needs_sideways_scrolling_when_narrow_or_enlarged(
     people: Open, named: Resource, width: int, zoom: int
 ) -> None:

@@ -1,16 +1,18 @@
 """Signing in with the local issuer: each person sees what they may, tokens are renewed, and nothing is lost."""
 
 from collections.abc import Iterator
+from contextlib import closing
 
 import httpx
 import pytest
-from playwright.sync_api import Page, Route, expect
+from playwright.sync_api import Browser, Page, Route, expect
 
 from local.sign_in import PEOPLE
 from tests.page.app import App, payload
+from tests.page.browser import watched_page
 from tests.page.conftest import Open
 from tests.support.access_files import access_file
-from tests.support.client import Resource, create_body
+from tests.support.client import Resource, create_body, http_client
 from tests.support.invariants import Storage
 from tests.support.service import running_service
 
@@ -42,25 +44,31 @@ def token_of(page: Page) -> str:
     return str(sent.value.headers["authorization"])
 
 
+@pytest.fixture(scope="module")
+def governance(guarded_by_issuer: str, browser: Browser) -> Iterator[httpx.Client]:
+    """A client with the token that the governance team gets by signing in on the page."""
+    with closing(browser.new_context()) as context, watched_page(context) as page:
+        with page.expect_request("**/v1.0/uploads/resources**") as sent:
+            sign_in(App(page, guarded_by_issuer), "governance")
+        token = sent.value.headers["authorization"].removeprefix("Bearer ")
+    with http_client(guarded_by_issuer, token) as http:
+        yield http
+
+
 @pytest.fixture
-def resource_of_issuer(guarded_by_issuer: str, people: Open) -> Iterator[Resource]:
+def resource_of_issuer(governance: httpx.Client) -> Resource:
     """A resource with a name and a session, made by the governance team, which gave the owner access."""
-    app = people(guarded_by_issuer)
-    with app.page.expect_request("**/v1.0/uploads/resources**") as sent:
-        sign_in(app, "governance")
-    headers = {"Authorization": sent.value.headers["authorization"]}
-    with httpx.Client(base_url=guarded_by_issuer, headers=headers, timeout=60) as http:
-        resource = Resource(http)
-        place = f"{resource.catalog_id}/{resource.resource_id}"
-        named = http.put(f"/v1.0/uploads/resources/{place}", json={"displayName": "Oscar's application"})
-        assert named.status_code == 200, named.text
-        granted = http.put(
-            f"/v1.0/uploads/grants/catalogs/{resource.catalog_id}/resources/{resource.resource_id}/principals/{OIDS['owner']}",
-            json={"role": "owner"},
-        )
-        assert granted.status_code == 200, granted.text
-        assert resource.create(create_body()).status_code == 201
-        yield resource
+    resource = Resource(governance)
+    place = f"{resource.catalog_id}/{resource.resource_id}"
+    named = governance.put(f"/v1.0/uploads/resources/{place}", json={"displayName": "Oscar's application"})
+    assert named.status_code == 200, named.text
+    granted = governance.put(
+        f"/v1.0/uploads/grants/catalogs/{resource.catalog_id}/resources/{resource.resource_id}/principals/{OIDS['owner']}",
+        json={"role": "owner"},
+    )
+    assert granted.status_code == 200, granted.text
+    assert resource.create(create_body()).status_code == 201
+    return resource
 
 
 def test_an_owner_sees_and_finishes_what_was_granted(
