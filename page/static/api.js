@@ -60,6 +60,8 @@ export const completeSession = async (key, { etag, allow = [] }) =>
     })
   ).body;
 
+export const redeliver = (key, target) => send("POST", `${sessionPath(key)}/redeliver`, { json: { target } });
+
 export const deleteSession = (key) => send("DELETE", sessionPath(key));
 
 // Files

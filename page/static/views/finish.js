@@ -63,8 +63,17 @@ async function complete({ key, etag, allow, done, failed }) {
     if (error.reason === "unexpectedChange") {
       const yes = await confirmation({
         title: "This is very different from last time",
-        body: h("div", {}, h("p", {}, error.message), h("p", {}, "Is the data complete? If it is, go on; the audit will record that you did.")),
-        yes: "The data is complete: finish",
+        body: h(
+          "div",
+          {},
+          facts([
+            ["Rows in this session", number(error.inner.rowCount)],
+            ["Rows last time", number(error.inner.lastRowCount)],
+          ]),
+          h("p", {}, "The difference is larger than is usual for this application. Check that the export is complete."),
+          h("p", {}, "If the number is right, you can finish the session all the same. The audit records that you did."),
+        ),
+        yes: "The number is right: finish",
         danger: true,
       });
       if (yes) await complete({ key, etag, allow: [...allow, "allow-change"], done, failed });

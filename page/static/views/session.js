@@ -1,9 +1,10 @@
 // A session: its deadline, where files go in, what became of each, and its end.
 
-import { application, refusals, removeFile, session as readSession, sessions, withdrawRefusal } from "../api.js";
+import { application, redeliver, refusals, removeFile, session as readSession, sessions, withdrawRefusal } from "../api.js";
 import { announce, confirmation, fill, focusOn, h, heading } from "../dom.js";
 import { bytes, count, dateTime, remaining } from "../format.js";
 import { UploadQueue } from "../uploads.js";
+import { deliveries } from "./deliveries.js";
 import { acceptedCard, refusalCard, UploadCard } from "./files.js";
 import { finishSection } from "./finish.js";
 import { explain } from "./problem.js";
@@ -128,7 +129,13 @@ class SessionView {
   }
 
   #complete() {
-    return receipt({ key: this.key, application: this.application, session: this.session, previous: this.previous });
+    this.parts = { problem: h("div"), deliveries: h("div") };
+    this.#fillDeliveries();
+    return [
+      ...receipt({ key: this.key, application: this.application, session: this.session, previous: this.previous }),
+      this.parts.problem,
+      this.parts.deliveries,
+    ];
   }
 
   #expired() {
@@ -203,9 +210,17 @@ class SessionView {
         this.#show();
         focusOn(this.main.querySelector("h2"));
         announce("The session is complete. This is your receipt.");
+        // Where it is handed on, what becomes of that is known a moment later.
+        this.#refresh();
       },
       failed: (error) => this.#failed(error),
     });
+  }
+
+  #fillDeliveries() {
+    const found = this.session["@uploads.delivery"] ?? [];
+    this.told = JSON.stringify(found);
+    fill(this.parts.deliveries, deliveries(found, { again: (delivery) => this.#redeliver(delivery) }));
   }
 
   #replaceButton(name) {
@@ -306,6 +321,8 @@ class SessionView {
         } else if (changed && this.shownAs === "active") {
           this.#fillRefusals();
           this.#fillAccepted();
+        } else if (this.shownAs === "complete" && JSON.stringify(session["@uploads.delivery"] ?? []) !== this.told) {
+          this.#fillDeliveries();
         }
       } while (this.refreshAgain);
     } catch (error) {
@@ -334,6 +351,19 @@ class SessionView {
     });
     if (!yes) return;
     await this.#change(() => removeFile(this.key, file.id), `${file.name} was removed.`);
+  }
+
+  async #redeliver({ target }) {
+    try {
+      await redeliver(this.key, target);
+    } catch (error) {
+      this.#failed(error);
+      return;
+    }
+    fill(this.parts.problem);
+    announce("It is tried again.");
+    await this.#refresh();
+    focusOn(document.getElementById("deliveries-title"));
   }
 
   #withdraw(entry) {
