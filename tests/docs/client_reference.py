@@ -25,8 +25,8 @@ def exit_codes() -> list[Sequence[str]]:
 def shared_options() -> list[Sequence[str]]:
     """Rows: the options that several commands have."""
     seen: dict[str, click.Option] = {}
-    for name in cli.list_commands(_CONTEXT):
-        for option in _options(cli.commands[name]):
+    for command in _commands():
+        for option in _options(command):
             if option.name in SHARED:
                 seen.setdefault(str(option.name), option)
     return [_row(seen[name]) for name in SHARED]
@@ -35,14 +35,18 @@ def shared_options() -> list[Sequence[str]]:
 def commands() -> str:
     """Each command: its usage, what it does, and the options that it alone has."""
     parts = []
-    for name in cli.list_commands(_CONTEXT):
-        command = cli.commands[name]
-        parts += [f"### accup {name}", f"`{_usage(command)}`", _paragraphs(command.help or "")]
+    for command in _commands():
+        parts += [f"### accup {command.name}", f"`{_usage(command)}`", _paragraphs(command.help or "")]
         own = [_row(option) for option in _options(command) if option.name not in SHARED]
         if own:
             lines = [("option", "variable", "meaning"), ("---", "---", "---"), *own]
             parts.append("\n".join(f"| {' | '.join(line)} |" for line in lines))
     return "\n\n".join(parts)
+
+
+def _commands() -> list[click.Command]:
+    found = [cli.get_command(_CONTEXT, name) for name in cli.list_commands(_CONTEXT)]
+    return [command for command in found if command is not None]
 
 
 def _options(command: click.Command) -> list[click.Option]:

@@ -4,6 +4,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from json import loads
+from ssl import PROTOCOL_TLS_CLIENT, SSLContext
 from threading import Event
 from typing import Any, Protocol, TypeVar
 from urllib.parse import urlsplit
@@ -63,7 +64,10 @@ class Transport:
         self._tokens = tokens
         self._retries = retries or RetryPolicy()
         self._log = log
+        # Loading the certificate authorities takes 0.05 s, and http:// needs none.
+        verify = target.base.startswith("https://") or SSLContext(PROTOCOL_TLS_CLIENT)
         self._http = httpx.Client(
+            verify=verify,
             timeout=_TIMEOUT,
             follow_redirects=False,
             headers={"User-Agent": user_agent},
