@@ -12,11 +12,12 @@ import pytest
 from accup import Client, Review
 from accup.local.files import LocalFile, find_files
 from accup.screen.progress import Silent
+from accup.sending.outcome import SendOutcome
 from accup.sending.sender import Sender, SendOptions
 from tests.client.command import Command, Ran, folder_of
 from tests.client.fault_proxy import fault_proxy
 from tests.support.access_files import access_file
-from tests.support.client import Resource
+from tests.support.client import Resource, Session
 
 
 def check_stored(resource: Resource, session_id: str, files: dict[str, bytes]) -> None:
@@ -112,15 +113,39 @@ class Changing(Silent):
 
 @pytest.mark.parametrize("rows", [3, 4], ids=["same size", "other size"])
 def test_a_file_that_changes_after_its_check_is_not_accepted(resource: Resource, tmp_path: Path, rows: int) -> None:
+    """In a session that has a file already, so that all are checked before the first is sent."""
+    session = resource.new_session()
+    session.uploaded("other.csv")
     folder = folder_of(tmp_path / "in", doors=access_file(3))
-    with Client(str(resource.http.base_url)) as client:
-        sessions = client.resource(resource.catalog_id, resource.resource_id)
-        sender, reporter = Sender(SendOptions()), Changing(access_file(rows))
-        sender.check(find_files([folder]), reporter)
-        sender.send(sessions, Review(str(uuid4()), str(uuid4())), reporter)
-        outcome = sender.complete(sessions)
+    outcome = send_into(session, folder, Changing(access_file(rows)))
     assert outcome.exit_code == 5
     assert "changed" in str(outcome.error)
-    (session_id,) = resource.ids()
-    told = resource.session(session_id).read()
-    assert (told["status"], told["stats"]["filesUploaded"]) == ("active", 0)
+    told = session.read()
+    assert (told["status"], told["stats"]["filesUploaded"]) == ("active", 1)
+
+
+class Growing(Silent):
+    """Adds a row to a file while it is uploaded."""
+
+    def uploading(self, file: LocalFile) -> Callable[[int], None]:
+        with file.path.open("ab") as opened:
+            opened.write(access_file(1).splitlines(keepends=True)[1])
+        return lambda _: None
+
+
+def test_a_file_that_grows_while_it_is_checked_and_sent_is_not_accepted(resource: Resource, tmp_path: Path) -> None:
+    session = resource.new_session()
+    outcome = send_into(session, folder_of(tmp_path / "in", doors=access_file(3)), Growing())
+    assert outcome.exit_code == 5
+    assert "changed" in str(outcome.error)
+    assert session.read()["stats"]["filesUploaded"] == 0
+
+
+def send_into(session: Session, folder: Path, reporter: Silent) -> SendOutcome:
+    """Send a folder into a session, and complete it if nothing speaks against it."""
+    with Client(str(session.http.base_url)) as client:
+        sessions = client.resource(session.resource.catalog_id, session.resource.resource_id)
+        review = Review(session.read()["referenceId"], str(uuid4()))
+        sender = Sender(SendOptions())
+        sender.send(find_files([folder]), sessions, review, reporter)
+        return sender.complete(sessions)

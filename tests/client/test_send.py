@@ -1,11 +1,16 @@
 """``accup send`` through pipes: what it stores, what it prints, and how it ends."""
 
+import errno
+import os
 from hashlib import sha256
 from pathlib import Path
+from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
 
+from accup import UsageError
+from accup.local.files import find_files
 from local.service import ROOT
 from tests.client.command import Command, folder_of
 from tests.support.access_files import access_file, faulty_access_file
@@ -180,6 +185,23 @@ def test_a_wrong_command_line_sends_nothing(
     assert ran.code == 2
     assert said in ran.err
     assert resource.ids() == []
+
+
+def test_a_file_that_cannot_be_read_is_known_before_anything_is_sent(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As one that another program has locked on Windows. The tests may run as root, who can read every file."""
+    folder = folder_of(tmp_path / "in", doors=access_file(), badges=access_file())
+    opened = Path.open
+
+    def refuse(path: Path, *arguments: Any, **options: Any) -> Any:
+        if path.name == "doors.csv":
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(path))
+        return opened(path, *arguments, **options)
+
+    monkeypatch.setattr(Path, "open", refuse)
+    with pytest.raises(UsageError, match=r"doors\.csv cannot be read: Permission denied"):
+        find_files([folder])
 
 
 def test_a_missing_option_is_named_with_its_variable(accup: Command, tmp_path: Path) -> None:

@@ -92,7 +92,7 @@ class FileForm:
 
     def _plain(self) -> Iterator[bytes]:
         sent = 0
-        digest = hashlib.sha256()
+        digest = None if self._sha256 is None else hashlib.sha256()
         yield self._beginning
         with self._opened() as file:
             while piece := file.read(PIECE_BYTES):
@@ -101,12 +101,13 @@ class FileForm:
                     break
                 if self._cancelled is not None and self._cancelled.is_set():
                     raise InterruptedByUserError("Interrupted.")
-                digest.update(piece)
+                if digest is not None:
+                    digest.update(piece)
                 yield piece
                 if self._progress is not None:
                     self._progress(sent)
         # Without its end, the service does not accept the form.
-        if sent != self._size or self._sha256 not in (None, digest.hexdigest()):
+        if sent != self._size or (digest is not None and self._sha256 != digest.hexdigest()):
             raise ConflictError(f"'{self._name}' changed after it was checked. Run the same command again.")
         yield self._end
 

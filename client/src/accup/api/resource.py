@@ -120,7 +120,7 @@ class Resource:
         *,
         name: str | None = None,
         size: int | None = None,
-        sha256: str | None = None,
+        sha256: str | Callable[[], str | None] | None = None,
         progress: Progress | None = None,
         compress: bool | None = None,
     ) -> Session:
@@ -133,7 +133,8 @@ class Resource:
             source: the file's path, or a function that opens the file (each attempt reads it from its beginning).
             name: the file's name in the session; that of the path if it is not given.
             size: the file's size in bytes; needed if ``source`` is a function.
-            sha256: the digest (hex) that the file must have; if it has another, nothing is stored.
+            sha256: the digest (hex) that the file must have; if it has another, nothing is stored. Or a function that
+                gives it, or ``None`` as long as it is not known: it is asked before each attempt.
             progress: is called with the number of bytes sent so far; it falls back when an attempt begins anew.
             compress: whether to send it compressed; if not given, where the service accepts that and it saves time.
 

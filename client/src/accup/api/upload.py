@@ -16,29 +16,35 @@ _SMALLEST_TO_COMPRESS = 4 * 1024
 
 @dataclass(frozen=True, slots=True)
 class Upload:
-    """What is uploaded: a name, a size in bytes, what opens the file, and its SHA-256 (hex) if that is known."""
+    """What is uploaded: a name, a size in bytes, what opens the file, and its SHA-256 (hex) once that is known."""
 
     name: str
     size: int
     opened: Callable[[], BinaryIO]
-    sha256: str | None = None
+    sha256: Callable[[], str | None]
 
     @classmethod
     def of(
-        cls, source: Path | Callable[[], BinaryIO], *, name: str | None, size: int | None, sha256: str | None
+        cls,
+        source: Path | Callable[[], BinaryIO],
+        *,
+        name: str | None,
+        size: int | None,
+        sha256: str | Callable[[], str | None] | None,
     ) -> "Upload":
         """An upload of a path, or of what a function opens.
 
         Raises:
             UsageError: the name or the size is not known.
         """
+        digest = sha256 if callable(sha256) else lambda: sha256
         if isinstance(source, Path):
             return cls(
-                name or source.name, source.stat().st_size if size is None else size, lambda: source.open("rb"), sha256
+                name or source.name, source.stat().st_size if size is None else size, lambda: source.open("rb"), digest
             )
         if name is None or size is None:
             raise UsageError("An upload from a stream needs its name and its size in bytes.")
-        return cls(name, size, source, sha256)
+        return cls(name, size, source, digest)
 
 
 class Uploader:
@@ -80,7 +86,7 @@ class Uploader:
             upload.name,
             upload.size,
             upload.opened,
-            sha256=upload.sha256,
+            sha256=upload.sha256(),
             compressed=wanted,
             progress=progress,
             cancelled=self._transport.cancelled,
@@ -104,5 +110,5 @@ def _has_arrived(upload: Upload, stored: StoredFile, session: Session) -> bool:
     if stored.size != upload.size:
         return False
     if session.explains_refusals:
-        return upload.sha256 is not None and upload.sha256 == stored.sha256
+        return stored.sha256 is not None and upload.sha256() == stored.sha256
     return True

@@ -1,9 +1,7 @@
 """``accup send``: files in, a complete session out, or the reasons why not."""
 
 from collections.abc import Sequence
-from importlib import import_module
 from pathlib import Path
-from threading import Thread
 from typing import Any
 
 import click
@@ -52,20 +50,14 @@ from accup.sending.sender import UPLOADS_AT_ONCE, Sender, SendOptions
 def send(**values: Any) -> int:
     """Send files, or the CSV files of folders, into the upload session of a review instance.
 
-    Checks every file first, creates the session or continues with the existing one, uploads what is missing, compares
-    the result with the local files, and completes the session only if every file was accepted. The same command
-    continues after any failure: nothing is sent twice.
+    Creates the session or continues with the existing one, checks every file, uploads what is missing, compares the
+    result with the local files, and completes the session only if every file was accepted. The same command continues
+    after any failure: nothing is sent twice.
     """
     given = Given.of(values)
     screen = given.screen
     files = find_files(values["paths"])
     review = Review(given.need("review"), given.values.get("definition") or given.need("review"))
-    # What is missing is said before the files are checked, which may take a while.
-    given.target()
-    given.need("catalog")
-    given.need("resource")
-    # HTTP takes 0.2 s to import: meanwhile, the files are checked.
-    Thread(target=import_module, args=("accup.api.client",), daemon=True).start()
     sender = Sender(
         SendOptions(
             replace=values["replace"],
@@ -85,12 +77,8 @@ def send(**values: Any) -> int:
 
 def _run(given: Given, sender: Sender, files: Sequence[LocalFile], review: Review) -> None:
     with reporter(given.screen) as shown:
-        outcome = sender.check(files, shown)
-        if outcome.error is not None:
-            return
-        client = given.client()
-        resource = given.resource(client)
-        sender.send(resource, review, shown)
+        resource = given.resource(given.client())
+        outcome = sender.send(files, resource, review, shown)
     if given.values["complete"] or _confirmed(given.screen, outcome):
         sender.complete(resource)
 

@@ -52,13 +52,13 @@ def receipt(console: "Console", files: Sequence[FileOutcome]) -> None:
     rows = [
         (
             file.name,
-            size_text(file.checked.file.size),
+            size_text(file.file.size),
             f"{file.checked.rows:,}",
             file.checked.sha256,
             file.verified or "",
         )
         for file in files
-        if file.accepted
+        if file.accepted and file.checked
     ]
     if rows:
         table(console, ("File", "#Size", "#Rows", "SHA-256", "Verified by"), rows)

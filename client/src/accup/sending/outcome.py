@@ -8,17 +8,20 @@ from accup.errors import AccupError
 from accup.exit_codes import ExitCode
 from accup.findings import Finding
 from accup.local.checking import CheckedFile
+from accup.local.files import LocalFile
 
 
 @dataclass(slots=True)
 class FileOutcome:
     """One file: whether the session has it, and if not, why.
 
-    ``verified`` says which of the service's facts were compared with the local file: ``sha256``, or only ``size`` where
-    the service does not tell more; ``None`` if the session does not have the file.
+    ``checked`` is ``None`` if an error came before the file was checked. ``verified`` says which of the service's facts
+    were compared with the local file: ``sha256``, or only ``size`` where the service does not tell more; ``None`` if
+    the session does not have the file.
     """
 
-    checked: CheckedFile
+    file: LocalFile
+    checked: CheckedFile | None = None
     accepted: bool = False
     findings: tuple[Finding, ...] = ()
     finding_count: int = 0
@@ -28,7 +31,12 @@ class FileOutcome:
     @property
     def name(self) -> str:
         """The file's name."""
-        return self.checked.file.name
+        return self.file.name
+
+    def take(self, checked: CheckedFile) -> None:
+        """Take over what the check of the file has found, until the service says more."""
+        self.checked, self.file = checked, checked.file
+        self.findings, self.finding_count = checked.findings, checked.finding_count
 
     @property
     def refused(self) -> bool:
@@ -40,11 +48,11 @@ class FileOutcome:
         return {
             "name": self.name,
             "accepted": self.accepted,
-            "rows": self.checked.rows,
-            "sha256": self.checked.sha256,
+            "rows": self.checked and self.checked.rows,
+            "sha256": self.checked and self.checked.sha256,
             "findings": [finding.as_json() for finding in self.findings],
             "findingCount": self.finding_count,
-            "size": self.checked.file.size,
+            "size": self.file.size,
             "verified": self.verified,
         }
 

@@ -7,6 +7,7 @@ from enum import Enum
 from accup.api.models import Session, StoredFile
 from accup.errors import ConflictError
 from accup.local.checking import CheckedFile
+from accup.local.files import LocalFile
 
 Same = Callable[[CheckedFile, StoredFile], bool]
 
@@ -24,7 +25,7 @@ class Action(Enum):
 class Step:
     """One file's action; ``stored`` is the session's file of the same name."""
 
-    checked: CheckedFile
+    file: LocalFile
     action: Action
     stored: StoredFile | None = None
 
@@ -48,7 +49,7 @@ def plan(checked: Sequence[CheckedFile], session: Session, *, replace: bool, sam
     steps = [_step(file, session, replace=replace, same=same) for file in checked]
     pending = [step for step in steps if step.action is not Action.NOTHING]
     if pending and session.status != "active":
-        names = _listed([step.checked.file.name for step in pending])
+        names = _listed([step.file.name for step in pending])
         raise ConflictError(
             f"The upload session {session.id} is {session.status}, so nothing can be added to it. It lacks: {names}. "
             "More data needs another review instance."
@@ -56,12 +57,13 @@ def plan(checked: Sequence[CheckedFile], session: Session, *, replace: bool, sam
     return steps
 
 
-def _step(file: CheckedFile, session: Session, *, replace: bool, same: Same) -> Step:
-    stored = session.file(file.file.name)
-    if stored is not None and same(file, stored):
+def _step(checked: CheckedFile, session: Session, *, replace: bool, same: Same) -> Step:
+    file = checked.file
+    stored = session.file(file.name)
+    if stored is not None and same(checked, stored):
         return Step(file, Action.NOTHING, stored)
     # A stored file is never given up for one with findings.
-    if not file.accepted and (stored is not None or not session.explains_refusals):
+    if not checked.accepted and (stored is not None or not session.explains_refusals):
         return Step(file, Action.KEEP_BACK, stored)
     if stored is None:
         return Step(file, Action.UPLOAD)
@@ -69,7 +71,7 @@ def _step(file: CheckedFile, session: Session, *, replace: bool, same: Same) -> 
         return Step(file, Action.REPLACE, stored)
     if not replace:
         raise ConflictError(
-            f"The upload session {session.id} has a file named '{file.file.name}' with other contents. "
+            f"The upload session {session.id} has a file named '{file.name}' with other contents. "
             "To replace it, run the same command with --replace; or rename the file."
         )
     return Step(file, Action.REPLACE, stored)

@@ -10,7 +10,8 @@ from accup.api.models import Review, Session, StoredFile
 from accup.errors import AccupError, ApiError, ConflictError
 from accup.findings import Finding
 from accup.local.checking import PRINCIPAL_TYPES, CheckedFile, check
-from accup.local.files import LocalFile
+from accup.local.files import LocalFile, unreadable
+from accup.local.reading import CheckedWhileRead
 from accup.sending.outcome import FileOutcome, SendOutcome
 from accup.sending.parallel import run_all
 from accup.sending.plan import Action, Step, plan
@@ -50,20 +51,17 @@ class SendOptions:
 
 @dataclass(slots=True)
 class Sender:
-    """One send: ``check``, then ``send``, and ``complete`` if that is wanted.
+    """One send: ``send``, and ``complete`` if that is wanted.
 
-    ``outcome`` is up to date at any time. An error goes into it, and the steps after it do nothing.
+    ``outcome`` is up to date at any time. An error goes into it, and the step after it does nothing.
     """
 
     options: SendOptions = field(default_factory=SendOptions)
     outcome: SendOutcome = field(default_factory=SendOutcome)
 
-    def check(self, files: Sequence[LocalFile], reporter: Reporter) -> SendOutcome:
-        """Check every file on this machine."""
-        return self._step(partial(self._check, files, reporter))
-
-    def send(self, resource: "Resource", review: Review, reporter: Reporter) -> SendOutcome:
-        """Send the checked files into the review instance's session, as far as it does not have them."""
+    def send(self, files: Sequence[LocalFile], resource: "Resource", review: Review, reporter: Reporter) -> SendOutcome:
+        """Check files, and send them into the review instance's session, as far as it does not have them."""
+        self.outcome.files = [FileOutcome(file) for file in files]
         return self._step(partial(self._send, resource, review, reporter))
 
     def complete(self, resource: "Resource") -> SendOutcome:
@@ -78,50 +76,66 @@ class Sender:
                 self.outcome.error = error
         return self.outcome
 
-    def _check(self, files: Sequence[LocalFile], reporter: Reporter) -> None:
-        for file in files:
-            checked = check(file, self.options.principal_types, reporter.checking(file))
-            outcome = FileOutcome(checked, findings=checked.findings, finding_count=checked.finding_count)
-            self.outcome.files.append(outcome)
-
     def _send(self, resource: "Resource", review: Review, reporter: Reporter) -> None:
         self.outcome.session = session = resource.open(review)
-        checked = [file.checked for file in self.outcome.files]
-        steps = plan(checked, session, replace=self.options.replace, same=partial(_same, resource, session))
+        if _checks_files_itself(session) and not session.files:
+            steps = [Step(outcome.file, Action.UPLOAD) for outcome in self.outcome.files]
+        else:
+            self._check(reporter)
+            checked = [outcome.checked for outcome in self.outcome.files if outcome.checked]
+            steps = plan(checked, session, replace=self.options.replace, same=partial(_same, resource, session))
         # The largest first, so that no long one is left for the end.
-        steps.sort(key=lambda step: step.checked.file.size, reverse=True)
+        steps.sort(key=lambda step: step.file.size, reverse=True)
         run_all([partial(self._take, resource, session, step, reporter) for step in steps], self.options.at_once)
         self.outcome.session = session = resource.get(session.id)
         self._verify(session)
 
+    def _check(self, reporter: Reporter) -> None:
+        for outcome in self.outcome.files:
+            outcome.take(check(outcome.file, self.options.principal_types, reporter.checking(outcome.file)))
+
     def _take(self, resource: "Resource", session: Session, step: Step, reporter: Reporter) -> None:
         """Do one step; a refusal is part of the outcome and no error."""
-        file = step.checked.file
-        outcome = next(each for each in self.outcome.files if each.name == file.name)
+        outcome = next(each for each in self.outcome.files if each.name == step.file.name)
+        if step.action is Action.REPLACE and step.stored is not None:
+            resource.remove(session.id, step.stored.id)
         if step.action in (Action.UPLOAD, Action.REPLACE):
-            if step.action is Action.REPLACE and step.stored is not None:
-                resource.remove(session.id, step.stored.id)
-            progress = reporter.uploading(file)
-            try:
-                resource.upload(
-                    session.id,
-                    file.path,
-                    size=file.size,
-                    sha256=step.checked.sha256,
-                    progress=progress,
-                    compress=self.options.compress,
-                )
-            except ApiError as error:
-                if not error.refuses_file:
-                    raise
+            refusal = self._upload(resource, session, outcome, reporter.uploading(step.file))
+            if refusal is not None:
                 # The service's findings count; Graph gives a code only, and then the message is the finding.
-                outcome.findings = error.findings or (Finding(error.inner_code or error.code, str(error)),)
-                outcome.finding_count = max(1, int(error.inner.get("findingCount") or len(outcome.findings)))
-            else:
-                outcome.accepted, outcome.findings, outcome.finding_count = True, (), 0
+                outcome.findings = refusal.findings or (Finding(refusal.inner_code or refusal.code, str(refusal)),)
+                outcome.finding_count = max(1, int(refusal.inner.get("findingCount") or len(outcome.findings)))
+            outcome.accepted = refusal is None
         elif step.action is Action.NOTHING:
-            outcome.accepted, outcome.findings, outcome.finding_count = True, (), 0
-        reporter.ended(file, accepted=outcome.accepted)
+            outcome.accepted = True
+        if outcome.accepted:
+            outcome.findings, outcome.finding_count = (), 0
+        reporter.ended(step.file, accepted=outcome.accepted)
+
+    def _upload(
+        self, resource: "Resource", session: Session, outcome: FileOutcome, progress: Callable[[int], None]
+    ) -> ApiError | None:
+        """Upload one file, which is checked meanwhile unless it was before; gives the error if it is refused."""
+        source = CheckedWhileRead(outcome.file, self.options.principal_types, outcome.checked)
+        refusal = None
+        try:
+            resource.upload(
+                session.id,
+                source.open,
+                name=outcome.name,
+                size=outcome.file.size,
+                sha256=source.sha256,
+                progress=progress,
+                compress=self.options.compress,
+            )
+        except ApiError as error:
+            if not error.refuses_file:
+                raise
+            refusal = error
+        except OSError as error:
+            raise unreadable(outcome.file.path, error) from None
+        outcome.take(source.result())
+        return refusal
 
     def _verify(self, session: Session) -> None:
         """Compare what the session has with what was checked.
@@ -136,8 +150,8 @@ class Sender:
             if stored is None:
                 file.accepted = False
                 raise ConflictError(f"The session no longer has '{file.name}'. Someone else changed it; send it again.")
-            digest_differs = stored.sha256 is not None and stored.sha256.lower() != file.checked.sha256
-            if stored.size != file.checked.file.size or digest_differs:
+            digest_differs = stored.sha256 is not None and file.checked and stored.sha256.lower() != file.checked.sha256
+            if stored.size != file.file.size or digest_differs:
                 file.accepted = False
                 raise ConflictError(
                     f"'{file.name}' is stored with other contents than were checked: the file changed while it was "
@@ -160,6 +174,15 @@ class Sender:
             self.outcome.session = resource.get(session.id)
             if self.outcome.session.status != "complete":
                 raise
+
+
+def _checks_files_itself(session: Session) -> bool:
+    """Whether the session takes files that may have findings, and names each of them.
+
+    A file of such a session can be checked on this machine while it is uploaded: it is sent in any case, since the
+    service's rules count. Graph gets only files without findings.
+    """
+    return session.explains_refusals and session.status == "active"
 
 
 def _same(resource: "Resource", session: Session, checked: CheckedFile, stored: StoredFile) -> bool:
