@@ -40,8 +40,6 @@ export const application = async ({ catalogId, resourceId }) => (await send("GET
 export const putApplication = async ({ catalogId, resourceId }, properties) =>
   (await send("PUT", resourcePath(catalogId, resourceId), { json: properties })).body;
 
-export const deleteApplication = ({ catalogId, resourceId }) => send("DELETE", resourcePath(catalogId, resourceId));
-
 // Sessions
 
 export const sessions = async (key, top = 20) =>
@@ -71,8 +69,6 @@ export const refusals = async (key, options) => (await send("GET", `${sessionPat
 export const withdrawRefusal = (key, id) => send("DELETE", `${sessionPath(key)}/refusals/${id}`);
 
 export const removeFile = (key, id) => send("DELETE", `${sessionPath(key)}/files/${id}`);
-
-export const downloadFile = async (key, id) => (await send("GET", `${sessionPath(key)}/files/${id}/$value`, { blob: true })).body;
 
 /** Uploads one file; `progress` gets the bytes that were sent. `signal` stops it. */
 export const uploadFile = (key, file, options) => sendForm(`${sessionPath(key)}/uploadFile`, file, options);
@@ -112,7 +108,7 @@ async function all(path, pages = 50) {
   return { ...first, value };
 }
 
-async function send(method, path, { json, headers = [], anonymous = false, blob = false, quiet = false } = {}) {
+async function send(method, path, { json, headers = [], anonymous = false, quiet = false } = {}) {
   const attempt = async () => {
     const bearer = anonymous ? null : await token();
     const all = [OWN_HEADER, ...headers];
@@ -137,7 +133,6 @@ async function send(method, path, { json, headers = [], anonymous = false, blob 
     throw new ServiceError(answer.status, body, Number(answer.headers.get("Retry-After")) || null);
   }
   try {
-    if (blob) return { body: await answer.blob() };
     const text = await answer.text();
     return { body: text ? JSON.parse(text) : null };
   } catch (error) {
