@@ -3,10 +3,21 @@
 // Entra: authorization code with PKCE (RFC 7636), as Microsoft describes it for single-page applications. Tokens are
 // held in memory only. A refresh token renews them while the page is open; where that is no longer possible, a window
 // asks for the sign-in again and the page stays as it is, so that nothing chosen or under way is lost.
+//
+// That window ends at this page, too, which tells the result on a channel and closes. It is recognized by its address:
+// the sign-in page of Microsoft may cut the tie between the windows (Cross-Origin-Opener-Policy), so that the window has
+// no opener and no name any more ("redirect bridge" of MSAL.js).
 
 const CHANNEL = "uploads-sign-in";
 const PENDING = "uploads-sign-in-pending";
 const EARLY_SECONDS = 120;
+
+// In a window: the beginning of `state` (entra), and the parameter with which the platform comes back.
+const IN_WINDOW = "window-";
+const SIGNED_IN = "signed-in";
+
+// How long a sign-in window must have been closed until it is taken for given up.
+const GIVEN_UP_MILLISECONDS = 2000;
 
 let settings = { mode: "none" };
 let tokens = null;
@@ -17,14 +28,11 @@ let onSignedOut = async () => false;
 export async function start(configured, askAgain) {
   settings = configured;
   onSignedOut = askAgain;
-  if (settings.mode !== "entra") return true;
   const answer = new URLSearchParams(location.search);
+  if (settings.mode === "platform" && answer.has(SIGNED_IN)) return !tellAndClose({ state: SIGNED_IN });
+  if (settings.mode !== "entra") return true;
   if (answer.has("state") && (answer.has("code") || answer.has("error"))) {
-    if (window.opener || window.name === CHANNEL) {
-      new BroadcastChannel(CHANNEL).postMessage(Object.fromEntries(answer));
-      window.close();
-      return false;
-    }
+    if (answer.get("state").startsWith(IN_WINDOW)) return !tellAndClose(Object.fromEntries(answer));
     const pending = JSON.parse(sessionStorage.getItem(PENDING) ?? "null");
     sessionStorage.removeItem(PENDING);
     history.replaceState(null, "", location.pathname + (pending?.hash ?? ""));
@@ -75,23 +83,43 @@ async function renewOnce(quiet) {
 /** Signs in again in a window of its own. Must be called from a click, or browsers block the window. */
 export async function signInAgain() {
   if (settings.mode === "platform") {
-    const back = encodeURIComponent("/uploads");
-    const opened = window.open(`/.auth/login/aad?post_login_redirect_uri=${back}`, CHANNEL, "popup,width=500,height=650");
-    return opened !== null;
+    const back = encodeURIComponent(`/uploads?${SIGNED_IN}`);
+    return (await inWindow(`/.auth/login/aad?post_login_redirect_uri=${back}`, SIGNED_IN)) !== null;
   }
-  const { url, state, verifier } = await signInRequest();
+  const { url, state, verifier } = await signInRequest(IN_WINDOW);
+  const answer = await inWindow(url, state);
+  if (!answer?.code) return false;
+  tokens = await redeem({ grant_type: "authorization_code", code: answer.code, code_verifier: verifier });
+  return true;
+}
+
+/** Opens a window for signing in, and waits for what it tells; null if it cannot be opened or is closed before its end. */
+async function inWindow(url, state) {
   const channel = new BroadcastChannel(CHANNEL);
+  let watch;
   try {
-    if (!window.open(url, CHANNEL, "popup,width=500,height=650")) return false;
-    const answer = await new Promise((resolve) => {
-      channel.onmessage = (event) => event.data?.state === state && resolve(event.data);
+    const opened = window.open(url, CHANNEL, "popup,width=500,height=650");
+    if (!opened) return null;
+    return await new Promise((resolve) => {
+      channel.onmessage = ({ data }) => data?.state === state && resolve(data);
+      let since = null;
+      watch = setInterval(() => {
+        // A window whose tie is cut reads as closed. While the person is in it, this page does not have the focus.
+        since = opened.closed && document.hasFocus() ? (since ?? Date.now()) : null;
+        if (since !== null && Date.now() - since > GIVEN_UP_MILLISECONDS) resolve(null);
+      }, 250);
     });
-    if (!answer.code) return false;
-    tokens = await redeem({ grant_type: "authorization_code", code: answer.code, code_verifier: verifier });
-    return true;
   } finally {
+    clearInterval(watch);
     channel.close();
   }
+}
+
+/** In a window for signing in: tells the result and closes. Whether it does; a browser closes only what a page opened. */
+function tellAndClose(result) {
+  new BroadcastChannel(CHANNEL).postMessage(result);
+  window.close();
+  return window.closed;
 }
 
 async function redirectToSignIn() {
@@ -101,8 +129,8 @@ async function redirectToSignIn() {
   location.assign(url);
 }
 
-async function signInRequest() {
-  const state = random();
+async function signInRequest(prefix = "") {
+  const state = prefix + random();
   const verifier = random();
   const digest = await crypto.subtle.digest("SHA-256", new TextEncoder().encode(verifier));
   const parameters = new URLSearchParams({

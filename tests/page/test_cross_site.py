@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 import httpx
 import pytest
-from playwright.sync_api import expect
+from playwright.sync_api import Route, expect
 
 from tests.api.test_auth import OWN_PAGE, TENANT, principal
 from tests.page.app import payload
@@ -44,6 +44,43 @@ def test_the_page_works_with_the_platforms_cookie(people: Open, behind_login: st
     app.open_session(session)
     app.choose(payload("signed-in.csv", access_file()))
     expect(app.file("accepted", "signed-in.csv")).to_be_visible()
+
+
+def test_who_is_signed_out_by_the_platform_signs_in_again_and_loses_nothing(
+    people: Open, behind_login: str, resource_behind: Resource
+) -> None:
+    session = resource_behind.new_session()
+    app = people(behind_login)
+    app.page.goto(f"{behind_login}/.auth/login/aad")
+    app.open_session(session)
+    sent: list[str] = []
+    app.page.on("request", lambda request: sent.append(request.url))
+
+    def ask(route: Route) -> None:
+        """The sign-in page of Microsoft, which waits for the person."""
+        url = route.request.url
+        if url.endswith("&asked"):
+            route.continue_()
+        else:
+            route.fulfill(content_type="text/html", body=f'<a href="{url}&asked">Sign in</a>')
+
+    app.page.context.route("**/.auth/login/aad**", ask)
+    app.page.context.clear_cookies()
+    app.choose(payload("chosen.csv", access_file()))
+    dialog = app.page.get_by_role("dialog")
+    expect(dialog).to_contain_text("You have been signed out")
+
+    with app.page.expect_popup() as popup:
+        dialog.get_by_role("button", name="Sign in").click()
+    app.page.wait_for_timeout(1000)
+    assert len([url for url in sent if url.endswith("/uploadFile")]) == 1, (
+        "nothing is sent before the person has signed in"
+    )
+    with popup.value.expect_event("close"):
+        popup.value.get_by_role("link").click()
+
+    expect(app.file("accepted", "chosen.csv")).to_be_visible()
+    assert session.file_names() == ["chosen.csv"]
 
 
 HOSTILE = """

@@ -178,6 +178,26 @@ def test_who_is_signed_out_in_the_middle_signs_in_again_and_loses_nothing(
     expect(app.file("accepted", "chosen.csv")).to_be_visible(timeout=30_000)
 
 
+def test_a_sign_in_window_that_is_closed_ends_the_wait(
+    people: Open, guarded_by_issuer: str, resource_of_issuer: Resource
+) -> None:
+    (session,) = resource_of_issuer.ids()
+    app = people(guarded_by_issuer)
+    place = f"{resource_of_issuer.catalog_id}/{resource_of_issuer.resource_id}/{session}"
+    sign_in(app, "owner", f"/uploads#/{place}")
+    expect(app.status).to_have_attribute("data-session-status", "active")
+    refused = {"status": 401, "body": "{}", "content_type": "application/json"}
+    app.page.route("**/v1.0/**", lambda route: route.fulfill(**refused))
+    app.page.route("**/oauth2/v2.0/token", lambda route: route.fulfill(**refused))
+    app.choose(payload("chosen.csv", access_file()))
+    with app.page.expect_popup() as popup:
+        app.page.get_by_role("dialog").get_by_role("button", name="Sign in").click()
+
+    popup.value.close()
+
+    expect(app.file("failed", "chosen.csv")).to_be_visible(timeout=10_000)
+
+
 def test_tokens_are_kept_in_memory_only(people: Open, guarded_by_issuer: str) -> None:
     app = people(guarded_by_issuer)
     sign_in(app, "governance")

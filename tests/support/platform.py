@@ -9,7 +9,7 @@ import httpx
 import uvicorn
 from starlette.applications import Starlette
 from starlette.requests import Request
-from starlette.responses import Response
+from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
 from tests.support.client import NO_TLS
@@ -54,13 +54,17 @@ def platform(service: str, principal: str) -> Starlette:
         kept = {name: value for name, value in answer.headers.items() if name not in _HOP_BY_HOP | {"content-encoding"}}
         return Response(answer.content, answer.status_code, kept)
 
-    async def log_in(_: Request) -> Response:
-        response = Response("Signed in. You can close this window.")
+    async def log_in(request: Request) -> Response:
+        response = RedirectResponse(request.query_params.get("post_login_redirect_uri", "/.auth/login/done"))
         response.set_cookie(COOKIE, "signed-in", httponly=True, samesite="lax")
         return response
 
+    async def done(_: Request) -> Response:
+        return Response("You are signed in.")
+
     methods = ["GET", "POST", "PUT", "PATCH", "DELETE"]
-    return Starlette(routes=[Route("/.auth/login/aad", log_in), Route("/{path:path}", forward, methods=methods)])
+    own = [Route("/.auth/login/aad", log_in), Route("/.auth/login/done", done)]
+    return Starlette(routes=[*own, Route("/{path:path}", forward, methods=methods)])
 
 
 def page(html: str) -> Starlette:
