@@ -14,21 +14,24 @@ function csvCell(text) {
   return /[",\r\n]/.test(safe) ? `"${safe.replaceAll('"', '""')}"` : safe;
 }
 
+// A first line with which Excel is told the separator; the header follows it.
+const SEPARATOR_LINE = /^sep=/i;
+
 /**
- * The cells of the records that begin at the wanted physical lines (a Set, 1 is the header), and the header's names.
+ * The cells of the records that begin at the wanted physical lines (a Set, 1 is the first), and the header's names.
  * Reads no further than the last line that is wanted, in constant memory.
  */
 export async function cellsAt(file, wanted) {
   const found = new Map();
-  let header = [];
-  if (wanted.size === 0) return { header, found };
+  let header = null;
+  if (wanted.size === 0) return { header: [], found };
   const last = Math.max(...wanted);
   for await (const { line, cells } of records(file)) {
-    if (line === 1) header = cells.map((name) => name.trim().replace(/^\ufeff/, ""));
+    if (!header && !SEPARATOR_LINE.test(cells[0])) header = cells.map((name) => name.trim());
     if (wanted.has(line)) found.set(line, cells);
     if (line >= last) break;
   }
-  return { header, found };
+  return { header: header ?? [], found };
 }
 
 // A record longer than this is no row of access data; what is beyond is not kept.

@@ -6,7 +6,7 @@ from pathlib import Path
 from uuid import uuid4
 
 import pytest
-from playwright.sync_api import expect
+from playwright.sync_api import APIResponse, Route, expect
 
 from tests.page.app import App, payload
 from tests.page.conftest import Open
@@ -78,6 +78,56 @@ def test_a_faulty_file_of_two_thousand_rows_is_fixed_and_sent_again(app: App, se
     assert lines[1].startswith("large.csv,10,permissionId,missingValue,")
     app.replace("large.csv", access_file(2000))
     expect(app.file("accepted", "large.csv")).to_contain_text("2,000 rows")
+
+
+def test_the_cell_of_a_fault_is_shown_below_a_separator_line_of_excel(app: App, session: Session) -> None:
+    app.open_session(session)
+    app.choose(payload("excel.csv", b"sep=,\r\n" + faulty_access_file(3, rows=3)))
+    cells = app.file("refused", "excel.csv").locator("tbody tr").first.locator("th, td")
+    expect(cells).to_have_text(["4", "permissionId", "empty", re.compile(".+")])
+
+
+def test_an_answer_that_comes_late_hides_no_file(app: App, session: Session) -> None:
+    held: list[tuple[Route, APIResponse]] = []
+
+    def hold(route: Route) -> None:
+        if b'filename="first.csv"' in (route.request.post_data_buffer or b""):
+            held.append((route, route.fetch()))
+        else:
+            route.continue_()
+
+    app.open_session(session)
+    app.page.route("**/uploadFile", hold)
+    app.choose(payload("first.csv", access_file()))
+    while not held:
+        app.page.wait_for_timeout(20)
+    with app.page.expect_response(lambda answer: "expand=files" in answer.url):
+        app.choose(payload("second.csv", access_file()))
+    expect(app.file("accepted", "second.csv")).to_be_visible()
+    app.page.wait_for_timeout(500)
+
+    ((route, answer),) = held
+    with app.page.expect_response(lambda answer: "expand=files" in answer.url):
+        route.fulfill(response=answer)
+
+    expect(app.file("checking")).to_have_count(0)
+    expect(app.file("accepted")).to_have_count(2)
+
+
+def test_a_receipt_says_that_a_number_of_rows_is_not_known(app: App, session: Session) -> None:
+    session.uploaded("a.csv")
+    session.completed()
+
+    def without_rows(route: Route) -> None:
+        answer = route.fetch()
+        body = answer.json()
+        for file in body["files"]:
+            del file["@uploads.rowCount"]
+        route.fulfill(response=answer, json=body)
+
+    app.page.route(re.compile(r"uploadSessions/.*expand=files"), without_rows)
+    app.open_session(session)
+    expect(app.page.locator("table.receipt tbody td").first).to_have_text("\N{EN DASH}")
 
 
 def test_a_refused_file_of_an_earlier_visit_can_be_withdrawn(app: App, session: Session) -> None:

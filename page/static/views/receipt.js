@@ -38,7 +38,7 @@ export function receipt({ key, application, session, previous }) {
               "tr",
               { "data-file-state": "accepted" },
               h("th", { scope: "row" }, h("bdi", {}, file.name)),
-              h("td", { class: "number" }, number(file["@uploads.rowCount"] ?? 0)),
+              h("td", { class: "number" }, file["@uploads.rowCount"] === undefined ? "–" : number(file["@uploads.rowCount"])),
               h("td", { class: "number" }, number(file.size)),
               h("td", {}, dateTime(file.uploadedDateTime)),
               h("td", {}, h("code", { class: "digest" }, file["@uploads.sha256"] ?? "–")),

@@ -291,12 +291,13 @@ class SessionView {
     if (!upload.underWay || upload.state === "waiting") this.#fillFinish();
   }
 
-  /** Takes a newer state of the session. Uploads that end together answer in any order: fewer files are the older answer. */
+  /** Shows the state that an upload answered. It may be older than the one shown, so the session is read and shown again. */
   #replaceSession(session) {
     if (!session) return;
     this.session = { ...this.session, ...session };
     if (this.status !== this.shownAs) this.#show();
     else if (this.shownAs === "active") this.#fillAccepted();
+    this.seen = null;
     this.#refresh();
   }
 
@@ -387,7 +388,6 @@ class SessionView {
         return;
       }
     }
-    await this.#refresh();
     this.seen = null;
     await this.#refresh();
     focusOn(this.parts.acceptedTitle);
