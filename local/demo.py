@@ -3,19 +3,25 @@
 import os
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from typing import Any
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeVar
 from uuid import uuid4
 
 import httpx
 
 from local.arguments import demo_parser
+from local.receiver import Receiver, running_receiver
 from local.service import NEVER, ROOT, ServiceNotReadyError, running_service
 
 SAMPLES = ROOT / "samples"
 DATA = ROOT / ".data" / "demo"
 IDLE_SECONDS = 5
+DELIVERY_SECONDS = 30
+
+T = TypeVar("T")
 
 COLOUR = sys.stdout.isatty() and "NO_COLOR" not in os.environ
 BOLD, DIM, GREEN, RED, PLAIN = ("\033[1m", "\033[2m", "\033[32m", "\033[31m", "\033[0m") if COLOUR else [""] * 5
@@ -53,6 +59,11 @@ class Story:
             raise SystemExit(f"Unexpected answer: {expected} was expected here.")
         return body
 
+    def peek(self, path: str) -> dict[str, Any]:
+        """Read something without printing it."""
+        found: dict[str, Any] = self._http.get(path).json()
+        return found
+
     def create(self, expected: int = 201, reference: str | None = None) -> dict[str, Any]:
         """Create a session for a review instance."""
         data = {"reviewDefinitionId": str(uuid4()), "reviewInstanceId": reference or str(uuid4())}
@@ -65,7 +76,15 @@ class Story:
             self.send("POST", f"{session}/uploadFile", expected, "stats", files={"file": (name or sample, file)})
 
 
-def tell(story: Story, *, idle_seconds: float | None) -> None:
+@dataclass(frozen=True, slots=True)
+class Others:
+    """Those to whom complete sessions are handed on: an instance that stands for Microsoft Graph, and a receiver."""
+
+    graph: str
+    receiver: Receiver
+
+
+def tell(story: Story, *, idle_seconds: float | None, others: Others | None = None) -> None:
     """The story."""
     story.say("A session for one application and one access review instance.")
     created = story.create()
@@ -107,6 +126,9 @@ def tell(story: Story, *, idle_seconds: float | None) -> None:
         story.send("POST", "/admin/functions/expire_sessions", 202, json={"input": ""})
         story.send("GET", f"{story.sessions}/{other['id']}", 200, "status")
 
+    if others is not None:
+        tell_deliveries(story, session, others)
+
     story.say("The application has a name, and people see it on the page.")
     place = f"/v1.0/uploads/resources/{story.catalog}/{story.resource}"
     story.send("PUT", place, 200, "displayName", json={"displayName": "Door system (demo)"})
@@ -119,11 +141,69 @@ def tell(story: Story, *, idle_seconds: float | None) -> None:
         print(f"      {each['id']} {each['status']} {each['stats']}")
 
 
+def tell_deliveries(story: Story, session: str, others: Others) -> None:
+    """What became of a complete session: forwarded, and told to a receiver."""
+    story.say("The complete session was handed on: a second instance, which stands for Microsoft Graph, has it now.")
+    found = eventually(lambda: deliveries(story, session), "The session was not forwarded in time.")
+    for each in story.send("GET", session, 200)["@uploads.delivery"]:
+        print(f"      {DIM}to {each['target']}:{PLAIN} {each['state']} {each['upstreamId'] or ''}")
+    there = f"{others.graph}{story.sessions}/{found['upstreamId']}"
+    copy = httpx.get(there, params={"$expand": "files"}, timeout=60).json()
+    ours = story.send("GET", session, 200, params={"$expand": "files"})
+    print(f"      {DIM}there:{PLAIN} {copy['status']}, {copy['stats']}")
+    digests = [{file["name"]: file["@uploads.sha256"] for file in each["files"]} for each in (ours, copy)]
+    if digests[0] != digests[1]:
+        raise SystemExit("The files there are not the same.")
+    print(f"      All {len(digests[0])} files have the same SHA-256 here and there.")
+
+    story.say("A receiver was told by events. It had agreed to get some, and it checks the signature of each.")
+    eventually(
+        lambda: any(event["type"].endswith(".delivered") for event in others.receiver.events), "No event has come."
+    )
+    for event in others.receiver.events:
+        counts = {name: value for name, value in event["data"].items() if isinstance(value, int)}
+        print(f"      {event['type']} {counts}")
+    if others.receiver.refused:
+        raise SystemExit("An event had a signature that is not right.")
+
+
+def deliveries(story: Story, session: str) -> dict[str, Any] | None:
+    """The forwarding of a session, once it has arrived."""
+    found = story.peek(session).get("@uploads.delivery", [])
+    return next((each for each in found if each["target"] == "graph" and each["state"] == "delivered"), None)
+
+
+def eventually(look: Callable[[], T | None], otherwise: str) -> T:
+    """What there is to see, a little later if necessary."""
+    deadline = time.monotonic() + DELIVERY_SECONDS
+    while not (seen := look()):
+        if time.monotonic() > deadline:
+            raise SystemExit(otherwise)
+        time.sleep(0.1)
+    return seen
+
+
 @contextmanager
-def own_service() -> Iterator[str]:
-    """A service for this demo, on a free port, with a data folder of its own, which is kept to look at."""
-    settings: dict[str, str | int] = {"idle_seconds": IDLE_SECONDS, "expiry_schedule": NEVER}
-    with running_service(settings, arguments=("--auth", "none", "--data", str(DATA))) as running:
+def own_services() -> Iterator[tuple[str, Others]]:
+    """Services for this demo, on free ports, with data folders of their own, which are kept to look at."""
+    with running_receiver() as receiver, one_service(DATA / "graph", {}) as graph:
+        settings: dict[str, str | int] = {
+            "idle_seconds": IDLE_SECONDS,
+            "forward_url": f"{graph}/v1.0",
+            "forward_scope": "none",
+            "forward_layouts": "graph,extended,early",
+            "events_url": receiver.url,
+            "events_secret": receiver.secret,
+        }
+        with one_service(DATA, settings) as own:
+            yield own, Others(graph, receiver)
+
+
+@contextmanager
+def one_service(data: Path, settings: Mapping[str, str | int]) -> Iterator[str]:
+    """The URL of a service."""
+    given = {"expiry_schedule": NEVER, **settings}
+    with running_service(given, arguments=("--auth", "none", "--data", str(data))) as running:
         yield running.url
 
 
@@ -136,8 +216,8 @@ def main() -> None:
         look = f"Look at it on the page: {url.rstrip('/')}/uploads#/{story.catalog}/{story.resource}"
     else:
         try:
-            with own_service() as own, httpx.Client(base_url=own, timeout=60) as http:
-                tell(story := Story(http), idle_seconds=IDLE_SECONDS)
+            with own_services() as (own, others), httpx.Client(base_url=own, timeout=60) as http:
+                tell(story := Story(http), idle_seconds=IDLE_SECONDS, others=others)
         except ServiceNotReadyError as error:
             raise SystemExit(str(error)) from None
         look = (

@@ -136,7 +136,7 @@ def test_deliveries_can_be_configured() -> None:
     topic = "https://uploads.westeurope-1.eventgrid.azure.net/topics/sessions:publish?api-version=2023-11-01"
     done = preflight(
         COMPLETE
-        | {"UPLOADS_FORWARD_URL": "https://graph.microsoft.com/v1.0", "UPLOADS_FORWARD_LAYOUTS": "graph,founding"}
+        | {"UPLOADS_FORWARD_URL": "https://graph.microsoft.com/v1.0", "UPLOADS_FORWARD_LAYOUTS": "graph,extended"}
         | {"UPLOADS_EVENTS_URL": topic, "UPLOADS_EVENTS_SECRET": EVENTS_SECRET}
     )
 
