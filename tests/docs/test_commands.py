@@ -33,6 +33,7 @@ PRINTED = {
         '"name":"building-access.csv"',
         '"@odata.count":1',
         '"status":"complete"',
+        '"displayName":"Building access"',
     ),
 }
 
