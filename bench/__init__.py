@@ -24,8 +24,9 @@ memory                 growth of the server's peak memory       an absolute bar;
                        (VmHWM) by uploads, over its idle peak   upload and one GET, so that clients and modules exist
 client                 ``accup send --complete`` of one file,   curl: create, uploadFile of one file after the
 client-many            of 40 files; starting Python included    other, PATCH
-validator              ``Validator`` fed 64 KiB at a time, in   an absolute bar
-                       a separate process, bound to one core
+validator              ``Validator`` fed 64 KiB at a time, in   an absolute bar, by processor time
+validator-names        a separate process, bound to one core
+validator-quoted
 import                 ``import function_app``, module caches   importing the storage SDKs (aio), pydantic and FastAPI
                        warm
 =====================  =======================================  ====================================================

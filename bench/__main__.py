@@ -93,7 +93,8 @@ class Benchmark:
         say("writing the file that is uploaded")
         write_rows(self._file, max(scale.stream, scale.stream_of_8, scale.large_upload))
         self._import()
-        self._validator()
+        for form in ("validator", "validator-names", "validator-quoted"):
+            self._validator(form)
         with self._storage() as storage, running_service(storage) as service:
             self._load("get", "get", service.url, storage, count=scale.requests)
             self._load("create", "create", service.url, storage, count=scale.requests)
@@ -180,9 +181,9 @@ class Benchmark:
                     sample = {"service": grown / MIB, "idle MiB": idle / MIB, "MB/s": speed["service"]}
                     self._sample(result, sample)
 
-    def _validator(self) -> None:
-        result = self._begin("validator", self._scale.upload)
-        for speed in validator_speed(self._file, self._scale.upload, self._scale.rounds):
+    def _validator(self, form: str) -> None:
+        result = self._begin(form, self._scale.upload)
+        for speed in validator_speed(form, self._file, self._scale.upload, self._scale.rounds):
             self._sample(result, {"service": speed})
 
     def _import(self) -> None:

@@ -5,6 +5,8 @@ a description with a comma in it, so that its cell is quoted, and some names are
 permission occurs twice. A row has 147 bytes on average.
 """
 
+import csv
+import io
 import mmap
 import random
 from dataclasses import dataclass
@@ -17,6 +19,9 @@ _PERMISSIONS = 500
 _PERMISSIONS_OF_EACH = 20
 _WORDS = ("Reader", "Contributor", "Owner", "Approver", "Auditor", "Operator", "Publisher", "Planner")
 _PLACES = ("Warehouse", "Payroll", "Archive", "Research", "Lager Köln", "Reception", "Data center", "Front door")
+_GIVEN_NAMES = ("ana", "ben", "carla", "dimitri", "eva", "felix", "greta", "hannah", "ines", "maximilian", "jo")
+_FAMILY_NAMES = ("fischer", "weber", "o'neil", "koch", "zimmermann", "schmidt-wolf", "braun")
+_DOMAINS = ("contoso.com", "fabrikam.onmicrosoft.com", "sales.contoso.co.uk")
 _TYPES = ("Application", "Physical", "Role", "Group")
 
 
@@ -79,3 +84,25 @@ def read(path: Path, rows: Slice) -> bytes:
     with path.open("rb") as file:
         file.seek(rows.offset)
         return HEADER + file.read(rows.length)
+
+
+def with_names(content: bytes) -> bytes:
+    """The file with a user principal name of 22 to 40 bytes in the place of each object id."""
+    header, *rows = content.splitlines(keepends=True)
+    names: dict[bytes, bytes] = {}
+    named = [header]
+    for row in rows:
+        principal, rest = row.split(b",", maxsplit=1)
+        if principal not in names:
+            number = len(names)
+            given, family = _GIVEN_NAMES[number % len(_GIVEN_NAMES)], _FAMILY_NAMES[number % len(_FAMILY_NAMES)]
+            names[principal] = f"{given}.{family}{number}@{_DOMAINS[number % len(_DOMAINS)]}".encode()
+        named.append(names[principal] + b"," + rest)
+    return b"".join(named)
+
+
+def with_quotes(content: bytes) -> bytes:
+    """The file with every cell in quotes."""
+    quoted = io.StringIO()
+    csv.writer(quoted, quoting=csv.QUOTE_ALL).writerows(csv.reader(io.StringIO(content.decode())))
+    return quoted.getvalue().encode()
