@@ -4,7 +4,7 @@ import string
 
 import numpy as np
 
-from .grid import Bytes, Flags
+from .quotes import Bytes, Flags
 from .words import WORD, Cells, Words, any_byte, as_words, cell_bytes, masks, words_for
 
 _GUID = b"00000000-0000-0000-0000-000000000000"

@@ -11,9 +11,10 @@ from collections.abc import Collection, Generator, Sequence
 import numpy as np
 
 from .clean_principals import are_principals
-from .grid import QUOTE, Bytes, Flags, Grid, Places, cut
+from .grid import Grid, cut
 from .layouts import Column, Content, Layout
 from .patterns import compiled
+from .quotes import QUOTE, Bytes, Flags, Places
 from .row_hashes import Hashes, row_hash, row_hashes
 from .words import MAX_CELL, PADDING, WORD, any_byte, as_words, cell_bytes, read_cells, windows, words_for
 

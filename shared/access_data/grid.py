@@ -7,13 +7,8 @@ on whole arrays: a step of Python code for each cell would take ten times as lon
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
-Places = NDArray[np.intp]
-Flags = NDArray[np.bool_]
-Bytes = NDArray[np.uint8]
-
-COMMA, QUOTE, CR, LF = b',"\r\n'
+from .quotes import BITS, COMMA, CR, LF, QUOTE, Bytes, Flags, Places, enclosed_delimiters
 
 # No byte of the controls is larger; of these, a line without faults has its line break and perhaps tabs.
 _LAST_CONTROL = CR
@@ -56,34 +51,31 @@ def cut(data: memoryview, columns: int, padding: int) -> Grid:
         padding: the number of zero bytes after the last line, so that windows may reach beyond it.
     """
     # With a line feed in front, every cell lies between two delimiters.
-    raw = b"".join((b"\n", data, bytes(padding)))
+    length = 1 + len(data)
+    raw = b"".join((b"\n", data, bytes(padding + -(length + padding) % BITS)))
     text = np.frombuffer(raw, np.uint8)
-    marks = _marks(text)
-    kinds = text[marks]
-    lines = marks[np.flatnonzero(kinds == LF)] + 1
-    is_row = ~_odd_lines(text[: len(text) - padding], lines)
-    quotes = np.flatnonzero(kinds == QUOTE)
-    delimiters = _outside_quotes(text, marks, quotes, lines, is_row) if len(quotes) else marks
+    are_delimiters = text == COMMA
+    are_delimiters |= text == LF
+    are_quotes = text == QUOTE
+    has_quotes = bool(are_quotes.any())
+    misquoted = _leave_out_quoted(text, are_delimiters, are_quotes) if has_quotes else None
+    delimiters = np.flatnonzero(are_delimiters)
     line_feeds = np.flatnonzero(text[delimiters] == LF)
+    lines = delimiters[line_feeds] + 1
+    is_row = ~_odd_lines(text[:length], lines)
+    if misquoted is not None:
+        is_row &= ~misquoted
     is_row &= np.diff(line_feeds) == columns
     ends = delimiters[line_feeds[1:][is_row] + np.arange(1 - columns, 1)[:, None]]
     begins = np.empty_like(ends)
     begins[0] = lines[:-1][is_row]
     begins[1:] = ends[:-1] + 1
     ends[-1] -= text[ends[-1] - 1] == CR
-    if len(quotes):
+    if has_quotes:
         quoted = text[begins] == QUOTE
         begins += quoted
         ends -= quoted
-    return Grid(raw, text, lines, is_row, begins, ends, len(quotes) > 0)
-
-
-def _marks(text: Bytes) -> Places:
-    """Where the commas, line feeds and quotes are."""
-    are_marks = text == COMMA
-    are_marks |= text == LF
-    are_marks |= text == QUOTE
-    return np.flatnonzero(are_marks)
+    return Grid(raw, text, lines, is_row, begins, ends, has_quotes)
 
 
 def _odd_lines(text: Bytes, lines: Places) -> Flags:
@@ -105,54 +97,26 @@ def _line_of(places: Places, lines: Places) -> Places:
     return lines.searchsorted(places, side="right") - 1
 
 
-def _outside_quotes(text: Bytes, marks: Places, quotes: Places, lines: Places, is_row: Flags) -> Places:
-    """The delimiters outside quotes. A line with misplaced quotes is no row, and its quotes do not count.
+def _leave_out_quoted(text: Bytes, are_delimiters: Flags, are_quotes: Flags) -> Flags | None:
+    """Remove the flags of the delimiters inside quotes.
 
-    Args:
-        text: the text of the grid.
-        marks: where its delimiters and quotes are.
-        quotes: the indexes of the quotes among the marks.
-        lines: where its lines begin.
-        is_row: for each line, whether it may be a row; changed here.
+    Returns:
+        For each line, whether it has misplaced quotes; ``None`` if no line has. Their quotes do not count, so that the
+        next line begins outside quotes.
     """
-    are_outside = np.ones(len(marks), np.bool_)
-    are_outside[quotes] = False
-    enclosed = _enclosed(quotes)
-    if not _alternate(text, marks[quotes]) or (text[marks[enclosed]] == LF).any():
-        in_line = _line_of(marks[quotes], lines)
-        is_row[in_line[_odd_quotes(text, marks[quotes], in_line, lines)]] = False
-        enclosed = _enclosed(quotes[is_row[in_line]])
-    are_outside[enclosed] = False
-    return marks[np.flatnonzero(are_outside)]
-
-
-def _enclosed(quotes: Places) -> Places:
-    """The indexes of the marks inside quotes, if the quotes alternate: one opens, the next one closes."""
-    opening = quotes[: len(quotes) // 2 * 2 : 2]
-    counts = quotes[1::2] - opening - 1
-    some = np.flatnonzero(counts)
-    firsts, counts = opening[some] + 1, counts[some]
-    return np.repeat(firsts - (counts.cumsum() - counts), counts) + np.arange(counts.sum())
-
-
-def _alternate(text: Bytes, quotes: Places) -> bool:
-    """Whether the quotes open and close cells in turn, or are doubled inside one."""
-    opening, closing = quotes[::2], quotes[1::2]
-    return (
-        len(opening) == len(closing) and bool(_may_open(text, opening).all()) and bool(_may_close(text, closing).all())
-    )
-
-
-def _may_open(text: Bytes, quotes: Places) -> Flags:
-    before = text[quotes - 1]
-    good: Flags = (before == COMMA) | (before == LF) | (before == QUOTE)
-    return good
-
-
-def _may_close(text: Bytes, quotes: Places) -> Flags:
-    after = text[quotes + 1]
-    good: Flags = (after == COMMA) | (after == LF) | (after == CR) | (after == QUOTE)
-    return good
+    enclosed, well_placed = enclosed_delimiters(text, are_delimiters, are_quotes)
+    misquoted = None
+    if not well_placed:
+        quotes = np.flatnonzero(are_quotes)
+        lines = np.flatnonzero(text == LF) + 1
+        in_line = _line_of(quotes, lines)
+        misquoted = np.zeros(len(lines) - 1, np.bool_)
+        misquoted[in_line[_odd_quotes(text, quotes, in_line, lines)]] = True
+        are_quotes = are_quotes.copy()
+        are_quotes[quotes[misquoted[in_line]]] = False
+        enclosed, _ = enclosed_delimiters(text, are_delimiters, are_quotes)
+    are_delimiters[enclosed] = False
+    return misquoted
 
 
 def _odd_quotes(text: Bytes, quotes: Places, in_line: Places, lines: Places) -> Flags:
@@ -162,6 +126,10 @@ def _odd_quotes(text: Bytes, quotes: Places, in_line: Places, lines: Places) -> 
     """
     firsts = quotes.searchsorted(lines)
     ordinals = np.arange(len(quotes)) - firsts[in_line]
+    opens = ordinals % 2 == 0
+    before, after = text[quotes - 1], text[quotes + 1]
+    opens_well = (before == COMMA) | (before == LF) | (before == QUOTE)
+    closes_well = (after == COMMA) | (after == LF) | (after == CR) | (after == QUOTE)
     is_last = ordinals == np.diff(firsts)[in_line] - 1
-    odd: Flags = np.where(ordinals % 2 == 0, ~_may_open(text, quotes) | is_last, ~_may_close(text, quotes))
+    odd: Flags = np.where(opens, ~opens_well | is_last, ~closes_well)
     return odd

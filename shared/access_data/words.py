@@ -6,7 +6,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from .grid import Bytes, Flags, Places
+from .quotes import Bytes, Flags, Places
 
 Words = NDArray[np.uint64]
 
@@ -17,6 +17,9 @@ MAX_CELL = 128
 
 # Bytes that must follow the last cell: windows may be a word longer than the longest cell.
 PADDING = MAX_CELL + WORD
+
+# From a flag in a byte to the bit in which capitals and small letters differ.
+_CASE_SHIFT = np.uint64(5)
 
 # For each length, a window with that many bytes set.
 _MASKS = np.tri(MAX_CELL + 1, PADDING, -1, np.uint8) * np.uint8(0xFF)
@@ -42,7 +45,9 @@ def read_cells(text: Bytes, begins: Places, lengths: Places) -> Cells:
     lengths = np.minimum(lengths, MAX_CELL)
     words = windows(text, begins, words_for(int(lengths.max(initial=0)) + 1))
     words &= masks(lengths, words.shape[1])
-    return Cells(lengths, np.frombuffer(words.tobytes().lower(), np.uint64).reshape(words.shape), fit)
+    are_capitals = cell_bytes(words) - np.uint8(ord("A")) < 26  # smaller bytes wrap around and become large
+    words |= are_capitals.view(np.uint64) << _CASE_SHIFT
+    return Cells(lengths, words, fit)
 
 
 def masks(lengths: Places, count: int) -> Words:

@@ -4,11 +4,12 @@ import re
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from shared.access_data.clean_principals import are_principals
 from shared.access_data.principals import PRINCIPAL
+from shared.access_data.quotes import BITS, enclosed_delimiters
 from shared.access_data.row_hashes import row_hash, row_hashes
 from shared.access_data.words import MAX_CELL, PADDING, Cells, read_cells
 
@@ -52,6 +53,33 @@ def cells(texts: list[str]) -> Cells:
     lengths = np.array([len(cell) for cell in raw], np.intp)
     begins = lengths.cumsum() - lengths + np.arange(len(raw))
     return read_cells(np.frombuffer(b",".join([*raw, bytes(PADDING)]), np.uint8), begins, lengths)
+
+
+PIECES = [b"a", b",", b"\n", b"\r\n", b'"', b'""', b',"', b'",', b'","', b'"a,b"', b'"\r\n', b'"a"\r\n']
+CSV = st.lists(st.sampled_from(PIECES), max_size=12).map(b"".join)
+
+
+# Each example is read with its first byte at each bit of a word.
+@settings(max_examples=settings().max_examples // 4)
+@given(CSV)
+def test_delimiters_inside_quotes_are_found_as_one_finds_them_byte_by_byte(csv: bytes) -> None:
+    for shift in range(BITS):
+        text = b"\n" + b"x" * shift + b"," + csv + b"\n"
+        array = np.frombuffer(text.ljust(-(-len(text) // BITS) * BITS, b"\0"), np.uint8)
+        enclosed, well_placed = enclosed_delimiters(array, np.isin(array, list(b",\n")), array == ord('"'))
+        assert (enclosed.tolist(), well_placed) == _enclosed_delimiters(text)
+
+
+def _enclosed_delimiters(text: bytes) -> tuple[list[int], bool]:
+    enclosed, well_placed, inside = [], True, False
+    for place, letter in enumerate(text):
+        if letter == ord('"'):
+            inside = not inside
+            well_placed &= text[place - 1] in b',\n"' if inside else text[place + 1] in b',\n"\r'
+        elif inside and letter in b",\n":
+            enclosed.append(place)
+            well_placed &= letter != ord("\n")
+    return enclosed, well_placed
 
 
 @given(st.lists(NAMES, max_size=8))
