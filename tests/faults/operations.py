@@ -59,12 +59,20 @@ Step = Callable[[Service, Case], Awaitable[None]]
 
 @dataclass(frozen=True, slots=True)
 class Operation:
-    """``prepare`` runs without faults; ``perform`` runs with one; ``verify`` checks the result."""
+    """``prepare`` runs without faults; ``perform`` runs with one; ``verify`` checks the result.
+
+    The name of a variant has a comma: ``delete, if unchanged``.
+    """
 
     name: str
     prepare: tuple[Step, ...]
     perform: Step
     verify: tuple[Step, ...] = ()
+
+    @property
+    def is_variant(self) -> bool:
+        """Whether another operation here makes most of the same storage calls; it runs with ``--all``."""
+        return "," in self.name
 
 
 # Requests

@@ -72,7 +72,17 @@ def _params(faults: tuple[Fault, ...], what: str) -> list[object]:
     return [pytest.param(fault, marks=mark, id=fault.name.lower()) for fault, mark in marks.items()]
 
 
-@pytest.mark.parametrize("operation", OPERATIONS, ids=lambda operation: operation.name)
+_OPERATIONS = [
+    pytest.param(
+        operation,
+        marks=pytest.mark.slow("of variants of operations") if operation.is_variant else (),
+        id=operation.name,
+    )
+    for operation in OPERATIONS
+]
+
+
+@pytest.mark.parametrize("operation", _OPERATIONS)
 @pytest.mark.parametrize("fault", _params(ANSWERS, "of storage faults"))
 def test_no_fault_loses_doubles_or_leaves_anything(
     answers: Harness, operation: Operation, fault: Fault, record_property: Record
@@ -84,7 +94,7 @@ def test_no_fault_loses_doubles_or_leaves_anything(
     assert outcome.cases or fault is Fault.EMPTY_PAGE, "only an operation without queries has no empty page"
 
 
-@pytest.mark.parametrize("operation", OPERATIONS, ids=lambda operation: operation.name)
+@pytest.mark.parametrize("operation", _OPERATIONS)
 @pytest.mark.parametrize("fault", _params(KILLS, "of kills"))
 def test_no_kill_loses_doubles_or_leaves_anything(
     kills: Harness, operation: Operation, fault: Fault, record_property: Record
