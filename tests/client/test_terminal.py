@@ -1,6 +1,7 @@
 """The command as a person sees it: a pseudo-terminal whose screen is looked at."""
 
 import signal
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -9,6 +10,7 @@ from tests.client.command import Command, folder_of
 from tests.client.terminal import Terminal
 from tests.support.access_files import access_file, faulty_access_file
 from tests.support.client import Resource
+from tests.support.gates import Gate
 
 
 @pytest.fixture
@@ -63,12 +65,16 @@ def test_quiet_shows_no_bars(accup: Command, tmp_path: Path) -> None:
 
 
 def test_ctrl_c_says_how_to_continue_and_the_next_run_does(accup: Command, resource: Resource, tmp_path: Path) -> None:
-    files = {f"file{number}": access_file(15_000) for number in range(32)}
+    files = {f"file{number}": access_file(1000) for number in range(12)}
     folder = folder_of(tmp_path / "in", **files)
-    terminal = Terminal(accup, "send", folder, "--complete")
-    terminal.wait_for(lambda text: "uploading" in text)
-    terminal.process.send_signal(signal.SIGINT)
-    assert terminal.end(10) == 130
+    # It gets stuck after a quarter, so that the command cannot be done before the signal.
+    with closing(Gate(resource.http.base_url.port or 0, stuck_after=300_000)) as gate:
+        through = accup.using(ACCUP_URL=f"http://127.0.0.1:{gate.port}")
+        terminal = Terminal(through, "send", folder, "--complete")
+        terminal.wait_for(lambda text: "uploading" in text)
+        terminal.process.send_signal(signal.SIGINT)
+        gate.set("open")
+        assert terminal.end(10) == 130
     assert "The same command continues" in terminal.text
     assert resource.sessions().json()["value"][0]["status"] == "active"
     ran = accup("send", folder, "--complete", "--json")

@@ -1,6 +1,7 @@
-"""Proxies in front of storage that tests shut or get stuck: an outage of tables, of blobs, or of both."""
+"""Proxies, mostly in front of storage, that tests shut or get stuck: an outage of tables, of blobs, or of both."""
 
 import asyncio
+import sys
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
@@ -9,10 +10,14 @@ from urllib.parse import urlsplit
 
 
 class Gate:
-    """A proxy in front of storage: ``open``, ``shut`` (connections are refused) or ``stuck`` (no response comes)."""
+    """A proxy in front of a port: ``open``, ``shut`` (connections are refused) or ``stuck`` (no response comes).
 
-    def __init__(self, port: int) -> None:
+    With ``stuck_after`` it gets stuck by itself when so many bytes have passed.
+    """
+
+    def __init__(self, port: int, *, stuck_after: int = sys.maxsize) -> None:
         self.state = "open"
+        self._left = stuck_after
         self.port = 0
         self._behind = port
         self._loop = asyncio.new_event_loop()
@@ -33,6 +38,10 @@ class Gate:
             writer.transport.abort()
             return
         behind_reader, behind = await asyncio.open_connection("127.0.0.1", self._behind)
+        if self.state == "shut":
+            writer.transport.abort()
+            behind.transport.abort()
+            return
         self._writers |= {writer, behind}
         await asyncio.gather(self._pass(reader, behind), self._pass(behind_reader, writer), return_exceptions=True)
         behind.close()
@@ -41,6 +50,9 @@ class Gate:
 
     async def _pass(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         while data := await reader.read(65536):
+            self._left -= len(data)
+            if self._left <= 0 < self._left + len(data):
+                self._moving.clear()
             await self._moving.wait()
             writer.write(data)
             await writer.drain()
@@ -54,9 +66,16 @@ class Gate:
             for writer in list(self._writers):
                 self._loop.call_soon_threadsafe(writer.transport.abort)
 
+    async def _ended(self) -> None:
+        """Wait until all connections have noticed that they were aborted."""
+        ours = asyncio.all_tasks() - {asyncio.current_task()}
+        await asyncio.gather(*ours, return_exceptions=True)
+        await asyncio.sleep(0)
+
     def close(self) -> None:
-        """Stop."""
+        """Stop, and close every connection."""
         self.set("shut")
+        asyncio.run_coroutine_threadsafe(self._ended(), self._loop).result()
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join()
         self._server.close()
