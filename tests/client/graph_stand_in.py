@@ -28,13 +28,14 @@ class Stored:
     id: str
     reference: str
     status: str = "active"
+    created: str = "2026-11-24T15:00:00.1234567Z"
     files: list[tuple[str, str, bytes]] = field(default_factory=list)
 
     def as_json(self, *, files: bool) -> dict[str, Any]:
         body: dict[str, Any] = {
             "@odata.type": "#microsoft.graph.customDataProvidedResourceAccessReviewUploadSession",
             "id": self.id,
-            "createdDateTime": "2026-11-24T15:00:00.1234567Z",
+            "createdDateTime": self.created,
             "status": self.status,
             "isUploadDone": self.status == "complete",
             "referenceId": self.reference,

@@ -7,6 +7,7 @@ import json
 from collections import defaultdict
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import httpx
 from starlette.applications import Starlette
@@ -22,7 +23,7 @@ SECRET = "whsec_" + base64.b64encode(b"0123456789abcdef" * 2).decode()
 @contextmanager
 def receiver() -> Iterator[str]:
     """The address of a receiver; ``received`` asks it, from any process."""
-    events: dict[str, list[dict[str, object]]] = defaultdict(list)
+    events: dict[str, list[dict[str, Any]]] = defaultdict(list)
 
     async def take(request: Request) -> Response:
         if request.method == "OPTIONS":
@@ -47,6 +48,11 @@ def receiver() -> Iterator[str]:
 
 def received(http: httpx.Client, address: str, session: str) -> list[str]:
     """The types of a session's events in the order in which they came first; one that came again counts once."""
-    events = http.get(address.replace("/events", f"/received/{session}")).json()
-    first = {event["id"]: event["type"].removeprefix("uploads.session.").removeprefix("uploads.") for event in events}
-    return list(first.values())
+    first = {event["id"]: event["type"] for event in all_received(http, address, session)}
+    return [kind.removeprefix("uploads.session.").removeprefix("uploads.") for kind in first.values()]
+
+
+def all_received(http: httpx.Client, address: str, session: str) -> list[dict[str, Any]]:
+    """All events of a session, as they came."""
+    events: list[dict[str, Any]] = http.get(address.replace("/events", f"/received/{session}")).json()
+    return events

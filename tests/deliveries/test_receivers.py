@@ -1,0 +1,174 @@
+"""Receivers of events that do not do what they should."""
+
+import asyncio
+import contextlib
+import re
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import Any
+
+import aiohttp
+import pytest
+from aiohttp.abc import ResolveResult
+
+from shared.domain.deliveries import Target
+from shared.domain.lifecycle import SessionKey
+from tests.deliveries.here import Here, running_here
+from tests.deliveries.receiver import SECRET
+from tests.support.invariants import Storage
+
+END = b"Connection: close\r\nContent-Length: 0\r\n\r\n"
+GOOD = b"HTTP/1.1 200 OK\r\nWebHook-Allowed-Origin: *\r\n" + END
+
+
+@dataclass(slots=True)
+class Raw:
+    """A server that answers with bytes: a list is sent in pieces, ``None`` is no answer, an empty one closes."""
+
+    answers: dict[str, list[bytes] | None] = field(default_factory=dict)
+    requests: list[str] = field(default_factory=list)
+    url: str = ""
+
+    async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        head = (await reader.readuntil(b"\r\n\r\n")).decode()
+        self.requests.append(" ".join(head.split(" ", 2)[:2]))
+        if length := re.search(r"content-length: (\d+)", head.lower()):
+            await reader.readexactly(int(length[1]))
+        answer = self.answers.get(head.split(" ")[0], [GOOD])
+        if answer is None:
+            await reader.read()
+        with contextlib.suppress(ConnectionError):
+            for piece in answer or []:
+                writer.write(piece)
+                await writer.drain()
+            writer.close()
+            await writer.wait_closed()
+
+
+@asynccontextmanager
+async def raw_server() -> AsyncIterator[Raw]:
+    raw = Raw()
+    server = await asyncio.start_server(raw.serve, "127.0.0.1", 0)
+    raw.url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/events"
+    try:
+        yield raw
+    finally:
+        server.close()
+
+
+def options(url: str) -> dict[str, Any]:
+    return {"events_url": url, "events_secret": SECRET}
+
+
+async def told(here: Here, key: SessionKey) -> tuple[str, str]:
+    """The state of the delivery of events, and its error in words."""
+    found = await here.of(key, Target.EVENTS)
+    assert found is not None
+    return found.state.value, found.last_error or ""
+
+
+@pytest.mark.parametrize("method", ["OPTIONS", "POST"])
+@pytest.mark.parametrize(
+    ("answer", "words"),
+    [
+        pytest.param(None, "could not be reached (", id="stalls"),
+        pytest.param([b"HTTP/1.1 200 OK\r\nContent-Le"], "could not be reached (", id="breaks off"),
+        pytest.param([], "could not be reached (", id="closes"),
+        pytest.param([b"\x00\xff\x16\x03 no HTTP\r\n\r\n"], "could not be reached (", id="garbage"),
+        pytest.param([b"HTTP/1.1 200 OK\r\n", *[b"X: y\r\n"] * 100_000], "could not be reached (", id="many headers"),
+        pytest.param([b"HTTP/1.1 302 Found\r\nLocation: /internal\r\n" + END], "", id="redirects"),
+        pytest.param([b"HTTP/1.1 500 No\r\n" + END], "", id="fails"),
+    ],
+)
+async def test_what_a_receiver_does_not_take_is_sent_again(
+    storage: Storage, monkeypatch: pytest.MonkeyPatch, method: str, answer: list[bytes] | None, words: str
+) -> None:
+    monkeypatch.setattr("shared.delivery.webhook._CALL", aiohttp.ClientTimeout(total=0.5))
+    async with raw_server() as raw, running_here(storage.connection_string, **options(raw.url)) as here:
+        raw.answers[method] = answer
+        key = await here.active()
+        await here.complete(key)
+        await here.handle_due()
+        state, error = await told(here, key)
+        assert state == "pending"
+        assert error.startswith("The receiver of events ")
+        assert words in error
+        assert len(error) < 250
+        raw.answers.clear()
+        await here.pass_time(timedelta(minutes=1))
+        assert await told(here, key) == ("delivered", "")
+        assert {request.split(" ")[1] for request in raw.requests} == {"/events"}, "a redirect was followed"
+
+
+@pytest.mark.parametrize("header", [b"", b"WebHook-Allowed-Origin: elsewhere.example\r\n"])
+async def test_nothing_is_sent_to_a_receiver_that_does_not_agree(storage: Storage, header: bytes) -> None:
+    async with raw_server() as raw, running_here(storage.connection_string, **options(raw.url)) as here:
+        raw.answers["OPTIONS"] = [b"HTTP/1.1 200 OK\r\n" + header + END]
+        key = await here.active()
+        await here.complete(key)
+        await here.handle_due()
+        state, error = await told(here, key)
+        assert state == "pending"
+        assert "WebHook-Allowed-Origin: uploads.contoso.com" in error
+        assert raw.requests == ["OPTIONS /events"]
+
+
+async def test_a_receiver_that_is_gone_for_good_is_asked_again_on_request_only(storage: Storage) -> None:
+    async with raw_server() as raw, running_here(storage.connection_string, **options(raw.url)) as here:
+        raw.answers["POST"] = [b"HTTP/1.1 410 Gone\r\n" + END]
+        key = await here.active()
+        await here.complete(key)
+        await here.settle()
+        assert await told(here, key) == ("failed", "The receiver of events is gone (410).")
+        assert raw.requests == ["OPTIONS /events", "POST /events"]
+        raw.answers.clear()
+        await here.redeliver(key, Target.EVENTS)
+        await here.settle()
+        assert (await told(here, key))[0] == "delivered"
+        assert raw.requests[2:] == ["OPTIONS /events", "POST /events", "POST /events"]
+
+
+@pytest.mark.parametrize(
+    "addresses",
+    [
+        ["10.1.2.3"],
+        ["169.254.169.254"],
+        ["127.0.0.1"],
+        ["::1"],
+        ["fd00:ec2::254"],
+        ["::ffff:169.254.169.254"],
+        ["64:ff9b::a9fe:a9fe"],
+        ["93.184.215.14", "192.168.1.1"],
+    ],
+    ids=" and ".join,
+)
+async def test_a_host_that_resolves_to_an_address_inside_is_never_connected_to(
+    storage: Storage, monkeypatch: pytest.MonkeyPatch, addresses: list[str]
+) -> None:
+    connected: list[Any] = []
+
+    async def resolve(_: object, host: str, port: int = 0, family: Any = 0) -> list[ResolveResult]:
+        return [
+            ResolveResult(hostname=host, host=address, port=port, family=family, proto=0, flags=0)
+            for address in addresses
+        ]
+
+    async def connect(*arguments: Any, **_: Any) -> Any:
+        connected.append(arguments)
+        raise ConnectionRefusedError
+
+    monkeypatch.setattr("aiohttp.resolver.ThreadedResolver.resolve", resolve)
+    async with running_here(storage.connection_string, **options("https://hooks.contoso.com/events")) as here:
+        key = await here.active()
+        await here.complete(key)
+        monkeypatch.setattr("aiohttp.connector.TCPConnector._wrap_create_connection", connect)
+        message = here.take()
+        assert message is not None
+        await here.handle(message)
+        assert await told(here, key) == (
+            "failed",
+            "The receiver of events is not allowed: the host resolves to an address that is not public.",
+        )
+    assert connected == []
