@@ -20,6 +20,7 @@ from local.account import Account, Contents, Row
 from local.azurite import AzuriteError, azurite
 from local.service import ROOT
 from shared.core.environment import SettingsError
+from shared.core.errors import counted
 from shared.core.ids import id_time
 from shared.core.settings import load_settings
 from shared.storage.access_index import TENANT
@@ -225,10 +226,8 @@ def check(account: Account, *, quick: bool) -> int:
     for violation in unlisted(account):
         found += 1
         print(violation, flush=True)
-    verdict = (
-        f"{found} {'violation' if found == 1 else 'violations'}; see docs/invariants.md" if found else "no violations"
-    )
-    print(f"{sessions} sessions, {files} files, {blobs} blobs: {verdict}")
+    verdict = f"{counted(found, 'violation')}; see docs/invariants.md" if found else "no violations"
+    print(f"{counted(sessions, 'session')}, {counted(files, 'file')}, {counted(blobs, 'blob')}: {verdict}")
     return found
 
 

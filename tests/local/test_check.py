@@ -198,22 +198,31 @@ def test_the_command_reads_a_whole_account(tmp_path_factory: pytest.TempPathFact
     with azurite(tmp_path_factory.mktemp("azurite")) as account:
         with running_service(account.connection_string) as url, http_client(url) as http:
             sessions = [Resource(http).new_session() for _ in range(3)]
-            files = [session.uploaded("access.csv") for session in sessions]
+            file = sessions[1].uploaded("access.csv")
+            resource = sessions[0].resource
+            grant = f"/v1.0/uploads/grants/catalogs/{resource.catalog_id}/principals/{uuid4()}"
+            assert http.put(grant, json={"role": "reader"}).status_code == 200
 
         def check(*arguments: str, variable: str = "UPLOADS_STORAGE") -> tuple[int, str]:
             done = run_fork(["local.check", *arguments], {variable: account.connection_string})
             return done.returncode, done.stdout
 
         assert check(variable="AzureWebJobsStorage")[0] == 0
-        assert check() == (0, "3 sessions, 3 files, 3 blobs: no violations\n")
+        assert check() == (0, "3 sessions, 1 file, 1 blob: no violations\n")
         storage = Storage(account.connection_string)
-        broken = _blob(sessions[1], files[1]["id"])
+        broken = _blob(sessions[1], file["id"])
         _overwrite(storage, broken, storage.content(broken).replace(b"door", b"DOOR"))
-        storage.close()
-        assert check("--quick") == (0, "3 sessions, 3 files, 3 blobs: no violations\n")
+        assert check("--quick") == (0, "3 sessions, 1 file, 1 blob: no violations\n")
         code, told = check()
         assert (code, len(told.splitlines())) == (1, 2)
-        assert f"1: file {files[1]['id']}" in told
+        assert f"1: file {file['id']}" in told
+
+        (row,) = storage.account.access.list_entities()
+        storage.account.access.delete_entity(row)
+        storage.close()
+        code, told = check("--quick")
+        assert (code, told.splitlines()[0][:3]) == (1, "11:")
+        assert told.endswith(": 1 violation; see docs/invariants.md\n")
 
 
 def test_the_command_refuses_half_a_connection_as_the_app_does() -> None:
