@@ -112,6 +112,13 @@ class Benchmark:
         with self._storage() as storage, running_service(storage) as service:
             self._client("client", service.url, scale.upload, 1)
             self._client("client-many", service.url, MANY_FILES, scale.client_files)
+        with (
+            self._storage() as storage,
+            self._storage() as other,
+            running_service(storage) as service,
+            running_service(other) as target,
+        ):
+            self._forward(service.url, storage, target.url, other)
         with self._storage() as storage:
             self._memory("memory", storage, scale.stream, 1, rounds=scale.streams)
             self._memory("memory-by-8", storage, scale.stream_of_8, UPLOADS_AT_ONCE, rounds=1)
@@ -158,6 +165,15 @@ class Benchmark:
             )
             for sample in run_load(plan):
                 self._sample(result, sample)
+
+    def _forward(self, service: str, storage: str, target: str, target_storage: str) -> None:
+        size, rounds = self._scale.upload, self._scale.rounds
+        result = self._begin("forward", size)
+        plan = Plan(
+            "forward", service, storage, str(self._file), size, rounds, 1, target=target, target_storage=target_storage
+        )
+        for sample in run_load(plan):
+            self._sample(result, sample)
 
     def _client(self, name: str, service: str, size: int, count: int) -> None:
         result = self._begin(name, size)

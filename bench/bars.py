@@ -51,6 +51,7 @@ BARS = {
         Bar("create", "create, p50", "ms", Goal.AT_MOST, 1.5),
         Bar("create-cold", "create for a new resource, with a token, p50", "ms", Goal.AT_MOST, 1.6),
         Bar("get-by-16", "GET by 16 clients", "1/s", Goal.AT_LEAST, 0.6),
+        Bar("forward", "forwarding {size}, against a copy of the blob", "MB/s", Goal.AT_LEAST, 0.8),
         Bar("import", "import function_app", "ms", Goal.AT_MOST, 1.25),
     )
 }

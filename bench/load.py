@@ -15,6 +15,7 @@ from typing import Any
 from uuid import uuid4
 
 from bench.access_file import Slice, read, slices
+from bench.forward import forward_row
 from bench.processes import Plan
 from bench.raw import BLOCK_BYTES, RawStorage
 from bench.wire import Connection, get, post_json, upload, upload_request
@@ -309,6 +310,7 @@ LOADS: dict[str, Row] = {
     "create-cold": cold_create_row,
     "get-by-16": get_by_16_row,
     "get-while-uploading": get_while_uploading_row,
+    "forward": forward_row,
     "warm-up": warm_up,
     "stream": stream,
 }

@@ -31,6 +31,8 @@ class Plan:
         count: requests, files or seconds of one round, as the row has it.
         guarded: the URL of a service on the same storage that requires tokens, if the row needs one.
         token: a token that it accepts.
+        target: the URL of a service on another storage, if the row forwards to one.
+        target_storage: that storage's connection string.
     """
 
     row: str
@@ -42,6 +44,8 @@ class Plan:
     count: int
     guarded: str = ""
     token: str = ""
+    target: str = ""
+    target_storage: str = ""
 
 
 @contextmanager

@@ -15,6 +15,7 @@ from uuid import uuid4
 
 import aiohttp
 
+from shared.delivery.read_ahead import one_ahead
 from shared.domain.deliveries import DeliveryError
 from shared.domain.lifecycle import ResourceKey, Review, StoredFile
 from shared.models.serializers import GRAPH, SESSION_TYPE
@@ -136,7 +137,7 @@ class GraphClient:
         async def form() -> AsyncIterator[bytes]:
             yield head
             try:
-                async for piece in content:
+                async for piece in one_ahead(content):
                     yield piece
             except Exception as error:
                 # aiohttp turns it into an error of the connection.
