@@ -1,6 +1,6 @@
 """Reads a storage account directly with Azure's SDKs, resource by resource, and changes nothing.
 
-Tables and blobs are streamed in the same order; only the expiry index is held in memory.
+Tables and blobs are streamed in the same order; only the indexes by time are held in memory.
 """
 
 from collections import defaultdict
@@ -31,7 +31,8 @@ class Contents:
     """What storage holds of one resource.
 
     ``rows``: by kind, then by the rest of their keys. ``blobs``: by session, then by name, whether each is committed.
-    ``index``: by session, when the timer is due to visit it.
+    ``index``: by session, when the timer is due to visit it. ``waiting``: by session, when it is due to look at its
+    deliveries.
     """
 
     catalog: str
@@ -39,6 +40,7 @@ class Contents:
     rows: dict[str, dict[str, Row]] = field(default_factory=lambda: defaultdict(dict))
     blobs: dict[str, dict[str, bool]] = field(default_factory=lambda: defaultdict(dict))
     index: dict[str, datetime] = field(default_factory=dict)
+    waiting: dict[str, datetime] = field(default_factory=dict)
 
     @property
     def folder(self) -> str:
@@ -68,6 +70,7 @@ class Account:
         self._blobs = blobs
         self.sessions: TableClient = tables.get_table_client(names.sessions)
         self.expiry: TableClient = tables.get_table_client(names.expiry)
+        self.deliveries: TableClient = tables.get_table_client(names.deliveries)
         self.activity: TableClient = tables.get_table_client(names.activity)
         self.grants: TableClient = tables.get_table_client(names.grants)
         self.access: TableClient = tables.get_table_client(names.access)
@@ -100,14 +103,15 @@ class Account:
     def contents(self, catalog: str = "", resource: str = "") -> Iterator[Contents]:
         """The contents of each resource, or of one resource if it is given."""
         prefix = f"{catalog}_{resource}" if resource else ""
-        index = self._index(catalog, resource)
+        index = self._index(self.expiry, catalog, resource)
+        waiting = self._index(self.deliveries, catalog, resource)
         rows = groupby(self._rows(prefix), key=lambda row: row["PartitionKey"])
         blobs = groupby(self._blob_names(prefix.replace("_", "/")), key=lambda blob: "_".join(blob[0].split("/")[:2]))
         for partition, own_rows, own_blobs in _side_by_side(rows, blobs):
-            yield _contents(partition, own_rows, own_blobs, index.pop(partition, {}))
+            yield _contents(partition, own_rows, own_blobs, index.pop(partition, {}), waiting.get(partition, {}))
         for partition, entries in index.items():
             if not prefix or partition == prefix:
-                yield _contents(partition, (), (), entries)
+                yield _contents(partition, (), (), entries, {})
 
     def had_activity(self, hour: str, partition: str) -> bool:
         """Whether a query by time finds records of that hour in that partition."""
@@ -156,12 +160,13 @@ class Account:
         except ResourceNotFoundError:
             return
 
-    def _index(self, catalog: str, resource: str) -> dict[str, dict[str, datetime]]:
-        """When the timer is due to visit each session, by partition."""
+    @staticmethod
+    def _index(table: TableClient, catalog: str, resource: str) -> dict[str, dict[str, datetime]]:
+        """When the timer is due to look at each session, by partition."""
         query = f"CatalogId eq '{catalog}' and ResourceId eq '{resource}'" if resource else ""
         index: dict[str, dict[str, datetime]] = defaultdict(dict)
         try:
-            for row in self.expiry.query_entities(query):
+            for row in table.query_entities(query):
                 if (row["PartitionKey"], row["RowKey"]) == NOTE_KEY:
                     continue
                 check_format(row)
@@ -194,10 +199,14 @@ def _has(table: TableClient, partition: str, row: str) -> bool:
 
 
 def _contents(
-    partition: str, rows: Iterable[Row], blobs: Iterable[tuple[str, bool]], index: dict[str, datetime]
+    partition: str,
+    rows: Iterable[Row],
+    blobs: Iterable[tuple[str, bool]],
+    index: dict[str, datetime],
+    waiting: dict[str, datetime],
 ) -> Contents:
     catalog, _, resource = partition.partition("_")
-    contents = Contents(catalog, resource, index=index)
+    contents = Contents(catalog, resource, index=index, waiting=waiting)
     for row in rows:
         kind, _, key = row["RowKey"].partition(":")
         contents.rows[kind][key] = row

@@ -18,6 +18,7 @@ from azure.core.exceptions import AzureError
 
 from local.account import Account, Contents, Row
 from local.azurite import AzuriteError, azurite
+from local.check_deliveries import broken_deliveries
 from local.service import ROOT
 from shared.core.environment import SettingsError
 from shared.core.errors import counted
@@ -61,6 +62,7 @@ def violations(contents: Contents, account: Account, *, quick: bool = False, swe
     yield from _broken_references(contents)
     yield from _leftovers(contents, swept=swept)
     yield from _missing_records(contents, account)
+    yield from broken_deliveries(contents, datetime.now(UTC), PATIENCE)
 
 
 def unlisted(account: Account, catalog: str = "") -> Iterator[str]:

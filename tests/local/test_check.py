@@ -172,6 +172,37 @@ def test_what_is_missing_in_the_index_is_reported_until_it_is_put_again(
     assert storage.violations(resource) == []
 
 
+Delivery = dict[str, object]
+
+DELIVERIES: dict[str, tuple[str, str, Delivery, bool]] = {
+    "a delivery that the timer will not find": ("12", "delivery:{}:graph", {"State": "pending"}, False),
+    "a delivery that waits for a timer": ("12", "delivery:{}:graph", {"State": "pending"}, True),
+    "an event that nothing sends": ("13", "event:{}:1", {}, False),
+    "a claim on a delivery that has ended": (
+        "14",
+        "delivery:{}:events",
+        {"State": "delivered", "ClaimedBy": "x"},
+        False,
+    ),
+    "a session there that is not known": ("14", "delivery:{}:graph", {"State": "delivered"}, False),
+    "an end without an audit record": ("10", "delivery:{}:graph", {"State": "failed"}, False),
+}
+
+
+@pytest.mark.parametrize("what", DELIVERIES)
+def test_each_broken_invariant_of_a_delivery_is_reported(what: str, session: Session, storage: Storage) -> None:
+    number, row, values, overdue = DELIVERIES[what]
+    storage.sessions.create_entity(_keys(session, row.format(session.id)) | values)
+    if overdue:
+        resource, due = session.resource, datetime.now(UTC) - timedelta(hours=2)
+        place = {"CatalogId": resource.catalog_id, "ResourceId": resource.resource_id, "Due": due}
+        keys = {"PartitionKey": f"{due:%Y%m%d%H}", "RowKey": f"{due:%Y%m%d%H%M%S}000:{session.id}"}
+        storage.account.deliveries.upsert_entity(keys | place)
+
+    told = storage.violations(session.resource)
+    assert number in {violation.split(":")[0] for violation in told}, told
+
+
 def test_a_manifest_that_differs_from_the_rows_is_reported(session: Session, storage: Storage) -> None:
     session.uploaded("access.csv")
     session.completed()
