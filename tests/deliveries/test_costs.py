@@ -8,6 +8,7 @@ import pytest
 
 from tests.deliveries.cases import Places
 from tests.deliveries.here import Here, running_here
+from tests.deliveries.http_faults import HttpFault, HttpPlan
 from tests.faults.transport import Fault, Plan
 
 
@@ -50,6 +51,16 @@ async def test_a_delivery_costs_the_calls_that_the_table_says(places: Places) ->
         await here.complete(key)
         assert await calls(here, here.handle_due) == 7 + len(here.files[key])
         assert await calls(here, lambda: here.deliveries.deliver(key)) == 1
+
+
+async def test_events_cost_the_calls_that_the_table_says(places: Places) -> None:
+    only = {name: value for name, value in places.options.items() if name != "forward_url"}
+    async with running_here(places.storage, **only) as here:
+        await here.complete(await here.active())
+        here.http.plan = HttpPlan(HttpFault.UNAVAILABLE, 0)
+        assert await calls(here, here.handle_due) == 6
+        here.clock.move(minutes=1)
+        assert await calls(here, here.handle_due) == 4 + 1
 
 
 async def test_the_timer_costs_a_query_and_two_calls_for_what_was_delivered(places: Places) -> None:
