@@ -27,14 +27,15 @@ from tests.support.authority import (
     unsigned,
 )
 from tests.support.client import (
-    ALL_PATHS,
     NO_TLS,
+    V1,
     Paths,
     Resource,
     as_object,
     assert_error,
     check_every_answer,
     create_body,
+    every_path,
     http_client,
     multipart,
     part,
@@ -289,7 +290,7 @@ READS_FINE = [200] * READS
 WRITES_FINE = [400, 400, 412, 415, 415, 415]
 
 
-@pytest.mark.parametrize("paths", ALL_PATHS, ids=[paths.name for paths in ALL_PATHS])
+@pytest.mark.parametrize("paths", every_path(V1))
 @pytest.mark.parametrize(
     ("claims", "expected"),
     [

@@ -9,7 +9,7 @@ import pytest
 
 from tests.api.test_auth import READS_FINE, WRITES_FINE, statuses
 from tests.support.authority import READ_ALL, READ_WRITE_ALL, Authority
-from tests.support.client import ALL_PATHS, V1, Paths, Resource, Session, assert_error, http_client
+from tests.support.client import ALL_PATHS, V1, Paths, Resource, Session, assert_error, every_path, http_client
 
 VERSIONS = ("v1.0", "beta")
 
@@ -61,17 +61,7 @@ READER = READS_FINE + [403] * 6
 OWNER = READS_FINE + WRITES_FINE
 
 
-@pytest.mark.parametrize(
-    "paths",
-    [
-        pytest.param(V1, id=V1.name),
-        *(
-            pytest.param(paths, id=paths.name, marks=pytest.mark.slow("of grants through beta and alias paths"))
-            for paths in ALL_PATHS
-            if paths is not V1
-        ),
-    ],
-)
+@pytest.mark.parametrize("paths", every_path(V1))
 @pytest.mark.parametrize("to", ["oid", "group"])
 @pytest.mark.parametrize("whole_catalog", [False, True], ids=["resource", "catalog"])
 @pytest.mark.parametrize(("role", "expected"), [("reader", READER), ("owner", OWNER)])

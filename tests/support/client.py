@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 from uuid import UUID, uuid4
 
 import httpx
+import pytest
 
 from tests.support.access_files import access_file
 from tests.support.contract import check_contract
@@ -67,6 +68,12 @@ BETA_ALIAS = Paths(
     "beta-alias", "beta", "identityGovernance/catalogs{catalog}/accessPackageResources{resource}/uploadSessions", _BETA
 )
 ALL_PATHS = (V1, V1_ALIAS, BETA, BETA_ALIAS)
+
+
+def every_path(*quick: Paths) -> list[object]:
+    """All of them, for ``parametrize``; those that are not ``quick`` run with ``--all``."""
+    slow = pytest.mark.slow("of more families of paths")
+    return [pytest.param(paths, id=paths.name, marks=() if paths in quick else slow) for paths in ALL_PATHS]
 
 
 def create_body(instance_id: str | None = None, definition_id: str | None = None) -> Json:
