@@ -4,7 +4,7 @@ import string
 
 import numpy as np
 
-from .quotes import Bytes, Flags
+from .quotes import Bytes, Flags, Places
 from .words import WORD, Cells, Words, any_byte, as_words, cell_bytes, masks, words_for
 
 _GUID = b"00000000-0000-0000-0000-000000000000"
@@ -35,13 +35,29 @@ _USE[_AT] = _USE[0] = 0b0110_1001
 
 def are_principals(cells: Cells) -> Flags:
     """Which cells are GUIDs or user principal names; none that is cut."""
-    matches = np.zeros(len(cells.lengths), np.bool_)
-    rows = np.flatnonzero(cells.lengths == len(_GUID))
+    # Most files are sorted by principal, so only the first of equal neighbours is checked.
+    firsts = _firsts_of_equal(cells.words)
+    matches = _are_principals(cells.lengths[firsts], cells.words.take(firsts, axis=0))
+    return np.repeat(matches, np.diff(firsts, append=len(cells.words))) & cells.fit
+
+
+def _firsts_of_equal(words: Words) -> Places:
+    """The cells that are not the same as the one before."""
+    differ = np.ones(len(words), np.bool_)
+    differ[1:] = words[1:, 0] != words[:-1, 0]
+    for index in range(1, words.shape[1]):
+        differ[1:] |= words[1:, index] != words[:-1, index]
+    return np.flatnonzero(differ)
+
+
+def _are_principals(lengths: Places, words: Words) -> Flags:
+    matches = np.zeros(len(words), np.bool_)
+    rows = np.flatnonzero(lengths == len(_GUID))
     if len(rows):
-        matches[rows] = _are_guids(cells.words.take(rows, axis=0))
-    rows = np.flatnonzero(~matches & cells.fit)
+        matches[rows] = _are_guids(words.take(rows, axis=0))
+    rows = np.flatnonzero(~matches)
     if len(rows):
-        matches[rows] = _are_names(cells.words.take(rows, axis=0))
+        matches[rows] = _are_names(words.take(rows, axis=0))
     return matches
 
 
