@@ -22,6 +22,7 @@ const GIVEN_UP_MILLISECONDS = 2000;
 let settings = { mode: "none" };
 let tokens = null;
 let renewing = null;
+let asking = null;
 let onSignedOut = async () => false;
 
 /** Prepares signing in; `askAgain` is called when the page needs the person to sign in again, and resolves to whether. */
@@ -60,24 +61,28 @@ export async function token() {
 }
 
 /** Gets a new token, or a new cookie; resolves to whether there is one. With `quiet` the person is not asked. */
-export function renew({ quiet = false } = {}) {
-  if (settings.mode === "none") return Promise.resolve(false);
-  renewing ??= renewOnce(quiet).finally(() => {
+export async function renew({ quiet = false } = {}) {
+  if (settings.mode === "none") return false;
+  renewing ??= renewByToken().finally(() => {
     renewing = null;
   });
-  return renewing;
+  if (await renewing) return true;
+  if (quiet) return false;
+  asking ??= onSignedOut().finally(() => {
+    asking = null;
+  });
+  return asking;
 }
 
-async function renewOnce(quiet) {
-  if (settings.mode === "entra" && tokens?.refresh) {
-    try {
-      tokens = await redeem({ grant_type: "refresh_token", refresh_token: tokens.refresh });
-      return true;
-    } catch {
-      // The refresh token has expired or was revoked: the person has to sign in again.
-    }
+/** Without the person: false if the refresh token has expired or was revoked, or if there is none. */
+async function renewByToken() {
+  if (settings.mode !== "entra" || !tokens?.refresh) return false;
+  try {
+    tokens = await redeem({ grant_type: "refresh_token", refresh_token: tokens.refresh });
+    return true;
+  } catch {
+    return false;
   }
-  return quiet ? false : onSignedOut();
 }
 
 /** Signs in again in a window of its own. Must be called from a click, or browsers block the window. */

@@ -12,6 +12,10 @@ from .quotes import BITS, COMMA, CR, LF, QUOTE, Bytes, Flags, Places, enclosed_d
 
 # No byte of the controls is larger; of these, a line without faults has its line break and perhaps tabs.
 _LAST_CONTROL = CR
+_FIRST_NOT_ASCII = 0x80
+
+# Lines that are decoded at a time. To decode a whole batch leaves holes of its size in the heap: 40 MB in a large file.
+_LINES_DECODED = 512
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,10 +89,12 @@ def _odd_lines(text: Bytes, lines: Places) -> Flags:
     if np.count_nonzero(text <= _LAST_CONTROL) != len(lines) + returns:
         controls = np.flatnonzero((text == 0) | (text == CR))
         odd[_line_of(controls[(text[controls] == 0) | (text[controls + 1] != LF)], lines)] = True
-    try:
-        str(text.data, "utf-8")
-    except UnicodeDecodeError:
-        odd[_line_of(np.flatnonzero(text >= 0x80), lines)] = True
+    for first in range(0, len(odd), _LINES_DECODED):
+        begin, end = lines[first], lines[min(first + _LINES_DECODED, len(odd))]
+        try:
+            str(text.data[begin:end], "utf-8")
+        except UnicodeDecodeError:
+            odd[_line_of(begin + np.flatnonzero(text[begin:end] >= _FIRST_NOT_ASCII), lines)] = True
     return odd
 
 

@@ -202,6 +202,19 @@ def test_a_file_of_nothing_but_faults_is_not_read_to_the_end() -> None:
     assert not report.all_counted
 
 
+@pytest.mark.parametrize("line", [2, 511, 512, 513, 514, 515, 1023, 1024, 1025, 1026, 1027, 1500])
+def test_invalid_utf8_is_found_in_any_line_of_a_large_batch(line: int) -> None:
+    """The fast reader decodes 512 lines at a time."""
+    rows = [f"a{number}@contoso.com,user,p,Käthe,," for number in range(2, 1501)]
+    content = [G.encode(), *(row.encode() for row in rows), b""]
+    content[line - 1] = content[line - 1].replace("ä".encode(), b"\xe4")
+
+    report = check(b"\n".join(content), piece=BATCH_BYTES)
+
+    assert findings(report) == [("invalidUtf8", f"line {line}, permissionName")]
+    assert report.rows == 1499
+
+
 @pytest.mark.parametrize("value", ["=1+1", "+1", "-1", "@x", "\tx", '"=a,b"', '"\rx"'])
 def test_a_cell_that_a_spreadsheet_evaluates_is_a_warning(value: str) -> None:
     report = check(f"{G}\n{OK}\n{ANA.replace('Opens it', value)}\n")
