@@ -178,6 +178,38 @@ def test_who_is_signed_out_in_the_middle_signs_in_again_and_loses_nothing(
     expect(app.file("accepted", "chosen.csv")).to_be_visible(timeout=30_000)
 
 
+def test_an_upload_asks_for_the_sign_in_while_the_page_renews_quietly(
+    people: Open, guarded_by_issuer: str, resource_of_issuer: Resource
+) -> None:
+    (session,) = resource_of_issuer.ids()
+    app = people(guarded_by_issuer)
+    place = f"{resource_of_issuer.catalog_id}/{resource_of_issuer.resource_id}/{session}"
+    sign_in(app, "owner", f"/uploads#/{place}")
+    expect(app.status).to_have_attribute("data-session-status", "active")
+    held: list[Route] = []
+
+    def refuse(route: Route, *, status: int = 401) -> None:
+        route.fulfill(status=status, body="{}", content_type="application/json")
+
+    def hold_the_first(route: Route) -> None:
+        held.append(route)
+        if len(held) > 1:
+            refuse(route, status=400)
+
+    app.page.route("**/v1.0/**", refuse)
+    app.page.route("**/oauth2/v2.0/token", hold_the_first)
+    # The page reads the session again by itself, which must not ask the person.
+    app.page.evaluate("document.dispatchEvent(new Event('visibilitychange'))")
+    while not held:
+        app.page.wait_for_timeout(20)
+    with app.page.expect_response("**/uploadFile"):
+        app.choose(payload("chosen.csv", access_file()))
+    app.page.wait_for_timeout(200)
+    refuse(held[0], status=400)
+
+    expect(app.page.get_by_role("dialog")).to_contain_text("You have been signed out")
+
+
 def test_a_sign_in_window_that_is_closed_ends_the_wait(
     people: Open, guarded_by_issuer: str, resource_of_issuer: Resource
 ) -> None:
