@@ -9,6 +9,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 from uuid import uuid4
@@ -16,6 +17,7 @@ from uuid import uuid4
 import pytest
 
 from local.service import ROOT
+from tests.client.graph_stand_in import GraphStandIn, graph_stand_in
 from tests.support.access_files import access_file
 from tests.support.client import create_body, multipart, part
 from tests.support.invariants import Storage
@@ -59,20 +61,29 @@ class Worker:
     ) -> Reply:
         """Have the worker invoke a function for a request, such as ``GET /v1.0/...``, with its route's parameters."""
         method, path = request.split()
-        call = {
-            "function": function,
-            "method": method,
-            "path": path,
-            "route": route,
-            "headers": {"Content-Type": content_type},
-            "body": base64.b64encode(body).decode(),
-        }
+        reply = self._ask(
+            {
+                "function": function,
+                "method": method,
+                "path": path,
+                "route": route,
+                "headers": {"Content-Type": content_type},
+                "body": base64.b64encode(body).decode(),
+            }
+        )
+        return Reply(reply["status"], reply["headers"], base64.b64decode(reply["body"]))
+
+    def deliver(self, function: str, message: str) -> None:
+        """Have the worker invoke a function for a message of its queue."""
+        self._ask({"function": function, "message": message})
+
+    def _ask(self, call: Mapping[str, Any]) -> dict[str, Any]:
         assert self._process.stdin is not None
         self._process.stdin.write(json.dumps(call) + "\n")
         self._process.stdin.flush()
-        reply = json.loads(self._line())
+        reply: dict[str, Any] = json.loads(self._line())
         assert reply["outcome"] == "success", reply
-        return Reply(reply["status"], reply["headers"], base64.b64decode(reply["body"]))
+        return reply
 
     def _line(self) -> str:
         """The next line of JSON; the worker's own log lines are passed over."""
@@ -86,8 +97,21 @@ class Worker:
 @pytest.fixture(scope="module")
 def worker(storage: Storage) -> Iterator[Worker]:
     """The worker with the app loaded, on real storage."""
+    with running_worker(storage) as running:
+        yield running
+
+
+@pytest.fixture
+def graph() -> Iterator[GraphStandIn]:
+    """A service that answers as Microsoft Graph does."""
+    with graph_stand_in() as running:
+        yield running
+
+
+@contextmanager
+def running_worker(storage: Storage, **settings: str) -> Iterator[Worker]:
     env = {name: value for name, value in os.environ.items() if not name.startswith(("UPLOADS_", "AzureWebJobs"))}
-    env |= {"UPLOADS_STORAGE": storage.connection_string, "UPLOADS_AUTH": "none", "PYTHONPATH": str(ROOT)}
+    env |= {"UPLOADS_STORAGE": storage.connection_string, "UPLOADS_AUTH": "none", "PYTHONPATH": str(ROOT), **settings}
     with subprocess.Popen(
         [sys.executable, "-m", "tests.support.worker_host"],
         cwd=ROOT,
@@ -171,14 +195,12 @@ def test_the_timer_is_found_with_its_schedule(worker: Worker) -> None:
     assert (trigger["type"], trigger["schedule"]) == ("timerTrigger", "0 */5 * * * *")
 
 
-def test_a_session_lives_in_the_worker(worker: Worker) -> None:
-    resource = {"catalogId": str(uuid4()), "resourceId": str(uuid4())}
+def _session_with_a_file(worker: Worker, resource: dict[str, str], content: bytes) -> tuple[str, dict[str, str]]:
+    """A session's path, and the parameters of its route."""
     collection = (
         "/v1.0/identityGovernance/entitlementManagement/catalogs/{catalogId}/resources/{resourceId}/uploadSessions"
     )
     collection = collection.format(**resource)
-    content = access_file()
-
     created = worker.call("create_session", f"POST {collection}", resource, json.dumps(create_body()).encode())
     assert created.status == 201, created.body
     session = f"{collection}/{created.json()['id']}"
@@ -187,14 +209,41 @@ def test_a_session_lives_in_the_worker(worker: Worker) -> None:
     form = "multipart/form-data; boundary=testboundary"
     uploaded = worker.call("upload_file", f"POST {session}/uploadFile", one, multipart(part(content)), form)
     assert uploaded.status == 200, uploaded.body
-    (file,) = uploaded.json()["files"]
+    return session, one
 
+
+def test_a_session_lives_in_the_worker(worker: Worker) -> None:
+    content = access_file()
+    resource = {"catalogId": str(uuid4()), "resourceId": str(uuid4())}
+    session, one = _session_with_a_file(worker, resource, content)
+
+    (file,) = worker.call("list_files", f"GET {session}/files", one).json()["value"]
     read = worker.call("get_session", f"GET {session}", one)
     assert read.status == 200
     assert read.json()["stats"] == {"filesUploaded": 1, "totalBytesUploaded": len(content)}
     in_file = one | {"fileId": file["id"]}
     value = worker.call("get_file_value", f"GET {session}/files/{file['id']}/$value", in_file)
     assert value.body == content
+
+
+def test_a_message_delivers_a_session_in_the_worker(storage: Storage, graph: GraphStandIn) -> None:
+    settings = {"UPLOADS_FORWARD_URL": graph.url, "UPLOADS_FORWARD_SCOPE": "none", "UPLOADS_NAME_PREFIX": "worker"}
+    with running_worker(storage, **settings) as worker:
+        trigger = _trigger(worker.functions["deliver_session"])
+        assert (trigger["type"], trigger["name"]) == ("queueTrigger", "message")
+        assert (trigger["queueName"], trigger["connection"]) == ("workerdeliveries", "UPLOADS_STORAGE")
+
+        resource = {"catalogId": str(uuid4()), "resourceId": str(uuid4())}
+        session, one = _session_with_a_file(worker, resource, access_file())
+        done = worker.call("update_session", f"PATCH {session}", one, b'{"isUploadDone": true}')
+        assert done.status == 200, done.body
+        assert graph.sessions == {}
+
+        worker.deliver("deliver_session", json.dumps(one))
+        (upstream,) = graph.sessions.values()
+        assert (upstream.status, len(upstream.files)) == ("complete", 1)
+        delivery = worker.call("get_session", f"GET {session}", one).json()["@uploads.delivery"]
+        assert [(each["target"], each["state"]) for each in delivery] == [("graph", "delivered")]
 
 
 def test_an_error_keeps_its_shape_in_the_worker(worker: Worker) -> None:

@@ -1,7 +1,8 @@
 """A Functions host in miniature: drives Microsoft's own worker library, as the .NET host does, by lines of JSON.
 
 Run as a module in the app's folder. It loads the app, prints one line with what the worker found, and then answers each
-line of standard input, which names a function and a request for it, with a line that holds the response.
+line of standard input, which names a function and a request or a message for it, with a line that
+holds the response.
 """
 
 import asyncio
@@ -67,10 +68,20 @@ async def load() -> tuple[str, list[Any]]:
     return answer.capabilities["HttpUri"], metadata.function_metadata_results or []
 
 
+async def deliver(function_id: str, message: str) -> dict[str, Any]:
+    """Invoke a queue-triggered function as the host does, with a message that it has taken from the queue."""
+    outcome = await handle_event.invocation_request(
+        _request(invocation_request=_invocation(str(uuid4()), function_id, "message", _text(message), {}))
+    )
+    told = outcome.result
+    failure = "" if told.status == Status.Success else told.exception.message
+    return {"outcome": told.status, "failure": failure}
+
+
 async def invoke(http: httpx.AsyncClient, function_id: str, call: Mapping[str, Any]) -> dict[str, Any]:
     """Invoke a function as the host does: an invocation message, and beside it the request itself over HTTP."""
     invocation_id = str(uuid4())
-    parameters = {name: Message(kind="string", string=value) for name, value in call["route"].items()}
+    parameters = {name: _text(value) for name, value in call["route"].items()}
     trigger = Message(
         kind="http",
         http=Message(
@@ -82,14 +93,7 @@ async def invoke(http: httpx.AsyncClient, function_id: str, call: Mapping[str, A
             query={},
         ),
     )
-    invocation = Message(
-        invocation_id=invocation_id,
-        function_id=function_id,
-        input_data=[Message(name="req", kind="data", data=trigger)],
-        trigger_metadata=parameters,
-        trace_context=Message(trace_parent="", trace_state="", attributes={}),
-        retry_context=Message(retry_count=0, max_retry_count=0, exception=None),
-    )
+    invocation = _invocation(invocation_id, function_id, "req", trigger, parameters)
     headers = call["headers"] | {"x-ms-invocation-id": invocation_id, "X-Forwarded-Host": "uploads.example"}
     body = base64.b64decode(call["body"])
     outcome, answer = await asyncio.gather(
@@ -102,6 +106,23 @@ async def invoke(http: httpx.AsyncClient, function_id: str, call: Mapping[str, A
         "headers": dict(answer.headers),
         "body": base64.b64encode(answer.content).decode(),
     }
+
+
+def _text(value: str) -> Message:
+    return Message(kind="string", string=value)
+
+
+def _invocation(
+    invocation_id: str, function_id: str, parameter: str, trigger: Message, metadata: Mapping[str, Message]
+) -> Message:
+    return Message(
+        invocation_id=invocation_id,
+        function_id=function_id,
+        input_data=[Message(name=parameter, kind="data", data=trigger)],
+        trigger_metadata=metadata,
+        trace_context=Message(trace_parent="", trace_state="", attributes={}),
+        retry_context=Message(retry_count=0, max_retry_count=0, exception=None),
+    )
 
 
 def say(message: object) -> None:
@@ -121,7 +142,8 @@ async def main() -> None:
     async with httpx.AsyncClient(base_url=address, timeout=60, transport=transport) as http:
         while line := await loop.run_in_executor(None, sys.stdin.readline):
             call = json.loads(line)
-            say(await invoke(http, ids[call["function"]], call))
+            function_id = ids[call["function"]]
+            say(await (deliver(function_id, call["message"]) if "message" in call else invoke(http, function_id, call)))
 
 
 if __name__ == "__main__":
