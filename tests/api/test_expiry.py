@@ -19,6 +19,8 @@ from tests.support.client import Json, Resource, Session, assert_error, create_b
 from tests.support.invariants import Storage
 from tests.support.service import eventually, fire_timer, running_service
 
+pytestmark = pytest.mark.waits
+
 IDLE = timedelta(seconds=2)
 GRACE = timedelta(seconds=2)
 LONGEST_UPLOAD = timedelta(seconds=2)

@@ -17,6 +17,8 @@ from tests.support.gates import Gate, gated
 from tests.support.invariants import Storage
 from tests.support.service import eventually, running_service
 
+pytestmark = pytest.mark.waits
+
 # A request with a body makes several storage calls, one after the other.
 PATIENCE_SECONDS = 30
 

@@ -415,14 +415,14 @@ OPERATIONS = (
     Operation("update, with a refusal", (create, A, refused("bad.csv")), complete, (reads("complete"), has_its_files)),
     Operation("upload", (create, A), B, (has_its_files, reads("active"))),
     Operation("upload of several blocks", (create,), LARGE, (has_its_files,)),
-    Operation("upload of the same again", (create, A), A, (has_its_files,)),
-    Operation("upload of the same blocks again", (create, LARGE), LARGE, (has_its_files,)),
+    Operation("upload, the same again", (create, A), A, (has_its_files,)),
+    Operation("upload, the same blocks again", (create, LARGE), LARGE, (has_its_files,)),
     Operation("upload that is refused", (create, A), refused("bad.csv"), (has_its_files, cannot_be_completed)),
     Operation(
-        "upload that is refused late", (create, A), refused("bad.csv", rows=2500), (has_its_files, cannot_be_completed)
+        "upload that is refused, late", (create, A), refused("bad.csv", rows=2500), (has_its_files, cannot_be_completed)
     ),
     Operation(
-        "upload of what was refused",
+        "upload, what was refused before",
         (create, refused("bad.csv")),
         upload("bad.csv"),
         (has_its_files, can_be_completed),
@@ -460,7 +460,7 @@ OPERATIONS = (
         upload_if_unchanged("bad.csv", BAD, 400),
         (has_its_files, cannot_be_completed),
     ),
-    Operation("delete of an expired one", (create, A, later(IDLE), tick), delete),
+    Operation("delete, an expired session", (create, A, later(IDLE), tick), delete),
     Operation("name a resource", (), put_resource, (named(True),)),
     # With $top: the cases before have left resources, and each would add a call.
     Operation("list resources", (put_resource,), read("uploads/resources?$top=1"), (named(True),)),
@@ -478,7 +478,7 @@ OPERATIONS = (
         "tick: retention", (create, A, B, complete, later(RETENTION)), tick, (reads("complete"), has_no_manifest)
     ),
     Operation(
-        "update after the retention", (create, A, complete, later(RETENTION), tick), complete, (has_no_manifest,)
+        "update, after the retention", (create, A, complete, later(RETENTION), tick), complete, (has_no_manifest,)
     ),
     Operation("tick: no session", (without_session,), tick),
     Operation("tick: late blob of a deleted session", (create, A, delete, late_blob, later(IDLE)), tick),

@@ -29,8 +29,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def pytest_configure(config: pytest.Config) -> None:
     """Declare the mark, and choose how much random input is tried; ``--hypothesis-profile long`` takes hours."""
     config.addinivalue_line("markers", "slow(what): takes long by nature; runs with --all. what: named at the end")
+    config.addinivalue_line("markers", "waits: mostly waits, so that it starts first, while others use the processor")
     config.stash[_LEFT_OUT] = Counter()
-    for profile, examples in (("long", 100_000), ("all", 600), ("quick", 200)):
+    for profile, examples in (("long", 100_000), ("all", 600), ("quick", 100)):
         settings.register_profile(profile, max_examples=examples, deadline=None)
     settings.load_profile(config.getoption("--hypothesis-profile") or ("all" if config.getoption("--all") else "quick"))
 
@@ -43,7 +44,8 @@ def pytest_make_parametrize_id(val: object, argname: str) -> str | None:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Leave out what this run does not have."""
+    """Leave out what this run does not have, and put first what mostly waits."""
+    items.sort(key=lambda item: item.get_closest_marker("waits") is None)
     chosen: list[pytest.Item] = []
     left_out: list[pytest.Item] = []
     for item in items:
