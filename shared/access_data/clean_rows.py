@@ -15,7 +15,7 @@ from .grid import Grid, cut
 from .layouts import Column, Content, Layout
 from .patterns import compiled
 from .quotes import QUOTE, Bytes, Flags, Places
-from .row_hashes import Hashes, row_hash, row_hashes
+from .row_hashes import Hashes, long_row_hash, row_hashes
 from .words import MAX_CELL, PADDING, WORD, any_byte, as_words, cell_bytes, read_cells, windows, words_for
 
 # A cell has at most as many characters as bytes.
@@ -98,7 +98,7 @@ class CleanRows:
         for row in np.flatnonzero(clean & ~permissions.fit).tolist():
             permission = grid.cell(self._permission, row)
             clean[row] = QUOTE not in permission
-            hashes[row : row + 1] = row_hash(grid.cell(self._principal, row), permission)
+            hashes[row] = long_row_hash(grid.cell(self._principal, row), permission)
         return clean, hashes if clean.all() else hashes[clean]
 
     def _are_plain(self, grid: Grid, lengths: Places) -> Flags:

@@ -11,13 +11,18 @@ from collections.abc import Iterator
 import numpy as np
 from numpy.typing import NDArray
 
-from .row_hashes import Hashes
+from .row_hashes import Hashes, long_row_hash, short_row_hashes
+from .words import MAX_CELL
 
 # Rows that are remembered; later ones are not compared.
 MAX_ROWS = 1_000_000
 
 # Hashes that are sorted and compared in one step (approximately).
 _PART_ROWS = 25_000
+
+# Single rows that are hashed at a time. To hash one of them takes NumPy ten microseconds; to hash 200, one each.
+_MOST_WAITING = 200
+_UNKNOWN = np.zeros(1, np.int64)
 
 
 class DuplicateRows:
@@ -29,6 +34,7 @@ class DuplicateRows:
         self._run_rows = array("I")
         self._run_lines = array("I")
         self._next_line = 0
+        self._waiting: dict[int, tuple[bytes, bytes]] = {}  # rows whose hash is not known yet, by their number
         self.complete = True
         self.count = 0
         self.first: list[tuple[int, int]] = []
@@ -50,12 +56,33 @@ class DuplicateRows:
         self._next_line = line + len(hashes)
         self._hashes.frombytes(hashes.tobytes())
 
+    def add_row(self, principal: bytes, permission: bytes, line: int) -> None:
+        """Add one row on this physical line."""
+        if len(self._hashes) == MAX_ROWS:
+            self.complete = False
+        elif max(len(principal), len(permission)) > MAX_CELL:
+            self.add(np.array([long_row_hash(principal, permission)]), line)
+        else:
+            self._waiting[len(self._hashes)] = (principal, permission)
+            self.add(_UNKNOWN, line)
+            if len(self._waiting) == _MOST_WAITING:
+                self._hash_waiting()
+
+    def _hash_waiting(self) -> None:
+        if self._waiting:
+            for row, row_hash in zip(
+                self._waiting, short_row_hashes(list(self._waiting.values())).tolist(), strict=True
+            ):
+                self._hashes[row] = row_hash
+            self._waiting.clear()
+
     def search(self, most: int) -> Iterator[None]:
         """Search for repeated rows, in steps of a few milliseconds, so that an event loop can run others in between.
 
         Afterwards ``count`` is the number of repeated rows, and ``first`` lists the first ``most`` of them: the line of
         the repeated row, and the line where the same row occurred first.
         """
+        self._hash_waiting()
         hashes = np.frombuffer(self._hashes, np.int64)
         parts = 1 << (len(hashes) // _PART_ROWS).bit_length()
         # One byte of a hash tells its part. Copies of whole hashes would need as much memory as the hashes.

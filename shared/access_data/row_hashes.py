@@ -7,11 +7,12 @@ hashed by Python (SipHash, PEP 456).
 """
 
 import os
+from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
-from .words import MAX_CELL, PADDING, Words
+from .words import MAX_CELL, PADDING, WORD, Words
 
 Hashes = NDArray[np.int64]
 
@@ -44,10 +45,13 @@ def _sums(words: Words, keys: Words) -> Words:
     return sums
 
 
-def row_hash(principal: bytes, permission: bytes) -> Hashes:
-    """The same for one row, with cells of any length. A principal contains no comma."""
-    principal, permission = principal.lower(), permission.lower()
-    if len(principal) > MAX_CELL or len(permission) > MAX_CELL:
-        return np.array([hash(b"%b,%b" % (principal, permission))], np.int64)
-    words = np.frombuffer(principal.ljust(MAX_CELL, b"\0") + permission.ljust(MAX_CELL, b"\0"), np.uint64)
-    return row_hashes(*words.reshape(2, 1, -1))
+def short_row_hashes(rows: Sequence[tuple[bytes, bytes]]) -> Hashes:
+    """The same for single rows: principals and permissions of at most ``MAX_CELL`` bytes."""
+    text = b"".join(cell.lower().ljust(MAX_CELL, b"\0") for row in rows for cell in row)
+    words = np.frombuffer(text, np.uint64).reshape(len(rows), 2, MAX_CELL // WORD)
+    return row_hashes(np.ascontiguousarray(words[:, 0]), np.ascontiguousarray(words[:, 1]))
+
+
+def long_row_hash(principal: bytes, permission: bytes) -> int:
+    """The hash of a row with a longer cell. A principal contains no comma."""
+    return hash(b"%b,%b" % (principal.lower(), permission.lower()))

@@ -8,7 +8,6 @@ from .encodings import as_text, utf8_fault, utf8_fault_at
 from .findings import Finding, shown
 from .layouts import Column, Content, Layout
 from .records import MAX_CELLS, MAX_RECORD_BYTES, Cell, CsvRecord
-from .row_hashes import Hashes, row_hash
 
 _QUOTE_OWNERS = (
     'Quote the cell and double each quote inside it: "[""a@contoso.com"",""b@contoso.com""]".'  # RFC 4180, section 2
@@ -36,9 +35,9 @@ class RowRules:
             (index for index, column in enumerate(header) if column.content is Content.OWNERS), None
         )
 
-    def hash(self, record: CsvRecord) -> Hashes:
-        """The hash of a row without findings, as an array of one."""
-        return row_hash(record.cells[self._principal].value, record.cells[self._permission].value)
+    def key(self, record: CsvRecord) -> tuple[bytes, bytes]:
+        """What identifies a row without findings: its principal and permission."""
+        return record.cells[self._principal].value, record.cells[self._permission].value
 
     def check(self, data: bytes, start: int, record: CsvRecord, line: int, offset: int) -> Iterator[Finding]:
         """Report a row's findings and warnings.

@@ -210,7 +210,7 @@ class Validator:
         for finding in self._rules.check(data, start, record, self._line, self._offset):
             self._report(finding)
         if not self._findings.count:
-            self._duplicates.add(self._rules.hash(record), self._line)
+            self._duplicates.add_row(*self._rules.key(record), self._line)
 
     def _take_blank_lines(self, data: bytes, blank: re.Match[bytes]) -> int:
         first = (self._blank_lines or [self._line])[0]

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from shared.access_data.clean_principals import are_principals
 from shared.access_data.principals import PRINCIPAL
 from shared.access_data.quotes import BITS, enclosed_delimiters
-from shared.access_data.row_hashes import row_hash, row_hashes
+from shared.access_data.row_hashes import long_row_hash, row_hashes, short_row_hashes
 from shared.access_data.words import MAX_CELL, PADDING, Cells, read_cells
 
 GUID = "8f3c1a52-94de-4f0b-9c2f-0d6a5b1e7c11"
@@ -93,7 +93,10 @@ def test_principals_are_recognized_as_the_pattern_recognizes_them(names: list[st
 def test_rows_have_the_same_hash_if_they_differ_in_the_case_of_ascii_letters_only(rows: list[tuple[str, str]]) -> None:
     principals, permissions = (cells(list(column)) for column in zip(*rows, strict=True))
     keys = [(principal.encode().lower(), permission.encode().lower()) for principal, permission in rows]
-    one_by_one = [int(row_hash(principal.encode(), permission.encode())[0]) for principal, permission in rows]
+    single = [(principal.encode(), permission.encode()) for principal, permission in rows]
+    one_by_one = [
+        int(short_row_hashes([row])[0]) if max(map(len, row)) <= MAX_CELL else long_row_hash(*row) for row in single
+    ]
 
     assert len(set(one_by_one)) == len(set(keys)) == len(set(zip(keys, one_by_one, strict=True)))
     for number, together in enumerate(row_hashes(principals.words, permissions.words).tolist()):
@@ -106,6 +109,8 @@ def test_two_long_cells_are_not_taken_for_one_another(length: int) -> None:
     """The text of both cells together is the same."""
     text = b"a" * 2 * length
 
-    hashes = {int(row_hash(text[:split], text[split:])[0]) for split in (0, length // 2, length, 2 * length)}
+    rows = [(text[:split], text[split:]) for split in (0, length // 2, length, 2 * length)]
+    hashes = {long_row_hash(*row) for row in rows if max(map(len, row)) > MAX_CELL}
+    hashes.update(short_row_hashes([row for row in rows if max(map(len, row)) <= MAX_CELL]).tolist())
 
     assert len(hashes) == len({0, length // 2, length, 2 * length})

@@ -255,6 +255,20 @@ def test_both_readers_recognize_the_same_repeated_rows(principal: str, permissio
     ]
 
 
+def test_repeated_rows_are_found_among_many_that_the_careful_reader_reads() -> None:
+    """Every row has two lines, except for each tenth one."""
+    rows = [ANA.replace("door-1", f"door-{number}") for number in range(450)]
+    rows = [row if number % 10 == 0 else row.replace("Opens it", '"Opens\nit"') for number, row in enumerate(rows)]
+    lines = [2 + 2 * number - (number + 9) // 10 for number in range(900)]
+
+    report = check("\n".join([G, *rows, *rows]))
+
+    assert [warning.line for warning in report.warnings] == lines[450:]
+    assert [f"as line {line}." in warning.message for warning, line in zip(report.warnings, lines, strict=False)] == (
+        [True] * 450
+    )
+
+
 def test_the_report_says_that_rows_beyond_a_million_are_not_compared(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("shared.access_data.duplicates.MAX_ROWS", 3)
 
