@@ -47,6 +47,7 @@ class QueueTrigger:
         self._max_dequeue_count = int(options["maxDequeueCount"])
         hours, minutes, seconds = map(int, options["visibilityTimeout"].split(":"))
         self._retry_seconds = hours * 3600 + minutes * 60 + seconds
+        self._running: set[asyncio.Task[None]] = set()
 
     async def serve(self) -> None:
         """Call the function for each message, until cancelled."""
@@ -64,15 +65,14 @@ class QueueTrigger:
     async def _take(self, queue: QueueClient, group: asyncio.TaskGroup) -> bool:
         """Handle the messages that are there, some at a time; returns whether there were any."""
         await _create(queue)
-        running: set[asyncio.Task[None]] = set()
         found = False
         async for message in queue.receive_messages(visibility_timeout=_HIDDEN_SECONDS):
             found = True
             task = group.create_task(self._handle(queue, message))
-            running.add(task)
-            task.add_done_callback(running.discard)
-            while len(running) >= self._at_once:
-                await asyncio.wait(running, return_when=asyncio.FIRST_COMPLETED)
+            self._running.add(task)
+            task.add_done_callback(self._running.discard)
+            while len(self._running) >= self._at_once:
+                await asyncio.wait(self._running, return_when=asyncio.FIRST_COMPLETED)
         return found
 
     async def _handle(self, queue: QueueClient, message: Any) -> None:

@@ -95,7 +95,7 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: p
         if name == "cases"
     )
     if cases:
-        terminalreporter.line(f"{cases} storage calls were made to fail.")
+        terminalreporter.line(f"{cases} calls were made to fail.")
     left_out = config.stash[_LEFT_OUT]
     if left_out:
         what = ", ".join(f"{count} {name}" for name, count in left_out.items())
