@@ -10,7 +10,9 @@ from uuid import uuid4
 import azure.identity
 import pytest
 
-from accup.commands.main import main
+from accup.commands.main import cli, failed
+from accup.errors import AccupError
+from accup.screen.console import Screen
 from accup.signin.credentials import SignIn, credential
 from tests.support.authority import APP_ID_URI, AUDIENCE
 from tests.support.invariants import Storage
@@ -67,9 +69,11 @@ def of_entra(storage: Storage) -> Iterator[str]:
 
 
 def accup(*arguments: str) -> int:
-    with pytest.raises(SystemExit) as ended:
-        main(list(arguments))
-    return int(ended.value.code or 0)
+    """The command's exit code. Not by ``main``, which ends the process."""
+    try:
+        return int(cli.main(arguments, prog_name="accup", standalone_mode=False))
+    except AccupError as error:
+        return failed(Screen(as_json="--json" in arguments), error)
 
 
 @pytest.mark.parametrize(
