@@ -20,7 +20,7 @@ PRINCIPAL_TYPES = ("EntraIdUser", "user")
 
 _PIECE_BYTES = 1024 * 1024
 
-# Pieces that are kept while NumPy is imported. More of them wait until it is.
+# Pieces of an upload, 1 MiB each, that are kept while NumPy is imported. The next one waits until it is.
 _PIECES_KEPT = 16
 
 
