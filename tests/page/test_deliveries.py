@@ -49,7 +49,7 @@ def test_a_delivery_that_waits_is_told_in_words(people: Open, handing_on: httpx.
 
 
 def test_a_delivery_that_was_given_up_is_tried_again(people: Open, handing_on: httpx.Client) -> None:
-    app = people(str(handing_on.base_url))
+    app = people(str(handing_on.base_url), viewport={"width": 320, "height": 800})
     session = Resource(handing_on).new_session()
     # A layout that the target does not accept: no attempt can help.
     session.uploaded("early.csv", dict(layouts())["early"])
@@ -58,6 +58,7 @@ def test_a_delivery_that_was_given_up_is_tried_again(people: Open, handing_on: h
     expect(delivery).to_have_attribute("data-delivery-state", "failed")
     expect(delivery).to_contain_text("UPLOADS_FORWARD_LAYOUTS")
     assert_accessible(app.page, "a delivery that was given up")
+    assert app.page.evaluate("document.documentElement.scrollWidth <= document.documentElement.clientWidth")
     with app.page.expect_response("**/redeliver") as answer:
         delivery.get_by_role("button", name="Try again").click()
     assert answer.value.status == 202
