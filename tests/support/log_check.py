@@ -46,6 +46,7 @@ KNOWN = (
     # The sentences of DeliveryError, which hold no data of a request.
     re.compile(rf"uploads\.deliveries session {GUID} to (?:graph|events), attempt \d+: [A-Z][^\"]*\."),
     re.compile(rf"uploads\.deliveries session {GUID} waits for the timer to be delivered: \w+"),
+    re.compile(r"uploads\.deliveries a delivery could not be looked at: \w+"),
     re.compile(r"uvicorn\.error (?:Started|Finished) server process \[\d+\]"),
     re.compile(r"uvicorn\.error (?:Waiting for|Application) [a-z ]+\.|uvicorn\.error Shutting down"),
     re.compile(
