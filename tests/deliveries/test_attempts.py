@@ -21,7 +21,7 @@ from tests.deliveries.receiver import received
 from tests.faults.transport import Fault, Plan
 from tests.support.invariants import Storage
 
-RETENTION = timedelta(hours=30)
+RETENTION = timedelta(hours=3)
 
 
 def complete_at(graph: GraphStandIn, key: SessionKey, here: Here) -> bool:

@@ -140,7 +140,7 @@ async def test_a_file_that_graph_has_counted_twice_is_never_sealed(storage: Stor
         at_call(here, "/uploadFile", 1, twice)
         key = await forwarded(here)
         here.http.before = None
-        await here.pass_time(timedelta(hours=1))
+        await here.pass_time(timedelta(minutes=10))
         waiting = await delivery(here, key)
         assert (waiting.state, contents(graph)) == (DeliveryState.PENDING, [])
         assert "counts 3 files" in (waiting.last_error or "")
