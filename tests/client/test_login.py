@@ -1,6 +1,7 @@
 """``accup login``: a real 401 of the service, and a stand-in for the credentials of azure-identity."""
 
 import json
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import SimpleNamespace
@@ -66,6 +67,12 @@ def of_entra(storage: Storage) -> Iterator[str]:
     """A service that accepts tokens of Microsoft Entra itself; nobody has one here."""
     with running_service(storage.connection_string, auth="entra", tenant_id=TENANT, audience=AUDIENCE) as url:
         yield url
+
+
+@pytest.fixture(autouse=True)
+def _our_process_goes_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    """``main`` ends its process, which is that of the tests here."""
+    monkeypatch.setattr("accup.commands.main._end", sys.exit)
 
 
 def accup(*arguments: str) -> int:
