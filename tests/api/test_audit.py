@@ -112,7 +112,7 @@ def test_every_change_of_a_session_is_recorded(
         "fileId": file["id"],
         "rows": content.count(b"\n") - 1,
     }
-    assert complete == {"files": 1, "bytes": len(content)}
+    assert complete == {"files": 1, "bytes": len(content), "rows": content.count(b"\n") - 1}
 
 
 def test_a_request_without_effect_is_not_recorded(theirs: httpx.Client) -> None:
