@@ -215,8 +215,8 @@ class BlobWriter:
         await self._opened
         while len(self._staging) >= self._blocks_in_flight:
             done, self._staging = await asyncio.wait(self._staging, return_when=asyncio.FIRST_COMPLETED)
-            for task in done:
-                task.result()
+            # Unlike a loop over their results, it hears each of several failures.
+            await asyncio.gather(*done)
         # All block ids of a blob must have the same length ("Put Block", Azure Storage).
         block_id = f"{len(self._blocks):06d}"
         self._blocks.append(BlobBlock(block_id))
