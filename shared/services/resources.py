@@ -44,5 +44,5 @@ def resource_not_found() -> GraphError:
     """The error for a resource that has no description."""
     return GraphError(
         RESOURCE_NOT_FOUND,
-        "This resource has no name here. Someone who may write in the whole tenant can give it one with PUT.",
+        "This resource has no description. A caller with write permission for the whole tenant can add one with PUT.",
     )

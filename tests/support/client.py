@@ -101,11 +101,17 @@ def founding_body(instance_id: str | None = None, definition_id: str | None = No
     }
 
 
+# The server closes a connection that was idle for five seconds, which is httpx's default too: a request that is sent at
+# that moment would get no response.
+KEEP_IDLE_SECONDS = 2
+
+
 def http_client(service: str, token: str | None = None) -> httpx.Client:
     """A client of the service that checks, of every answer, what the contract says of every answer."""
     headers = {} if token is None else {"Authorization": f"Bearer {token}"}
+    limits = httpx.Limits(keepalive_expiry=KEEP_IDLE_SECONDS)
     return httpx.Client(
-        base_url=service, timeout=60, headers=headers, event_hooks={"response": [_check]}, verify=NO_TLS
+        base_url=service, timeout=60, headers=headers, event_hooks={"response": [_check]}, verify=NO_TLS, limits=limits
     )
 
 
@@ -116,7 +122,7 @@ def async_http_client(service: str) -> httpx.AsyncClient:
         await answer.aread()
         check_every_answer(answer)
 
-    limits = httpx.Limits(max_connections=64)
+    limits = httpx.Limits(max_connections=64, keepalive_expiry=KEEP_IDLE_SECONDS)
     hooks = {"response": [check]}
     return httpx.AsyncClient(base_url=service, timeout=60, limits=limits, event_hooks=hooks, verify=NO_TLS)
 
