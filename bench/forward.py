@@ -105,7 +105,7 @@ async def _complete_session(service: str, data: bytes) -> SessionKey:
 
     async with aiohttp.ClientSession() as http:
         client = GraphClient(http, f"{service}/v1.0", resource, no_token)
-        session_id = await client.create(review)
+        session_id = (await client.create(review)).id
         file = StoredFile("", "access.csv", len(data), "", 0, None, 0, utc_now())
         await client.upload(session_id, file, content())
         await client.complete(await client.read(session_id))

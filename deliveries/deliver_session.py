@@ -1,4 +1,4 @@
-"""The queue trigger: hands complete sessions on, when a message says that there is something to deliver."""
+"""The queue trigger: delivers what waits for a session when a message names the session."""
 
 import azure.functions as func
 
@@ -19,7 +19,7 @@ async def deliver_session(message: func.QueueMessage) -> None:
 
 
 # Without a target there is no queue to wait at, and no cost.
-if settings().hands_on:
+if settings().has_targets:
     _trigger = blueprint.queue_trigger(
         arg_name="message",
         queue_name=Names.prefixed(settings().name_prefix).deliveries,

@@ -17,5 +17,5 @@ async def expire_sessions(timer: func.TimerRequest) -> None:
     with function_span("expire_sessions"):
         store = await storage()
         await Expiry(store, settings()).tick()
-        if settings().hands_on:
+        if settings().has_targets:
             await Deliveries(store, settings()).sweep()

@@ -295,8 +295,8 @@ class Settings(BaseSettings):
         return None if name is None else f"https://{name}.{service}.core.windows.net"
 
     @property
-    def hands_on(self) -> bool:
-        """Whether anything is handed on: sessions to Graph, or events to somebody."""
+    def has_targets(self) -> bool:
+        """Whether something is delivered: sessions to Microsoft Graph, or events to a receiver."""
         return self.forward_url is not None or self.events_url is not None
 
     @property

@@ -88,7 +88,7 @@ async def _find(client: GraphClient, session: Session, upstream_id: str | None) 
 
 async def _create(client: GraphClient, session: Session) -> UpstreamSession:
     try:
-        return await client.read(await client.create(session.review))
+        return await client.create(session.review)
     except TakenError as error:
         # Made by an attempt whose answer was lost, or by somebody else at this moment.
         if error.session_id is not None:

@@ -80,8 +80,8 @@ class GraphClient:
         )
         self._get_token = get_token
 
-    async def create(self, review: Review) -> str:
-        """Create a session; gives its id.
+    async def create(self, review: Review) -> UpstreamSession:
+        """Create a session.
 
         Raises:
             TakenError: the review instance has one.
@@ -97,7 +97,7 @@ class GraphClient:
         }
         answer = await self._call("POST", self._sessions, json=body)
         with _expected_shape():
-            return str(answer["id"])
+            return _session(answer)
 
     async def find(self, reference_id: str) -> list[UpstreamSession]:
         """The sessions of a review instance, without their files."""

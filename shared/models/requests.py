@@ -6,7 +6,7 @@ v1.0 of 2026.
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, TypeVar
 
 from pydantic import (
     AfterValidator,
@@ -60,6 +60,9 @@ Guid = Annotated[str, AfterValidator(_guid), WithJsonSchema({"type": "string", "
 
 def _json_body(adapter: Callable[[Dialect], TypeAdapter[Any]]) -> RequestBody:
     return RequestBody("application/json", lambda dialect: adapter(dialect).json_schema(ref_template=SCHEMAS))
+
+
+Model = TypeVar("Model", bound=BaseModel)
 
 
 class _Body(BaseModel):
@@ -222,10 +225,7 @@ def parse_grant(body: bytes) -> Role:
     Raises:
         GraphError: 400, with a detail for each error.
     """
-    try:
-        return PutGrant.model_validate_json(body).role
-    except ValidationError as error:
-        raise _invalid_body(error) from None
+    return _parsed(PutGrant, body).role
 
 
 _JSON_OBJECT = TypeAdapter(dict[str, Any])
@@ -233,6 +233,14 @@ _JSON_OBJECT = TypeAdapter(dict[str, Any])
 # Errors of a body that are listed: more than there are properties. Without a limit an answer could be ten times as long
 # as the body.
 _MAX_ERRORS_LISTED = 20
+
+
+def _parsed(model: type[Model], body: bytes) -> Model:
+    """A body as its model; 400 with a detail for each error."""
+    try:
+        return model.model_validate_json(body)
+    except ValidationError as error:
+        raise _invalid_body(error) from None
 
 
 def _invalid_body(error: ValidationError) -> GraphError:
@@ -282,10 +290,7 @@ def parse_resource(body: bytes) -> ResourceDescription:
     Raises:
         GraphError: 400, with a detail for each fault.
     """
-    try:
-        given = PutResource.model_validate_json(body)
-    except ValidationError as error:
-        raise _invalid_body(error) from None
+    given = _parsed(PutResource, body)
     upstream = given.upstream
     return ResourceDescription(
         given.displayName,
@@ -312,7 +317,4 @@ def parse_redeliver(body: bytes) -> Target:
     Raises:
         GraphError: 400, with a detail for each fault.
     """
-    try:
-        return Redeliver.model_validate_json(body).target
-    except ValidationError as error:
-        raise _invalid_body(error) from None
+    return _parsed(Redeliver, body).target

@@ -50,7 +50,7 @@ class Completion:
         Raises:
             GraphError: 404; 409 when it has expired, is incomplete, or differs too much from the last one; 412.
         """
-        told: Sequence[Operation] = ()
+        outgoing: Sequence[Operation] = ()
         for _ in attempts():
             snapshot = await self._sessions.snapshot(key)
             session, files = snapshot.session, snapshot.files
@@ -63,11 +63,13 @@ class Completion:
                 after = completed(session, refusals, allow_incomplete=allow_incomplete, now=utc_now())
                 details = self._details(session, files, last, allow_change=allow_change)
                 record = new_record(Activity.COMPLETE_SESSION, key, self._actor, Outcome.SUCCESS, **details)
-                told = self._outbox.completion(after, files, forwarded=forwarded)
-                await asyncio.gather(self._outbox.expect(key, told), self._audit.expect(record))
+                outgoing = self._outbox.completion(after, files, forwarded=forwarded)
+                await asyncio.gather(self._outbox.expect(key, outgoing), self._audit.expect(record))
                 time_left = idle_deadline(session, self._config.idle) - utc_now()
                 try:
-                    session = await self._table.update_session(after, record, put_last_complete(after, files), *told)
+                    session = await self._table.update_session(
+                        after, record, put_last_complete(after, files), *outgoing
+                    )
                 except ConcurrentChangeError:
                     if not await self._audit.has(record):
                         await pause()
@@ -78,7 +80,7 @@ class Completion:
                 TIME_LEFT.record(time_left.total_seconds())
             # After a crash at this point a repeated request or the timer writes the manifest.
             await write_manifest(self._table, self._blobs, session, files, retention=self._config.retention)
-            await self._outbox.wake(key, told)
+            await self._outbox.wake(key, outgoing)
             return Snapshot(session, files)
         raise too_busy()
 

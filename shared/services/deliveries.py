@@ -65,7 +65,7 @@ class Deliveries:
 
     async def of_session(self, key: SessionKey) -> list[Delivery]:
         """A session's deliveries; none, without a call, if the settings name no target."""
-        return await self._table.deliveries(key) if self._config.hands_on else []
+        return await self._table.deliveries(key) if self._config.has_targets else []
 
     async def deliver(self, key: SessionKey) -> None:
         """Make an attempt at each delivery of a session that is due, and have the session looked at again if needed.
@@ -206,10 +206,10 @@ class Deliveries:
         if error is not None:
             log = _log.error if after.state is DeliveryState.FAILED else _log.warning
             log("session %s to %s, attempt %d: %s", before.key.session_id, before.target, after.attempts, error.message)
-        record, told = self._end(after)
-        await self._outbox.expect(before.key, told)
-        stored = await claim.end(after, *told, record=record)
-        await self._outbox.wake(before.key, told)
+        record, outgoing = self._end(after)
+        await self._outbox.expect(before.key, outgoing)
+        stored = await claim.end(after, *outgoing, record=record)
+        await self._outbox.wake(before.key, outgoing)
         return stored
 
     def _end(self, after: Delivery) -> tuple[AuditRecord | None, list[Operation]]:

@@ -169,13 +169,13 @@ class Expiry:
         )
         SESSIONS_EXPIRING.add(1)
         # A tick that is interrupted here is repeated, with the same event.
-        told = self._outbox.event(
+        outgoing = self._outbox.event(
             EventType.EXPIRING,
             key,
             {"files": session.files_uploaded, "expirationDateTime": format_instant(deadline)},
             event_id=derived_id(warning, key.session_id),
         )
-        await self._outbox.add(key, told)
+        await self._outbox.add(key, outgoing)
         return "expiring", deadline
 
     async def _settle_missing(self, entry: ExpiryEntry, now: datetime) -> tuple[str, datetime | None]:
@@ -228,11 +228,11 @@ class Expiry:
         """Expired: store the status and free the reference; when the grace period is over, delete the files."""
         if session.status is Status.ACTIVE:
             record = new_record(Activity.EXPIRE_SESSION, session.key, SERVICE)
-            told = self._outbox.expired(session)
-            await self._outbox.expect(session.key, told)
-            session = await end(self._table, session, Status.EXPIRED, record, *told)
+            outgoing = self._outbox.expired(session)
+            await self._outbox.expect(session.key, outgoing)
+            session = await end(self._table, session, Status.EXPIRED, record, *outgoing)
             count_expired(session.files_uploaded)
-            await self._outbox.wake(session.key, told)
+            await self._outbox.wake(session.key, outgoing)
         expired = idle_deadline(session, self._config.idle)
         if now < expired + self._config.grace:
             return "expired", expired + self._config.grace

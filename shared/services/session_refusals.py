@@ -72,7 +72,7 @@ class SessionRefusals:
             if_match.check(session.etag)
             check_open(session, now, self._config.idle)
             accepted = next((file for file in snapshot.files if file.name == refusal.name), None)
-            told: Sequence[Operation] = ()
+            outgoing: Sequence[Operation] = ()
             record = new_record(
                 Activity.UPLOAD_FILE,
                 key,
@@ -90,15 +90,17 @@ class SessionRefusals:
                 known = bool(session.open_refusals) and await self._table.refusal(key, refusal.id) is not None
                 if not known and not has_room_for_refusal(session, self._config.max_files):
                     return Remembered(full=True)
-                told = self._outbox.event(EventType.FILE_REFUSED, key, {"findings": refusal.findings, "bytes": size})
-                await self._outbox.expect(key, told)
-                await self._table.add_refusal(with_refusal(session, known=known, now=now), refusal, record, *told)
+                outgoing = self._outbox.event(
+                    EventType.FILE_REFUSED, key, {"findings": refusal.findings, "bytes": size}
+                )
+                await self._outbox.expect(key, outgoing)
+                await self._table.add_refusal(with_refusal(session, known=known, now=now), refusal, record, *outgoing)
             except ConcurrentChangeError:
                 if not await self._audit.has(record):
                     await pause()
                     continue
                 # The answer was lost: this request has made the change.
-            await self._outbox.wake(key, told)
+            await self._outbox.wake(key, outgoing)
             return Remembered(accepted)
         raise too_busy()
 

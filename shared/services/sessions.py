@@ -165,17 +165,17 @@ class Sessions:
                 raise _reference_taken(holder)
             else:
                 expired = new_record(Activity.EXPIRE_SESSION, holder.key, SERVICE)
-                told = self._outbox.expired(holder)
-                await self._outbox.expect(holder.key, told)
+                outgoing = self._outbox.expired(holder)
+                await self._outbox.expect(holder.key, outgoing)
                 try:
                     created = await self._table.take_over_reference(
-                        session, replace(holder, status=Status.EXPIRED), record, expired, *told
+                        session, replace(holder, status=Status.EXPIRED), record, expired, *outgoing
                     )
                 except ConcurrentChangeError:
                     await pause()
                 else:
                     count_expired(holder.files_uploaded)
-                    await self._outbox.wake(holder.key, told)
+                    await self._outbox.wake(holder.key, outgoing)
                     return created
         raise too_busy()
 

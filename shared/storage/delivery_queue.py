@@ -25,7 +25,7 @@ class DeliveryQueue:
     def __init__(self, settings: Settings, name: str) -> None:
         self._service: QueueServiceClient | None = None
         self._queue: QueueClient | None = None
-        if settings.hands_on:
+        if settings.has_targets:
             # Imported here, since it is needed only where something is delivered.
             from azure.storage.queue import TextBase64EncodePolicy  # noqa: PLC0415
             from azure.storage.queue.aio import QueueServiceClient as Service  # noqa: PLC0415

@@ -9,21 +9,15 @@ import pytest
 
 from tests.client.command import Command
 from tests.support.access_files import access_file
-from tests.support.client import Resource, Session, http_client
+from tests.support.client import Resource, Session
+from tests.support.deliveries import target_away, tried
 from tests.support.invariants import Storage
-from tests.support.service import eventually, running_service
 
 
 @pytest.fixture(scope="module")
 def watchful(storage: Storage) -> Iterator[httpx.Client]:
     """A service that compares a session with the last one, and forwards to a target that is away."""
-    options: dict[str, str | int] = {
-        "max_shrink_percent": 50,
-        "forward_url": "http://127.0.0.1:9/v1.0",
-        "forward_scope": "none",
-        "name_prefix": "clientdeliveries",
-    }
-    with running_service(storage.connection_string, **options) as service, http_client(service) as http:
+    with target_away(storage, "clientdeliveries") as http:
         yield http
 
 
@@ -32,9 +26,7 @@ def completed(watchful: httpx.Client) -> Session:
     """A complete session, of which a delivery has been tried."""
     session = Resource(watchful).new_session()
     session.uploaded("doors.csv", access_file(10))
-    session.completed()
-    assert eventually(lambda: session.read()["@uploads.delivery"][0]["attempts"])
-    return session
+    return tried(session)
 
 
 def test_status_shows_what_the_deliveries_have_come_to(installed: Command, completed: Session) -> None:

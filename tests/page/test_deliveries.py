@@ -9,29 +9,16 @@ from playwright.sync_api import expect
 from tests.page.browser import assert_accessible
 from tests.page.conftest import Open
 from tests.support.access_files import access_file, layouts
-from tests.support.client import Resource, Session, http_client
+from tests.support.client import Resource
+from tests.support.deliveries import target_away, tried
 from tests.support.invariants import Storage
-from tests.support.service import eventually, running_service
 
 
 @pytest.fixture(scope="module")
 def handing_on(storage: Storage) -> Iterator[httpx.Client]:
     """A service that compares a session with the last one, and forwards to a target that is away."""
-    options: dict[str, str | int] = {
-        "max_shrink_percent": 50,
-        "forward_url": "http://127.0.0.1:9/v1.0",
-        "forward_scope": "none",
-        "name_prefix": "pagedeliveries",
-    }
-    with running_service(storage.connection_string, **options) as service, http_client(service) as http:
+    with target_away(storage, "pagedeliveries") as http:
         yield http
-
-
-def tried(session: Session) -> Session:
-    """The session when an attempt of its delivery has ended."""
-    session.completed()
-    assert eventually(lambda: session.read()["@uploads.delivery"][0]["attempts"])
-    return session
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
