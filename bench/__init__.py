@@ -18,8 +18,8 @@ get                    GET one session, one after the other     ``get_entity`` o
 create                 POST uploadSessions, one after the       one ``upsert_entity`` and one ``submit_transaction``
                        other                                    of two inserts
 get-by-16              the same GET by 16 connections           ``get_entity`` by 16 tasks on one client
-get-while-uploading    p99 of GETs, one every 5 ms, while a     p99 of the same GETs while nothing else happens
-                       large file is uploaded
+get-while-uploading    p99 of GETs, one every 5 ms, while a     p99 of ``get_entity`` at the same pace while another
+                       large file is uploaded                   process stages the file's size, 4 blocks at a time
 memory                 growth of the server's peak memory       an absolute bar; "idle" is after one create, one small
                        (VmHWM) by uploads, over its idle peak   upload and one GET, so that clients and modules exist
 client                 ``accup send --complete`` of one file,   curl: create, uploadFile of one file after the

@@ -7,7 +7,7 @@ import platform
 import subprocess
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -30,6 +30,18 @@ GIB = 2**30
 SMALL_FILE = 150_000
 MANY_FILES = 1_500_000
 UPLOADS_AT_ONCE = 8
+
+SMALL_ROWS = (
+    "get",
+    "create",
+    "create-cold",
+    "authentication",
+    "get-by-16",
+    "small-upload",
+    "many-uploads",
+    "upload",
+    "telemetry",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,9 +93,11 @@ QUICK = Scale(
 class Benchmark:
     """Measures the rows one after the other; ``results`` has those that are done."""
 
-    def __init__(self, scale: Scale, work: Path) -> None:
+    def __init__(self, scale: Scale, work: Path, only: Collection[str]) -> None:
+        """Measure into the folder ``work``; ``only`` the rows with these names, or all if it is empty."""
         self._scale = scale
         self._work = work
+        self._only = only
         self._file = work / "rows.csv"
         self.results: list[Result] = []
 
@@ -92,36 +106,49 @@ class Benchmark:
         scale = self._scale
         say("writing the file that is uploaded")
         write_rows(self._file, max(scale.stream, scale.stream_of_8, scale.large_upload))
-        self._import()
+        self._row("import", self._import())
         for form in ("validator", "validator-names", "validator-quoted"):
-            self._validator(form)
-        with self._storage() as storage, running_service(storage) as service:
-            self._load("get", "get", service.url, storage, count=scale.requests)
-            self._load("create", "create", service.url, storage, count=scale.requests)
-            self._guarded("create-cold", service.url, storage)
-            self._load("get-by-16", "get-by-16", service.url, storage, count=scale.burst)
-            self._load("small-upload", "small-upload", service.url, storage, SMALL_FILE, count=scale.requests)
-            self._load("many-uploads", "many-uploads", service.url, storage, MANY_FILES, count=10)
-            self._load("upload", "upload", service.url, storage, scale.upload)
-            self._guarded("authentication", service.url, storage)
-            self._telemetry(service.url, storage)
-        with self._storage() as storage, running_service(storage) as service:
-            self._load("upload-large", "upload", service.url, storage, scale.large_upload)
-        with self._storage() as storage, running_service(storage) as service:
-            self._load("get-while-uploading", "get-while-uploading", service.url, storage, scale.large_upload)
-        with self._storage() as storage, running_service(storage) as service:
-            self._client("client", service.url, scale.upload, 1)
-            self._client("client-many", service.url, MANY_FILES, scale.client_files)
-        with (
-            self._storage() as storage,
-            self._storage() as other,
-            running_service(storage) as service,
-            running_service(other) as target,
-        ):
-            self._forward(service.url, storage, target.url, other)
-        with self._storage() as storage:
-            self._memory("memory", storage, scale.stream, 1, rounds=scale.streams)
-            self._memory("memory-by-8", storage, scale.stream_of_8, UPLOADS_AT_ONCE, rounds=1)
+            speeds = validator_speed(form, self._file, scale.upload, scale.rounds)
+            self._row(form, ({"service": speed} for speed in speeds), scale.upload)
+        if self._wanted(SMALL_ROWS):
+            with self._storage() as storage, running_service(storage) as service:
+                self._small_rows(service.url, storage)
+        for name, load in (("upload-large", "upload"), ("get-while-uploading", "get-while-uploading")):
+            if self._wanted([name]):
+                with self._storage() as storage, running_service(storage) as service:
+                    self._load(name, service.url, storage, scale.large_upload, load=load)
+        if self._wanted(["client", "client-many"]):
+            with self._storage() as storage, running_service(storage) as service:
+                self._row("client", self._client(service.url, scale.upload, 1), scale.upload)
+                self._row("client-many", self._client(service.url, MANY_FILES, scale.client_files), MANY_FILES)
+        if self._wanted(["forward"]):
+            with (
+                self._storage() as storage,
+                self._storage() as other,
+                running_service(storage) as service,
+                running_service(other) as target,
+            ):
+                self._load("forward", service.url, storage, scale.upload, target=target.url, target_storage=other)
+        if self._wanted(["memory", "memory-by-8"]):
+            with self._storage() as storage:
+                self._row("memory", self._memory(storage, scale.stream, 1, rounds=scale.streams), scale.stream)
+                eight = self._memory(storage, scale.stream_of_8, UPLOADS_AT_ONCE, rounds=1)
+                self._row("memory-by-8", eight, scale.stream_of_8)
+
+    def _small_rows(self, service: str, storage: str) -> None:
+        """The rows that share one storage and one service."""
+        scale = self._scale
+        self._load("get", service, storage, count=scale.requests)
+        self._load("create", service, storage, count=scale.requests)
+        with guarded_service(storage) as (guarded, token):
+            for name in ("create-cold", "authentication"):
+                self._load(name, service, storage, count=scale.requests, guarded=guarded.url, token=token)
+        self._load("get-by-16", service, storage, count=scale.burst)
+        self._load("small-upload", service, storage, SMALL_FILE, count=scale.requests)
+        self._load("many-uploads", service, storage, MANY_FILES, count=10)
+        self._load("upload", service, storage, scale.upload)
+        with observed_service(storage) as observed:
+            self._load("telemetry", service, storage, count=scale.requests, guarded=observed.url)
 
     @contextmanager
     def _storage(self) -> Iterator[str]:
@@ -130,92 +157,58 @@ class Benchmark:
             yield storage.connection_string
 
     def _load(
-        self, name: str, load: str, service: str, storage: str, size: int | None = None, *, count: int = 1
+        self,
+        name: str,
+        service: str,
+        storage: str,
+        size: int | None = None,
+        *,
+        load: str | None = None,
+        count: int = 1,
+        **others: str,
     ) -> None:
-        result = self._begin(name, size)
-        plan = Plan(load, service, storage, str(self._file), size or 0, self._scale.rounds, count)
-        for sample in run_load(plan):
-            self._sample(result, sample)
+        """A row of ``bench.load``, which has its name unless ``load`` says another; ``others`` are of the plan."""
+        plan = Plan(load or name, service, storage, str(self._file), size or 0, self._scale.rounds, count, **others)
+        self._row(name, run_load(plan), size)
 
-    def _guarded(self, name: str, service: str, storage: str) -> None:
-        """A row that needs a service that requires tokens, too."""
-        result = self._begin(name)
-        scale = self._scale
-        with guarded_service(storage) as (guarded, token):
-            plan = Plan(
-                name,
-                service,
-                storage,
-                str(self._file),
-                0,
-                scale.rounds,
-                scale.requests,
-                guarded=guarded.url,
-                token=token,
-            )
-            for sample in run_load(plan):
-                self._sample(result, sample)
-
-    def _telemetry(self, service: str, storage: str) -> None:
-        result = self._begin("telemetry")
-        scale = self._scale
-        with observed_service(storage) as observed:
-            plan = Plan(
-                "telemetry", service, storage, str(self._file), 0, scale.rounds, scale.requests, guarded=observed.url
-            )
-            for sample in run_load(plan):
-                self._sample(result, sample)
-
-    def _forward(self, service: str, storage: str, target: str, target_storage: str) -> None:
-        size, rounds = self._scale.upload, self._scale.rounds
-        result = self._begin("forward", size)
-        plan = Plan(
-            "forward", service, storage, str(self._file), size, rounds, 1, target=target, target_storage=target_storage
-        )
-        for sample in run_load(plan):
-            self._sample(result, sample)
-
-    def _client(self, name: str, service: str, size: int, count: int) -> None:
-        result = self._begin(name, size)
+    def _client(self, service: str, size: int, count: int) -> Iterator[dict[str, Any]]:
         with tempfile.TemporaryDirectory(dir=self._work) as folder:
             files = []
             for number, rows in enumerate(slices(self._file, size, count)):
                 files.append(Path(folder) / f"file{number}.csv")
                 files[-1].write_bytes(read(self._file, rows))
-            for sample in client_against_curl(service, files, self._scale.rounds):
-                self._sample(result, sample)
+            yield from client_against_curl(service, files, self._scale.rounds)
 
-    def _memory(self, name: str, storage: str, size: int, at_once: int, *, rounds: int) -> None:
+    def _memory(self, storage: str, size: int, at_once: int, *, rounds: int) -> Iterator[dict[str, Any]]:
         """Each round has a new service: a process does not give back all memory after a peak."""
-        result = self._begin(name, size)
         for _ in range(rounds):
             with running_service(storage) as service:
                 for _ in run_load(Plan("warm-up", service.url, storage, str(self._file), SMALL_FILE, 1, 1)):
                     idle = peak_memory(service.pid)
                 for speed in run_load(Plan("stream", service.url, storage, str(self._file), size, 1, at_once)):
                     grown = peak_memory(service.pid) - idle
-                    sample = {"service": grown / MIB, "idle MiB": idle / MIB, "MB/s": speed["service"]}
-                    self._sample(result, sample)
+                    yield {"service": grown / MIB, "idle MiB": idle / MIB, "MB/s": speed["service"]}
 
-    def _validator(self, form: str) -> None:
-        result = self._begin(form, self._scale.upload)
-        for speed in validator_speed(form, self._file, self._scale.upload, self._scale.rounds):
-            self._sample(result, {"service": speed})
-
-    def _import(self) -> None:
-        result = self._begin("import")
+    def _import(self) -> Iterator[dict[str, Any]]:
         with tempfile.TemporaryDirectory(dir=self._work) as compiled:
             for round_number in range(self._scale.imports + 1):
                 app = import_seconds(THE_APP, Path(compiled)) * 1000
                 libraries = import_seconds(THE_LIBRARIES, Path(compiled)) * 1000
                 if round_number:
-                    self._sample(result, {"service": app, "raw": {"its libraries": libraries}})
+                    yield {"service": app, "raw": {"its libraries": libraries}}
 
-    def _begin(self, name: str, size: int | None = None) -> Result:
+    def _wanted(self, names: Collection[str]) -> bool:
+        return not self._only or any(name in self._only for name in names)
+
+    def _row(self, name: str, samples: Iterator[dict[str, Any]], size: int | None = None) -> None:
+        """Measure a row, if it is wanted: nothing is measured before its samples are asked for."""
+        if not self._wanted([name]):
+            return
         result = Result(BARS[name], size)
         self.results.append(result)
         say(f"{result.title}:")
-        return result
+        for sample in samples:
+            self._sample(result, sample)
 
     def _sample(self, result: Result, sample: dict[str, Any]) -> None:
         result.add(sample)
@@ -254,13 +247,14 @@ def main() -> None:
     parser.add_argument(
         "--quick", action="store_true", help="small files and few rounds, within a minute: to see that it runs"
     )
+    parser.add_argument("--only", nargs="+", default=[], choices=BARS, metavar="ROW", help="measure only these rows")
     parser.add_argument("--out", type=Path, help="where the samples go, as JSON (default: bench/results/)")
     arguments = parser.parse_args()
     scale = QUICK if arguments.quick else FULL
     out = arguments.out or ROOT / "bench" / "results" / f"{datetime.now(UTC):%Y%m%d-%H%M%S}.json"
     where = machine()
     with tempfile.TemporaryDirectory(prefix="bench-") as work:
-        benchmark = Benchmark(scale, Path(work))
+        benchmark = Benchmark(scale, Path(work), arguments.only)
         benchmark.run()
     report = {"quick": arguments.quick, "machine": where, "rows": [result.as_json() for result in benchmark.results]}
     out.parent.mkdir(parents=True, exist_ok=True)

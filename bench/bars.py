@@ -33,16 +33,16 @@ class Bar:
 BARS = {
     bar.name: bar
     for bar in (
-        Bar("upload", "uploadFile, {size}, against stage_block", "MB/s", Goal.AT_LEAST, 0.85),
+        Bar("upload", "uploadFile, {size}, against stage_block", "MB/s", Goal.AT_LEAST, 0.88),
         Bar("upload-large", "uploadFile, {size}, against stage_block", "MB/s", Goal.AT_LEAST, 0.90),
-        Bar("small-upload", "uploadFile, {size}, p50", "ms", Goal.AT_MOST, 1.6),
-        Bar("many-uploads", "10 files of {size}, 4 at a time", "MB/s", Goal.AT_LEAST, 0.70),
-        Bar("memory", "memory of one upload of {size}", "MiB", Goal.AT_MOST, 64, peak=True),
-        Bar("memory-by-8", "memory of 8 uploads of {size} at once", "MiB", Goal.AT_MOST, 256, peak=True),
+        Bar("small-upload", "uploadFile, {size}, p50", "ms", Goal.AT_MOST, 1.35),
+        Bar("many-uploads", "10 files of {size}, 4 at a time", "MB/s", Goal.AT_LEAST, 0.55),
+        Bar("memory", "memory of one upload of {size}", "MiB", Goal.AT_MOST, 40, peak=True),
+        Bar("memory-by-8", "memory of 8 uploads of {size} at once", "MiB", Goal.AT_MOST, 160, peak=True),
         Bar("validator", "validator alone, {size}, GUIDs", "MB/s", Goal.AT_LEAST, 400),
         Bar("validator-names", "the same, user principal names", "MB/s", Goal.AT_LEAST, 300),
         Bar("validator-quoted", "the same, every cell quoted", "MB/s", Goal.AT_LEAST, 300),
-        Bar("get-while-uploading", "GET p99 while {size} come in", "ms", Goal.AT_MOST, 5),
+        Bar("get-while-uploading", "GET p99 while {size} come in", "ms", Goal.AT_MOST, 2.5),
         Bar("client", "accup send, {size}, against curl", "s", Goal.AT_MOST, 1.0),
         Bar("client-many", "accup send, 40 files of {size}, against curl", "s", Goal.AT_MOST, 0.5),
         Bar("get", "GET one session, p50", "ms", Goal.AT_MOST, 1.5),
@@ -52,7 +52,7 @@ BARS = {
         Bar("create-cold", "create for a new resource, with a token, p50", "ms", Goal.AT_MOST, 1.6),
         Bar("get-by-16", "GET by 16 clients", "1/s", Goal.AT_LEAST, 0.6),
         Bar("forward", "forwarding {size}, against a copy of the blob", "MB/s", Goal.AT_LEAST, 0.8),
-        Bar("import", "import function_app", "ms", Goal.AT_MOST, 1.25),
+        Bar("import", "import function_app", "ms", Goal.AT_MOST, 1.2),
     )
 }
 

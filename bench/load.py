@@ -9,6 +9,8 @@ import json
 import sys
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import asdict, replace
+from functools import partial
 from pathlib import Path
 from statistics import median, quantiles
 from typing import Any
@@ -236,36 +238,60 @@ async def get_by_16_row(plan: Plan) -> AsyncIterator[Sample]:
 
 
 async def get_while_uploading_row(plan: Plan) -> AsyncIterator[Sample]:
-    """p99 in ms of GETs at a steady pace, while a file is uploaded and while not."""
+    """p99 in ms of GETs at a steady pace while a file is uploaded, and of raw reads while raw blocks are staged."""
     path = Path(plan.file)
     rows = slices(path, plan.size)[0]
-    async with Connection(plan.service) as service:
-        request = get(service.host, await new_session(service))
+    async with RawStorage(plan.storage) as raw:
+        row = await raw.insert()
+        for number in range(plan.rounds + 1):
+            async with Connection(plan.service) as service:
+                session = await new_session(service)
+                uploading = asyncio.create_task(asyncio.to_thread(upload, plan.service, session, path, rows))
+                request = partial(service.send, get(service.host, session), status=200)
+                gets = await _at_a_steady_pace(request, uploading)
+            reads: list[float] = []
+            async for staging in _staging(plan):
+                reads = await _at_a_steady_pace(lambda: raw.read(row), staging)
+            if number:
+                yield {
+                    "service": p99(gets),
+                    "raw": {"get_entity while 4 blocks are staged": p99(reads)},
+                    "p50": [median(gets) * 1000, median(reads) * 1000],
+                    "samples": [len(gets), len(reads)],
+                }
 
-        async def ask_until(done: Callable[[], bool]) -> list[float]:
-            taken = []
-            while not done():
-                taken.append(await seconds(service.send(request, status=200)))
-                await asyncio.sleep(max(0.0, GET_EVERY_SECONDS - taken[-1]))
-            return taken
 
-        end = time.perf_counter() + 1
-        await ask_until(lambda: time.perf_counter() > end)
-        for _ in range(plan.rounds):
-            began = time.perf_counter()
-            running = asyncio.create_task(
-                asyncio.to_thread(upload, plan.service, await new_session(service), path, rows)
-            )
-            busy = await ask_until(running.done)
-            await running
-            end = time.perf_counter() + (time.perf_counter() - began)
-            idle = await ask_until(lambda end=end: time.perf_counter() > end)  # type: ignore[misc]
-            yield {
-                "service": p99(busy),
-                "raw": {"without an upload": p99(idle)},
-                "p50": [median(busy) * 1000, median(idle) * 1000],
-                "samples": [len(busy), len(idle)],
-            }
+async def _at_a_steady_pace(ask: Callable[[], Awaitable[object]], until: asyncio.Future[Any]) -> list[float]:
+    """The seconds that each call took, one every few milliseconds until something else is done."""
+    taken = []
+    while not until.done():
+        taken.append(await seconds(ask()))
+        await asyncio.sleep(max(0.0, GET_EVERY_SECONDS - taken[-1]))
+    await until
+    return taken
+
+
+async def _staging(plan: Plan) -> AsyncIterator[asyncio.Future[int]]:
+    """Raw blocks that are staged by a process of their own, as the service is one; done when it has ended."""
+    arguments = json.dumps(asdict(replace(plan, row="stage-blocks")))
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-m", "bench.load", arguments, stdout=asyncio.subprocess.PIPE
+    )
+    assert process.stdout is not None
+    await process.stdout.readline()
+    yield asyncio.ensure_future(process.wait())
+    if process.returncode:
+        raise RuntimeError(f"the blocks were not staged: exit code {process.returncode}")
+
+
+async def stage_blocks(plan: Plan) -> AsyncIterator[Sample]:
+    """Stage a large file in raw blocks, four at a time. The sample says that it is about to begin."""
+    path = Path(plan.file)
+    data = read(path, slices(path, plan.size)[0])
+    blocks = [data[at : at + BLOCK_BYTES] for at in range(0, len(data), BLOCK_BYTES)]
+    async with RawStorage(plan.storage) as raw:
+        yield {}
+        await raw.put_blocks(blocks, UPLOADERS)
 
 
 async def warm_up(plan: Plan) -> AsyncIterator[Sample]:
@@ -311,6 +337,7 @@ LOADS: dict[str, Row] = {
     "get-by-16": get_by_16_row,
     "get-while-uploading": get_while_uploading_row,
     "forward": forward_row,
+    "stage-blocks": stage_blocks,
     "warm-up": warm_up,
     "stream": stream,
 }
