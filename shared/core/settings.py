@@ -24,6 +24,10 @@ MIB = 1024 * 1024
 GIB = 1024 * MIB
 
 
+def _split_hosts(text: object) -> object:
+    return _split_list(text.lower() if isinstance(text, str) else text)
+
+
 def _split_list(text: object) -> object:
     return [item.strip() for item in text.split(",") if item.strip()] if isinstance(text, str) else text
 
@@ -154,7 +158,7 @@ class Settings(BaseSettings):
         default=None,
         description="Secret that signs events to a webhook (Standard Webhooks): whsec_ and base64 of 24 to 64 bytes.",
     )
-    events_allowed_hosts: Annotated[frozenset[str], NoDecode, BeforeValidator(_split_list)] = Field(
+    events_allowed_hosts: Annotated[frozenset[str], NoDecode, BeforeValidator(_split_hosts)] = Field(
         default=frozenset(),
         description="Hosts of UPLOADS_EVENTS_URL that may have an address that is not public, comma-separated.",
     )

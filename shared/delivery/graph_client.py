@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
-from urllib.parse import quote
+from urllib.parse import quote, urlsplit
 from uuid import uuid4
 
 import aiohttp
@@ -22,6 +22,7 @@ from shared.models.serializers import GRAPH, SESSION_TYPE
 
 # Up to this much of an answer is read: a session with the files of a thousand names has less.
 _MAX_ANSWER_BYTES = 4 * 1024 * 1024
+_MAX_PAGES = 100
 _CALL_SECONDS = 60
 # An upload may take long; but not one byte moving for this long is the end of it.
 _STALL_SECONDS = 120
@@ -102,9 +103,9 @@ class GraphClient:
     async def find(self, reference_id: str) -> list[UpstreamSession]:
         """The sessions of a review instance, without their files."""
         condition = quote(f"referenceId eq '{reference_id}'")
-        answer = await self._call("GET", f"{self._sessions}?$filter={condition}")
+        found = await self._all(f"{self._sessions}?$filter={condition}")
         with _expected_shape():
-            return [_session(each) for each in answer["value"]]
+            return [_session(each) for each in found]
 
     async def read(self, session_id: str) -> UpstreamSession:
         """A session with all of its files.
@@ -115,6 +116,8 @@ class GraphClient:
         """
         answer = await self._call("GET", f"{self._sessions}/{session_id}?$expand=files")
         with _expected_shape():
+            if more := answer.get("files@odata.nextLink"):
+                answer["files"] += await self._all(more)
             return _session(answer)
 
     async def upload(self, session_id: str, file: StoredFile, content: AsyncIterator[bytes]) -> None:
@@ -166,6 +169,21 @@ class GraphClient:
         """
         headers = {"If-Match": session.etag} if session.etag else {}
         await self._call("PATCH", f"{self._sessions}/{session.id}", headers=headers, json={"isUploadDone": True})
+
+    async def _all(self, url: str) -> list[Any]:
+        """A collection, of which the target gives a page at a time ("Paging Microsoft Graph data")."""
+        found: list[Any] = []
+        for _ in range(_MAX_PAGES):
+            # The token goes to the target only.
+            if urlsplit(url)[:2] != urlsplit(self._sessions)[:2]:
+                raise DeliveryError("The target's answer has a link to another host, which is not followed.")
+            answer = await self._call("GET", url)
+            with _expected_shape():
+                found += answer["value"]
+                url = answer.get("@odata.nextLink", "")
+            if not url:
+                return found
+        raise DeliveryError("The target's list is too long.")
 
     async def _call(self, method: str, url: str, headers: Mapping[str, str] | None = None, **options: Any) -> Any:
         token = await self._get_token()

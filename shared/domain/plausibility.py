@@ -10,10 +10,11 @@ ALLOW_CHANGE = "allow-change"
 
 @dataclass(frozen=True, slots=True)
 class LastComplete:
-    """What is known of the last complete session of a resource."""
+    """What is known of the last complete session of a resource. ``etag`` is that of the row that was read."""
 
     session_id: str
     rows: int
+    etag: str = ""
 
 
 def unexpected_change(

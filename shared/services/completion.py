@@ -66,10 +66,9 @@ class Completion:
                 outgoing = self._outbox.completion(after, files, forwarded=forwarded)
                 await asyncio.gather(self._outbox.expect(key, outgoing), self._audit.expect(record))
                 time_left = idle_deadline(session, self._config.idle) - utc_now()
+                put_last = put_last_complete(after, files, last, compared=self._compares)
                 try:
-                    session = await self._table.update_session(
-                        after, record, put_last_complete(after, files), *outgoing
-                    )
+                    session = await self._table.update_session(after, record, put_last, *outgoing)
                 except ConcurrentChangeError:
                     if not await self._audit.has(record):
                         await pause()
@@ -87,10 +86,13 @@ class Completion:
     async def _open_refusals(self, session: Session) -> Sequence[Refusal]:
         return await self._table.refusals(session.key) if session.open_refusals else ()
 
+    @property
+    def _compares(self) -> bool:
+        """Whether a session is compared with the last complete one of its resource."""
+        return self._config.max_shrink_percent is not None or self._config.max_growth_percent is not None
+
     async def _last_complete(self, resource: ResourceKey) -> LastComplete | None:
-        if self._config.max_shrink_percent is None and self._config.max_growth_percent is None:
-            return None
-        return await self._table.last_complete(resource)
+        return await self._table.last_complete(resource) if self._compares else None
 
     def _details(
         self, session: Session, files: Sequence[StoredFile], last: LastComplete | None, *, allow_change: bool

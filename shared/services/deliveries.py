@@ -140,13 +140,9 @@ class Deliveries:
         for _ in attempts():
             now = utc_now()
             found = await self._table.delivery(key, target)
-            if not allowed or (found is None and not complete):
-                raise GraphError(
-                    DELIVERY_NOT_FOUND,
-                    f"This upload session has no delivery to '{target}'. A complete session has one if the service is "
-                    f"configured with {'UPLOADS_FORWARD_URL' if graph else 'UPLOADS_EVENTS_URL'}"
-                    f"{', and its resource is forwarded (UPLOADS_FORWARD_RESOURCES)' if graph else ''}.",
-                )
+            told = target is Target.EVENTS and found is not None and found.state is DeliveryState.DELIVERED
+            if not allowed or (not complete and (found is None or told)):
+                raise _nothing_to_deliver(target)
             again: list[Operation] = []
             if target is Target.EVENTS and complete:
                 data = completion_data(snapshot.session, snapshot.files)
@@ -227,6 +223,18 @@ class Deliveries:
         event_type = EventType.DELIVERED if success else EventType.DELIVERY_FAILED
         # There is nobody to tell that events cannot be sent.
         return record, self._outbox.event(event_type, after.key, details) if graph else []
+
+
+def _nothing_to_deliver(target: Target) -> GraphError:
+    needs = {
+        Target.GRAPH: "UPLOADS_FORWARD_URL, and its resource is forwarded (UPLOADS_FORWARD_RESOURCES)",
+        Target.EVENTS: "UPLOADS_EVENTS_URL",
+    }
+    return GraphError(
+        DELIVERY_NOT_FOUND,
+        f"This upload session has no delivery to '{target}'. A complete session has one until its files are removed, "
+        f"if the service is configured with {needs[target]}.",
+    )
 
 
 async def deliveries() -> Deliveries:

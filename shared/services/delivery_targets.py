@@ -63,6 +63,8 @@ def _checked(session: Session | None, files: Sequence[StoredFile], config: Setti
             "again.",
             final=True,
         )
+    if not files:
+        raise DeliveryError("The session was completed without any file: there is nothing to forward.", final=True)
     foreign = sorted({file.layout or "unknown" for file in files} - config.forward_layouts)
     if foreign:
         raise DeliveryError(

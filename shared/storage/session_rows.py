@@ -180,8 +180,13 @@ def delete_row(key: SessionKey, row: str) -> Operation:
     return "delete", {"PartitionKey": partition(key.resource), "RowKey": row}, {}
 
 
-def put_last_complete(session: Session, files: Sequence[StoredFile]) -> Operation:
-    """Store that a session is the last complete one of its resource, and how many rows its files have."""
+def put_last_complete(
+    session: Session, files: Sequence[StoredFile], before: LastComplete | None, *, compared: bool
+) -> Operation:
+    """Store that a session is the last complete one of its resource, and how many rows its files have.
+
+    If it was compared with the one before, this fails unless that is still the last one.
+    """
     rows = sum(file.rows for file in files)
     entity = {
         "PartitionKey": partition(session.key.resource),
@@ -189,9 +194,14 @@ def put_last_complete(session: Session, files: Sequence[StoredFile]) -> Operatio
         "SessionId": session.key.session_id,
         "Rows": EntityProperty(rows, EdmType.INT64),
     }
-    return "upsert", entity, {"mode": UpdateMode.REPLACE}
+    if not compared:
+        return "upsert", entity, {"mode": UpdateMode.REPLACE}
+    if before is None:
+        return "create", entity, {}
+    condition = {"etag": before.etag, "match_condition": MatchConditions.IfNotModified}
+    return "update", entity, {"mode": UpdateMode.REPLACE, **condition}
 
 
 def last_complete_of(row: Mapping[str, Any]) -> LastComplete:
     """The last complete session that a row tells of."""
-    return LastComplete(row["SessionId"], row["Rows"].value)
+    return LastComplete(row["SessionId"], row["Rows"].value, row.metadata["etag"])  # type: ignore[attr-defined]  # as above

@@ -5,6 +5,7 @@ import hashlib
 import hmac
 import json
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -358,3 +359,19 @@ def test_a_session_is_compared_with_the_last_complete_one(
     records = watchful.get("/v1.0/uploads/audit", params={"$filter": filtered}).json()["value"]
     (record,) = [each for each in records if each["activity"] == "completeSession" and each["sessionId"] == session.id]
     assert (record["details"]["preference"], record["details"]["lastRows"]) == ("allow-change", before)
+
+
+def test_of_two_that_are_completed_at_once_the_second_is_compared_with_the_first(watchful: httpx.Client) -> None:
+    # Either of them fits to the ten rows before, and neither fits to the other.
+    with ThreadPoolExecutor(2) as pool:
+        for _ in range(5):
+            resource = Resource(watchful)
+            first = resource.new_session()
+            first.uploaded("a.csv", access_file(10))
+            first.completed()
+            both = [resource.new_session() for _ in range(2)]
+            for session, rows in zip(both, (5, 40), strict=True):
+                session.uploaded("a.csv", access_file(rows))
+            answers = list(pool.map(Session.complete, both))
+            assert sorted(answer.status_code for answer in answers) == [200, 409]
+            assert sorted(session.read()["status"] for session in both) == ["active", "complete"]

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Lock, Thread
 from typing import Any
-from urllib.parse import parse_qs, unquote, urlsplit
+from urllib.parse import parse_qs, unquote, urlencode, urlsplit
 from uuid import uuid4
 
 _SESSIONS = re.compile(
@@ -61,6 +61,7 @@ class GraphStandIn:
         self.gives_files_back = True
         self.redirect_to: str | None = None
         self.next_link: str | None = None
+        self.page_size = 100
         self.refusal = "The file is not valid."
         self.challenge: str | None = None
         self.lock = Lock()
@@ -108,10 +109,22 @@ class _Handler(BaseHTTPRequestHandler):
     def _list(self, query: dict[str, list[str]]) -> tuple[int, Any]:
         wanted = re.fullmatch(r"referenceId eq '([^']*)'", query.get("$filter", [""])[0])
         chosen = [each for each in self.stand_in.sessions.values() if wanted is None or each.reference == wanted[1]]
-        body: dict[str, Any] = {"value": [session.as_json(files=False) for session in chosen]}
+        body = self._page([session.as_json(files=False) for session in chosen], query, "value")
         if self.stand_in.next_link:
             body["@odata.nextLink"] = self.stand_in.next_link
         return 200, body
+
+    def _page(self, elements: list[Any], query: dict[str, list[str]], name: str) -> dict[str, Any]:
+        """Some of a collection, as the property ``name``, and a link to the rest of it."""
+        start = int(query.get("$skiptoken", ["0"])[0])
+        end = start + self.stand_in.page_size
+        page: dict[str, Any] = {name: elements[start:end]}
+        if elements[end:]:
+            link = "@odata.nextLink" if name == "value" else f"{name}@odata.nextLink"
+            condition = query.get("$filter", [""])[0]
+            path = urlsplit(self.path).path if name == "value" else f"{urlsplit(self.path).path}/{name}"
+            page[link] = f"http://{self.headers['Host']}{path}?{urlencode({'$filter': condition, '$skiptoken': end})}"
+        return page
 
     def _create(self, body: dict[str, Any]) -> tuple[int, Any]:
         reference = body["data"]["reviewInstanceId"]
@@ -121,9 +134,15 @@ class _Handler(BaseHTTPRequestHandler):
         self.stand_in.sessions[session.id] = session
         return 201, session.as_json(files=True)
 
-    def _one(self, session: Stored, rest: str, body: bytes) -> tuple[int, Any] | None:
+    def _one(  # noqa: PLR0911  # a rule each
+        self, session: Stored, rest: str, body: bytes
+    ) -> tuple[int, Any] | None:
+        query = parse_qs(urlsplit(self.path).query)
         if rest == "" and self.command == "GET":
-            return 200, session.as_json(files=True)
+            whole = session.as_json(files=True)
+            return 200, whole | self._page(whole["files"], query, "files")
+        if rest == "/files" and self.command == "GET":
+            return 200, self._page(session.as_json(files=True)["files"], query, "value")
         if rest == "" and self.command == "PATCH":
             if session.status != "active":
                 return 400, _error("invalidRequest", "The upload session is not active.")

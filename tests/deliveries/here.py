@@ -106,12 +106,16 @@ class Here:
         self, files: Mapping[str, bytes] | None = None, *, resource: ResourceKey | None = None, reference: str = ""
     ) -> SessionKey:
         """A new session with files."""
+        key = await self.empty(resource=resource, reference=reference)
+        for name, content in (files or {"a.csv": access_file(), "b.csv": access_file(2)}).items():
+            await self.upload(key, name, content)
+        return key
+
+    async def empty(self, *, resource: ResourceKey | None = None, reference: str = "") -> SessionKey:
+        """A new session without files."""
         review = Review(str(uuid4()), reference or str(uuid4()))
         owner = resource or ResourceKey(str(uuid4()), str(uuid4()))
-        session = await Sessions(self.store, self.config, SERVICE).create(owner, review)
-        for name, content in (files or {"a.csv": access_file(), "b.csv": access_file(2)}).items():
-            await self.upload(session.key, name, content)
-        return session.key
+        return (await Sessions(self.store, self.config, SERVICE).create(owner, review)).key
 
     async def upload(self, key: SessionKey, name: str, content: bytes) -> None:
         """Add a valid file of Graph's layout to a session."""
@@ -124,10 +128,10 @@ class Here:
         await files.accept(await began, file, writer, IfMatch())
         self.files.setdefault(key, {})[name] = content
 
-    async def complete(self, key: SessionKey) -> None:
+    async def complete(self, key: SessionKey, *, allow_incomplete: bool = False) -> None:
         """PATCH isUploadDone."""
         complete = Completion(self.store, self.config, SERVICE).complete
-        await complete(key, IfMatch(), allow_incomplete=False, allow_change=False)
+        await complete(key, IfMatch(), allow_incomplete=allow_incomplete, allow_change=False)
 
     async def redeliver(self, key: SessionKey, target: Target = Target.GRAPH) -> Delivery:
         return await self.deliveries.redeliver(key, target, SERVICE)

@@ -8,6 +8,7 @@ import pytest
 from azure.core.exceptions import AzureError, ServiceRequestError
 
 from shared.core import ids
+from shared.core.errors import GraphError
 from shared.domain.deliveries import Delivery, DeliveryState, Target
 from shared.domain.events import EventType
 from shared.domain.lifecycle import SessionKey
@@ -216,6 +217,23 @@ async def test_a_session_whose_files_are_gone_is_not_forwarded(storage: Storage,
         assert delivery.state is DeliveryState.FAILED
         assert "retention" in (delivery.last_error or "")
         assert [session.status for session in graph.sessions.values()] in ([], ["active"])
+
+
+async def test_events_of_a_session_whose_files_are_gone_are_not_sent_again(places: Places) -> None:
+    options: dict[str, Any] = {**places.options, "retention_seconds": int(RETENTION.total_seconds())}
+    async with running_here(places.storage, **options) as here:
+        here.expires = True
+        key = await here.active()
+        await here.complete(key)
+        await here.settle()
+        told = received(places.http, places.events, key.session_id)
+        await here.pass_time(RETENTION + timedelta(hours=1))
+        with pytest.raises(GraphError) as caught:
+            await here.redeliver(key, Target.EVENTS)
+        assert caught.value.problem.status == 404
+        assert "removed" in caught.value.message
+        await here.settle()
+        assert received(places.http, places.events, key.session_id) == told
 
 
 async def test_the_timer_waits_for_a_queue_that_does_not_answer(

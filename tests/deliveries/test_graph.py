@@ -91,6 +91,50 @@ async def test_a_session_that_somebody_creates_at_the_same_moment_is_used(
     assert len(graph.sessions) == 1
 
 
+async def test_what_graph_gives_in_pages_is_read_to_the_end(storage: Storage, graph: GraphStandIn) -> None:
+    async with running_here(storage.connection_string, forward_url=graph.url) as here:
+        key = await here.active(CONTENTS, reference=(reference := str(uuid4())))
+        for number in range(2):
+            graph.sessions[str(number)] = Stored(str(number), reference, "expired")
+        sent = [(str(uuid4()), name, content) for name, content in CONTENTS.items()]
+        graph.sessions["active"] = Stored("active", reference, files=sent)
+        graph.page_size = 1
+        await here.complete(key)
+        await here.handle_due()
+        assert await here.state(key) == "delivered"
+    assert contents(graph) == [CONTENTS]
+    assert len(graph.sessions) == 3
+    assert not [path for method, path, _ in graph.requests if path.endswith("/uploadFile")]
+
+
+@pytest.mark.parametrize("link", ["http://127.0.0.1:9/v1.0/next", "same page"])
+async def test_a_page_elsewhere_or_without_end_is_not_asked_for(
+    storage: Storage, graph: GraphStandIn, link: str
+) -> None:
+    sessions = f"{graph.url}/identityGovernance/entitlementManagement/catalogs/{{0}}/resources/{{1}}/uploadSessions"
+    async with running_here(storage.connection_string, forward_url=graph.url) as here:
+        key = await here.active(CONTENTS)
+        same = sessions.format(key.resource.catalog_id, key.resource.resource_id)
+        graph.next_link = same if link == "same page" else link
+        await here.complete(key)
+        await here.handle_due()
+        waiting = await delivery(here, key)
+    assert waiting.state is DeliveryState.PENDING
+    assert ("too long" if link == "same page" else "another host") in (waiting.last_error or "")
+    assert graph.sessions == {}
+
+
+async def test_a_session_without_files_is_not_forwarded(storage: Storage, graph: GraphStandIn) -> None:
+    async with running_here(storage.connection_string, forward_url=graph.url) as here:
+        key = await here.empty()
+        await here.complete(key, allow_incomplete=True)
+        await here.handle_due()
+        failed = await delivery(here, key)
+    assert failed.state is DeliveryState.FAILED
+    assert "without any file" in (failed.last_error or "")
+    assert graph.sessions == {}
+
+
 @pytest.mark.parametrize("status", [409, 400])
 async def test_a_session_that_expires_in_the_middle_is_begun_anew(
     storage: Storage, graph: GraphStandIn, status: int

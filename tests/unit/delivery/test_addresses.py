@@ -5,6 +5,7 @@ import socket
 import pytest
 from aiohttp.abc import ResolveResult
 
+from shared.core.settings import Settings
 from shared.delivery.addresses import ForbiddenAddressError, PublicResolver, check_url
 
 
@@ -22,6 +23,12 @@ from shared.delivery.addresses import ForbiddenAddressError, PublicResolver, che
 )
 def test_public_addresses_loopback_and_allowed_hosts_may_be_used(url: str) -> None:
     check_url(url, {"intranet.contoso.com", "10.1.2.3"})
+
+
+def test_an_allowed_host_is_recognized_in_any_case(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("UPLOADS_EVENTS_ALLOWED_HOSTS", "Intranet.Contoso.com, FD00::1")
+    for url in ("https://INTRANET.contoso.com/events", "https://[fd00::1]/events"):
+        check_url(url, Settings().events_allowed_hosts)
 
 
 @pytest.mark.parametrize(
