@@ -1,7 +1,6 @@
 """A browser for the tests of the page, and what holds in each of them: no error in the console, no report of CSP."""
 
 import os
-import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -9,7 +8,7 @@ from pathlib import Path
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, Playwright
 
-_CHROMIUM = ("chromium", "chromium-browser", "google-chrome")
+from tests.support.chromium import chromium
 
 # Nothing of Chromium's own goes out; the sandbox needs a user who is not root.
 _ARGUMENTS = (
@@ -30,20 +29,6 @@ _COUNT_REPORTS = """
     document.addEventListener("securitypolicyviolation", (report) =>
       console.error(`CSP: ${report.violatedDirective} ${report.blockedURI}`));
 """
-
-
-def chromium() -> str:
-    """The path of a Chromium.
-
-    Raises:
-        AssertionError: there is none; the message says how to get one.
-    """
-    found = next(filter(None, map(shutil.which, _CHROMIUM)), None)
-    assert found is not None, (
-        "The tests of the page need Chromium, and there is none on the PATH. Install it (Debian, Ubuntu: "
-        "apt-get install chromium), or run the tests without them: python3 dev.py test --no-browser"
-    )
-    return found
 
 
 def launch(playwright: Playwright) -> Browser:

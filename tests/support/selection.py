@@ -7,16 +7,20 @@ input in the property tests, and runs races less often.
 import os
 import re
 from collections import Counter
+from pathlib import Path
 
 import pytest
 from hypothesis import settings
 
+from tests.support.chromium import chromium
+
+_PAGE = Path(__file__).parent.parent / "page"
 _LEFT_OUT = pytest.StashKey[Counter[str]]()
 # Also without its last digits, or without hyphens: so tests write ids that are none.
 _GUID = re.compile(r"[0-9a-f]{8}(?:-?[0-9a-f]{4}){3}-?[0-9a-f]{8,12}", re.IGNORECASE)
 
 # Many tests wait for something and leave their core idle.
-WORKERS_PER_CORE = 1.5
+WORKERS_PER_CORE = 2
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -27,13 +31,24 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Declare the mark, and choose how much random input is tried; ``--hypothesis-profile long`` takes hours."""
+    """Declare the marks, and choose how much random input is tried; ``--hypothesis-profile long`` takes hours.
+
+    Raises:
+        pytest.UsageError: a browser is needed, and there is none: known now, and not when other tests have run.
+    """
+    if _asks_for_the_page(config) and not config.getoption("--no-browser"):
+        chromium()
     config.addinivalue_line("markers", "slow(what): takes long by nature; runs with --all. what: named at the end")
     config.addinivalue_line("markers", "waits: mostly waits, so that it starts first, while others use the processor")
     config.stash[_LEFT_OUT] = Counter()
     for profile, examples in (("long", 100_000), ("all", 600), ("quick", 100)):
         settings.register_profile(profile, max_examples=examples, deadline=None)
     settings.load_profile(config.getoption("--hypothesis-profile") or ("all" if config.getoption("--all") else "quick"))
+
+
+def _asks_for_the_page(config: pytest.Config) -> bool:
+    paths = [Path(config.invocation_params.dir, argument.partition("::")[0]).resolve() for argument in config.args]
+    return any(_PAGE.is_relative_to(path) or path.is_relative_to(_PAGE) for path in paths)
 
 
 def pytest_make_parametrize_id(val: object, argname: str) -> str | None:
