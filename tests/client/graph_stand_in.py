@@ -109,21 +109,20 @@ class _Handler(BaseHTTPRequestHandler):
     def _list(self, query: dict[str, list[str]]) -> tuple[int, Any]:
         wanted = re.fullmatch(r"referenceId eq '([^']*)'", query.get("$filter", [""])[0])
         chosen = [each for each in self.stand_in.sessions.values() if wanted is None or each.reference == wanted[1]]
-        body = self._page([session.as_json(files=False) for session in chosen], query, "value")
+        body = self._page([session.as_json(files=False) for session in chosen], query)
         if self.stand_in.next_link:
             body["@odata.nextLink"] = self.stand_in.next_link
         return 200, body
 
-    def _page(self, elements: list[Any], query: dict[str, list[str]], name: str) -> dict[str, Any]:
-        """Some of a collection, as the property ``name``, and a link to the rest of it."""
+    def _page(self, elements: list[Any], query: dict[str, list[str]]) -> dict[str, Any]:
+        """Some of a collection, and a link to the rest of it."""
         start = int(query.get("$skiptoken", ["0"])[0])
         end = start + self.stand_in.page_size
-        page: dict[str, Any] = {name: elements[start:end]}
+        page: dict[str, Any] = {"value": elements[start:end]}
         if elements[end:]:
-            link = "@odata.nextLink" if name == "value" else f"{name}@odata.nextLink"
-            condition = query.get("$filter", [""])[0]
-            path = urlsplit(self.path).path if name == "value" else f"{urlsplit(self.path).path}/{name}"
-            page[link] = f"http://{self.headers['Host']}{path}?{urlencode({'$filter': condition, '$skiptoken': end})}"
+            same = {name: values[0] for name, values in query.items()}
+            rest = urlencode(same | {"$skiptoken": end})
+            page["@odata.nextLink"] = f"http://{self.headers['Host']}{urlsplit(self.path).path}?{rest}"
         return page
 
     def _create(self, body: dict[str, Any]) -> tuple[int, Any]:
@@ -137,12 +136,11 @@ class _Handler(BaseHTTPRequestHandler):
     def _one(  # noqa: PLR0911  # a rule each
         self, session: Stored, rest: str, body: bytes
     ) -> tuple[int, Any] | None:
-        query = parse_qs(urlsplit(self.path).query)
         if rest == "" and self.command == "GET":
             whole = session.as_json(files=True)
-            return 200, whole | self._page(whole["files"], query, "files")
+            return 200, whole | {"files": whole["files"][: self.stand_in.page_size]}
         if rest == "/files" and self.command == "GET":
-            return 200, self._page(session.as_json(files=True)["files"], query, "value")
+            return 200, self._page(session.as_json(files=True)["files"], parse_qs(urlsplit(self.path).query))
         if rest == "" and self.command == "PATCH":
             if session.status != "active":
                 return 400, _error("invalidRequest", "The upload session is not active.")

@@ -91,11 +91,15 @@ def test_an_existing_session_is_found_by_its_reference(accup: Command, graph: Gr
     assert ran.json["session"] == session.id
 
 
-@pytest.mark.parametrize("gives_files_back", [True, False], ids=["contents can be read", "only names and sizes"])
+@pytest.mark.parametrize(
+    ("gives_files_back", "page_size"),
+    [(True, 100), (False, 100), (True, 1)],
+    ids=["contents can be read", "only names and sizes", "in pages"],
+)
 def test_a_second_run_sends_nothing_twice(
-    accup: Command, graph: GraphStandIn, tmp_path: Path, gives_files_back: bool
+    accup: Command, graph: GraphStandIn, tmp_path: Path, gives_files_back: bool, page_size: int
 ) -> None:
-    graph.gives_files_back = gives_files_back
+    graph.gives_files_back, graph.page_size = gives_files_back, page_size
     folder = folder_of(tmp_path / "in", doors=access_file(), badges=access_file())
     accup("send", folder, "--json")
     ran = accup("send", folder, "--complete", "--json")

@@ -77,17 +77,17 @@ class Resource:
 
     def list(self, filter: str | None = None) -> Iterator[Session]:  # noqa: A002  # OData's name
         """The resource's sessions, those that an OData ``$filter`` selects if there is one."""
-        answer = self._transport.request("GET", self._path, params=None if filter is None else {"$filter": filter})
-        while True:
-            body: dict[str, Any] = answer.json()
-            yield from (Session.from_json(session) for session in body["value"])
-            if "@odata.nextLink" not in body:
-                return
-            answer = self._transport.request("GET", body["@odata.nextLink"])
+        yield from map(Session.from_json, self._all(self._path, None if filter is None else {"$filter": filter}))
 
     def get(self, session_id: str) -> Session:
         """A session with its files."""
-        return _session(self._transport.request("GET", self._one(session_id), params=_WITH_FILES))
+        path = self._one(session_id)
+        body = self._transport.request("GET", path, params=_WITH_FILES).json()
+        session = Session.from_json(body)
+        if len(session.files) < session.files_uploaded:
+            # Graph may expand a part of a collection only ("Customize Microsoft Graph responses").
+            session = Session.from_json(body | {"files": list(self._all(f"{path}/files"))})
+        return session
 
     def complete(self, session_id: str, *, allow_incomplete: bool = False, allow_change: bool = False) -> Session:
         """Mark a session's upload as done: nothing can be added afterwards.
@@ -169,6 +169,16 @@ class Resource:
     def withdraw(self, session_id: str, refusal_id: str) -> None:
         """Withdraw a refusal, so that it no longer blocks completion (not on Graph)."""
         self._delete(f"{self._one(session_id)}/refusals/{quote(refusal_id, safe='')}")
+
+    def _all(self, path: str, params: Mapping[str, str] | None = None) -> Iterator[dict[str, Any]]:
+        """The elements of a collection, of which an answer has a page."""
+        answer = self._transport.request("GET", path, params=params)
+        while True:
+            body: dict[str, Any] = answer.json()
+            yield from body["value"]
+            if "@odata.nextLink" not in body:
+                return
+            answer = self._transport.request("GET", body["@odata.nextLink"])
 
     def _one(self, session_id: str) -> str:
         return f"{self._path}/{quote(session_id, safe='')}"
