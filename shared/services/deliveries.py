@@ -36,9 +36,10 @@ from shared.services.outbox import Outbox, completion_data
 from shared.services.retries import attempts, pause, too_busy
 from shared.services.sessions import Sessions
 from shared.storage.account import Storage, storage
-from shared.storage.delivery_table import DueDelivery, due_delivery, put_delivery, put_event
+from shared.storage.delivery_table import put_delivery, put_event
 from shared.storage.table import NewerFormatError, Operation
 from shared.storage.table_calls import ConcurrentChangeError
+from shared.storage.time_index import DueSession, due_session
 from shared.telemetry.instruments import DELIVERIES_AGE, count_delivery
 
 # One run of the timer wakes at most so many sessions, and looks at one of them again after this time.
@@ -79,7 +80,7 @@ class Deliveries:
         pending = [each for each in after if isinstance(each, Delivery) and each.state is DeliveryState.PENDING]
         if pending:
             again = min(map(look_again_at, pending))
-            await self._table.expect(DueDelivery(again + _TIMER_LATER, key))
+            await self._store.outbox.put(DueSession(again + _TIMER_LATER, key))
             await self._store.queue.wake(key, again - utc_now())
         for each in after:
             if isinstance(each, BaseException):
@@ -93,9 +94,9 @@ class Deliveries:
         """
         woken: set[SessionKey] = set()
         now = oldest = utc_now()
-        async for row in self._table.due(now):
+        async for row in self._store.outbox.due(now):
             try:
-                oldest = min(oldest, await self._look_at(due_delivery(row), woken))
+                oldest = min(oldest, await self._look_at(due_session(row), woken))
             except (NewerFormatError, LookupError, ValueError, TypeError, AttributeError) as error:
                 # It must not stop the other sessions.
                 _log.warning("a delivery could not be looked at: %s", type(error).__name__)
@@ -104,7 +105,7 @@ class Deliveries:
         DELIVERIES_AGE.set((now - oldest).total_seconds())
         return len(woken)
 
-    async def _look_at(self, entry: DueDelivery, woken: set[SessionKey]) -> datetime:
+    async def _look_at(self, entry: DueSession, woken: set[SessionKey]) -> datetime:
         """Wake a session that is due, and write when to look at it again before its index row is removed.
 
         Returns since when it waits; now if it does not.
@@ -119,8 +120,8 @@ class Deliveries:
                 woken.add(entry.key)
                 again = now + LOOK_AGAIN
             # The same row as that of the attempt before, so that there is one for each session.
-            await self._table.expect(DueDelivery(again + _TIMER_LATER, entry.key))
-        await self._table.forget(entry)
+            await self._store.outbox.put(DueSession(again + _TIMER_LATER, entry.key))
+        await self._store.outbox.remove(entry)
         return min((each.pending_since for each in configured), default=now)
 
     async def redeliver(self, key: SessionKey, target: Target, actor: Actor) -> Delivery:

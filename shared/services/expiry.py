@@ -30,9 +30,10 @@ from shared.services.outbox import Outbox
 from shared.services.removal import end, purge, remove_files
 from shared.storage.account import Storage
 from shared.storage.blobs import MANIFEST
-from shared.storage.session_table import CREATE_TAKES_AT_MOST, ExpiryEntry, expiry_entry
+from shared.storage.session_table import CREATE_TAKES_AT_MOST
 from shared.storage.table import Row
 from shared.storage.table_calls import ConcurrentChangeError
+from shared.storage.time_index import DueSession, due_session
 from shared.telemetry.instruments import (
     BACKLOG,
     BACKLOG_AGE,
@@ -58,6 +59,7 @@ class Expiry:
 
     def __init__(self, store: Storage, config: Settings) -> None:
         self._table = store.table
+        self._index = store.expiry
         self._blobs = store.blobs
         self._audit = store.audit
         self._time_limits = store.time_limits
@@ -88,7 +90,7 @@ class Expiry:
         async def settle(row: Row) -> None:
             nonlocal oldest
             try:
-                entry = expiry_entry(row)
+                entry = due_session(row)
                 oldest = min(oldest, entry.due)
                 done[await self._settle(entry, now)] += 1
             except Exception as error:  # noqa: BLE001  # whatever it is, it must not stop the other sessions
@@ -100,7 +102,7 @@ class Expiry:
 
         batch: list[Row] = []
         left = 0
-        async for row in self._table.due(now):
+        async for row in self._index.due(now):
             # Failures do not count, so that rows that always fail never use up the limit.
             if time.monotonic() - started > TICK_SECONDS or done.total() - done["failed"] + len(batch) >= TICK_SESSIONS:
                 # No time for this one and those after it: they are only counted, as far as that is cheap.
@@ -117,7 +119,7 @@ class Expiry:
         _observe_tick(done, left, now - oldest)
         return done
 
-    async def _settle(self, entry: ExpiryEntry, now: datetime) -> str:
+    async def _settle(self, entry: DueSession, now: datetime) -> str:
         """Process one session, and write when to visit it again. Each step can be repeated.
 
         Returns the outcome: ``active``, ``expiring``, ``expired``, ``purged``, ``sealed``, ``gone``, ``kept`` or
@@ -133,8 +135,8 @@ class Expiry:
         if again != entry.due:
             # The new row first: a crash between the two writes leaves an extra row, which does no harm.
             if again is not None:
-                await self._table.put_expiry(ExpiryEntry(again, entry.key))
-            await self._table.delete_expiry(entry)
+                await self._index.put(DueSession(again, entry.key))
+            await self._index.remove(entry)
         return done
 
     async def _settle_session(self, session: Session, now: datetime) -> tuple[str, datetime | None]:
@@ -178,7 +180,7 @@ class Expiry:
         await self._outbox.add(key, outgoing)
         return "expiring", deadline
 
-    async def _settle_missing(self, entry: ExpiryEntry, now: datetime) -> tuple[str, datetime | None]:
+    async def _settle_missing(self, entry: DueSession, now: datetime) -> tuple[str, datetime | None]:
         """The session was deleted or never created: delete what uploads left under it.
 
         A row is also missing if its table was deleted or is restored only in part. So blobs are deleted only if the

@@ -18,8 +18,9 @@ from shared.domain.events import Event, EventType
 from shared.domain.lifecycle import ResourceKey, Session, SessionKey, StoredFile
 from shared.models.manifest import manifest
 from shared.storage.account import Storage
-from shared.storage.delivery_table import DueDelivery, put_delivery, put_event
+from shared.storage.delivery_table import put_delivery, put_event
 from shared.storage.table import Operation
+from shared.storage.time_index import DueSession
 
 # The timer looks at a session after this time, in case the message that wakes the function is lost. Longer than the
 # change that is written next may take: if the timer came before it, it would remove the index row.
@@ -88,7 +89,7 @@ class Outbox:
     async def expect(self, key: SessionKey, operations: Sequence[Operation]) -> None:
         """Have the timer look at a session soon. It comes before the change, so that a crash after it loses nothing."""
         if operations:
-            await self.store.deliveries.expect(DueDelivery(utc_now() + SWEEP_AFTER, key))
+            await self.store.outbox.put(DueSession(utc_now() + SWEEP_AFTER, key))
 
     async def wake(self, key: SessionKey, operations: Sequence[Operation]) -> None:
         """Have the function look at a session now. If the queue does not answer, the timer does it a little later."""

@@ -33,8 +33,8 @@ from shared.services.outbox import Outbox
 from shared.services.removal import end, purge
 from shared.services.retries import attempts, pause, too_busy
 from shared.storage.account import Storage, storage
-from shared.storage.session_table import ExpiryEntry
 from shared.storage.table_calls import ConcurrentChangeError
+from shared.storage.time_index import DueSession
 from shared.telemetry.instruments import count_expired
 
 # Range queries of one request at the same time.
@@ -54,6 +54,7 @@ class Sessions:
 
     def __init__(self, store: Storage, config: Settings, actor: Actor) -> None:
         self._table = store.table
+        self._expiry = store.expiry
         self._blobs = store.blobs
         self._audit = store.audit
         self._quotas = store.quotas
@@ -219,7 +220,7 @@ class Sessions:
         caller_id, key = self._actor.object_id, session.key
         within, *written = await asyncio.gather(
             self._quotas.check(key, caller_id),
-            self._table.put_expiry(self._index_row(session)),
+            self._expiry.put(self._index_row(session)),
             self._audit.expect(record),
             self._quotas.note(caller_id, key),
             return_exceptions=True,
@@ -240,12 +241,12 @@ class Sessions:
     async def _abandon(self, session: Session) -> None:
         """Remove the index rows of a session that is not created after all."""
         await asyncio.gather(
-            self._table.delete_expiry(self._index_row(session)),
+            self._expiry.remove(self._index_row(session)),
             self._quotas.forget(self._actor.object_id, session.key.session_id),
         )
 
-    def _index_row(self, session: Session) -> ExpiryEntry:
-        return ExpiryEntry(warning_time(session, self._config.idle), session.key)
+    def _index_row(self, session: Session) -> DueSession:
+        return DueSession(warning_time(session, self._config.idle), session.key)
 
     async def _schedule_removal(self, key: SessionKey) -> None:
         """Have the timer continue the deletion if this process dies, and sweep again after the longest upload.
@@ -254,8 +255,8 @@ class Sessions:
         """
         now = utc_now()
         await asyncio.gather(
-            self._table.put_expiry(ExpiryEntry(now, key)),
-            self._table.put_expiry(ExpiryEntry(now + self._config.max_upload, key)),
+            self._expiry.put(DueSession(now, key)),
+            self._expiry.put(DueSession(now + self._config.max_upload, key)),
         )
 
     async def _holder(self, resource: ResourceKey, reference_id: str) -> Session | None:

@@ -19,16 +19,27 @@ from shared.storage.resource_table import ResourceTable
 from shared.storage.session_table import SessionTable
 from shared.storage.table import Table
 from shared.storage.table_calls import connect_tables
+from shared.storage.time_index import TimeIndex
 from shared.storage.time_limits import TimeLimits
+
+# Partitions of the expiry index for each hour: one handles up to 2,000 entities a second ("Scalability and performance
+# targets for Table storage").
+EXPIRY_SHARDS = 4
 
 
 @dataclass(slots=True)
 class Storage:
-    """The tables and the container of one account: sessions, files, grants, audit log, quotas and time limits."""
+    """The tables and the container of one account.
+
+    ``expiry`` says when the timer must visit a session. ``outbox`` says the same of sessions that have deliveries, in
+    case the message that wakes the function is lost; its row is written before the transaction with the delivery.
+    """
 
     tables: TableServiceClient
     all_tables: Sequence[Table]
     table: SessionTable
+    expiry: TimeIndex
+    outbox: TimeIndex
     blobs: BlobStore
     grants: GrantTable
     access: AccessIndex
@@ -50,11 +61,13 @@ class Storage:
             Table(service, name) for name in names.tables
         ]
         audit = AuditLog(sessions, grants, activity)
-        table = SessionTable(sessions, expiry, audit)
+        table = SessionTable(sessions, audit)
         return cls(
             tables=service,
             all_tables=all_tables,
             table=table,
+            expiry=TimeIndex(expiry, shards=EXPIRY_SHARDS),
+            outbox=TimeIndex(deliveries),
             blobs=BlobStore.connect(config),
             grants=GrantTable(grants, audit),
             access=AccessIndex(access),
@@ -62,7 +75,7 @@ class Storage:
             audit=audit,
             quotas=Quotas(callers, table, config),
             time_limits=TimeLimits(expiry, config),
-            deliveries=DeliveryTable(sessions, deliveries, audit),
+            deliveries=DeliveryTable(sessions, audit),
             queue=DeliveryQueue(config, names.deliveries),
         )
 

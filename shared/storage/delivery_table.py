@@ -1,14 +1,12 @@
-"""The rows of deliveries and of events that wait to be sent, and the index by time of sessions that have some.
+"""The rows of deliveries and of events that wait to be sent.
 
-Deliveries and events are rows of their resource's partition in the table of sessions, so that they are written in the
-transaction of the change that they tell of. Table ``deliveries`` says when to look at which session, in case the
-message that wakes the function is lost; its row is written before the transaction.
+They are rows of their resource's partition in the table of sessions, so that they are written in the transaction of the
+change that they tell of.
 """
 
 import json
 from collections.abc import AsyncIterator, Mapping, Sequence
-from dataclasses import dataclass, replace
-from datetime import datetime
+from dataclasses import replace
 from typing import Any
 
 from azure.core import MatchConditions
@@ -17,19 +15,11 @@ from azure.data.tables import UpdateMode
 from shared.domain.audit import AuditRecord
 from shared.domain.deliveries import Delivery, DeliveryState, Target
 from shared.domain.events import Event, EventType
-from shared.domain.lifecycle import ResourceKey, SessionKey
+from shared.domain.lifecycle import SessionKey
 from shared.storage.audit_log import AuditLog
 from shared.storage.session_rows import instant, partition
-from shared.storage.table import Operation, Row, Table, check_format
+from shared.storage.table import Operation, Table
 from shared.storage.table_calls import conflicts
-
-
-@dataclass(frozen=True, slots=True)
-class DueDelivery:
-    """One row of the index: look at this session at that time."""
-
-    due: datetime
-    key: SessionKey
 
 
 def put_delivery(delivery: Delivery) -> Operation:
@@ -53,9 +43,8 @@ def put_event(event: Event) -> Operation:
 class DeliveryTable:
     """The deliveries of an account."""
 
-    def __init__(self, sessions: Table, deliveries: Table, log: AuditLog) -> None:
+    def __init__(self, sessions: Table, log: AuditLog) -> None:
         self._rows = sessions
-        self._index = deliveries
         self._audit = log
 
     async def deliveries(self, key: SessionKey) -> list[Delivery]:
@@ -100,47 +89,12 @@ class DeliveryTable:
         """Remove an event that was sent; one that is gone already is no error."""
         await self._rows.delete(partition(event.key.resource), _event_row(event))
 
-    # The index
-
-    async def expect(self, entry: DueDelivery) -> None:
-        """Write an index row; writing it again changes nothing."""
-        resource = entry.key.resource
-        row = {"CatalogId": resource.catalog_id, "ResourceId": resource.resource_id, "Due": entry.due}
-        keys = dict(zip(("PartitionKey", "RowKey"), _index_key(entry), strict=True))
-        await self._index.upsert(keys | row)
-
-    async def forget(self, entry: DueDelivery) -> None:
-        """Remove an index row; one that is gone already is no error."""
-        await self._index.delete(*_index_key(entry))
-
-    async def due(self, now: datetime) -> AsyncIterator[Row]:
-        """The index rows whose time has come, hour by hour; ``due_delivery`` reads each."""
-        rows = self._index.query(
-            "PartitionKey le @hour and RowKey lt @end",
-            {"hour": f"{now:%Y%m%d%H}", "end": f"{_sortable(now)};"},
-            any_format=True,
-        )
-        async for row in rows:
-            yield row
-
     def _range(self, key: SessionKey, kind: str) -> AsyncIterator[Mapping[str, Any]]:
         first = f"{kind}:{key.session_id}"
         return self._rows.query(
             "PartitionKey eq @partition and RowKey ge @first and RowKey lt @end",
             {"partition": partition(key.resource), "first": f"{first}:", "end": f"{first};"},
         )
-
-
-def due_delivery(row: Row) -> DueDelivery:
-    """The entry that an index row holds.
-
-    Raises:
-        NewerFormatError: a newer version of the app wrote the row.
-        LookupError, ValueError, TypeError, AttributeError: it is not such a row.
-    """
-    check_format(row)
-    resource = ResourceKey(row["CatalogId"], row["ResourceId"])
-    return DueDelivery(instant(row["Due"]), SessionKey(resource, row["RowKey"].split(":")[1]))
 
 
 def _delivery_row(key: SessionKey, target: Target) -> str:
@@ -188,11 +142,3 @@ def _event_row(event: Event) -> str:
 
 def _event(key: SessionKey, row: Mapping[str, Any]) -> Event:
     return Event(row["RowKey"].rsplit(":", 1)[1], EventType(row["Type"]), key, json.loads(row["Data"]))
-
-
-def _index_key(entry: DueDelivery) -> tuple[str, str]:
-    return f"{entry.due:%Y%m%d%H}", f"{_sortable(entry.due)}:{entry.key.session_id}"
-
-
-def _sortable(at: datetime) -> str:
-    return f"{at:%Y%m%d%H%M%S}{at.microsecond // 1000:03d}"

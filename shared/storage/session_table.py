@@ -1,12 +1,12 @@
 """Reads and changes sessions, files, refusals and references in Table Storage.
 
 Table ``uploadsessions`` holds all rows of one resource in one partition, so that rows that must change together are
-changed in one entity group transaction. Table ``expiry`` is an index by time of the sessions that the timer must visit.
+changed in one entity group transaction.
 """
 
 from collections.abc import AsyncIterator, Sequence
-from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from dataclasses import replace
+from datetime import timedelta
 
 from azure.data.tables import UpdateMode
 
@@ -21,7 +21,6 @@ from shared.storage.session_rows import (
     file_of,
     file_row,
     insert_reference,
-    instant,
     last_complete_of,
     partition,
     reference_entity,
@@ -35,31 +34,18 @@ from shared.storage.session_rows import (
     session_row,
     update_session,
 )
-from shared.storage.table import Operation, Row, Table, check_format
+from shared.storage.table import Operation, Row, Table
 from shared.storage.table_calls import conflicts
-
-# Writes to the index are spread over this many partitions an hour: one partition handles up to 2,000 entities a second
-# ("Scalability and performance targets for Table storage").
-EXPIRY_SHARDS = 4
 
 # The time between writing a new session's index row and its own row, which is one call. The call times out earlier.
 CREATE_TAKES_AT_MOST = timedelta(minutes=5)
 
 
-@dataclass(frozen=True, slots=True)
-class ExpiryEntry:
-    """One row of the expiry index: the timer must visit this session at that time."""
-
-    due: datetime
-    key: SessionKey
-
-
 class SessionTable:
-    """The rows of sessions, references, files and refusals, and the expiry index."""
+    """The rows of sessions, references, files and refusals."""
 
-    def __init__(self, sessions: Table, expiry: Table, log: AuditLog) -> None:
+    def __init__(self, sessions: Table, log: AuditLog) -> None:
         self._sessions = sessions
-        self._expiry = expiry
         self._audit = log
 
     async def ping(self) -> None:
@@ -68,7 +54,7 @@ class SessionTable:
         Raises:
             AzureError: it does not.
         """
-        await self._expiry.get("health", "health")
+        await self._sessions.get("health", "health")
 
     # Reading
 
@@ -208,35 +194,6 @@ class SessionTable:
         """Delete a session's own row, the last of its rows. A missing row is no error."""
         await self._sessions.delete(partition(session.key.resource), session_row(session.key))
 
-    # The expiry index
-
-    async def put_expiry(self, entry: ExpiryEntry) -> None:
-        """Write an index row. Repeating it changes nothing."""
-        partition, row = _expiry_key(entry)
-        await self._expiry.upsert(
-            {
-                "PartitionKey": partition,
-                "RowKey": row,
-                "CatalogId": entry.key.resource.catalog_id,
-                "ResourceId": entry.key.resource.resource_id,
-                "Due": entry.due,
-            }
-        )
-
-    async def delete_expiry(self, entry: ExpiryEntry) -> None:
-        """Delete an index row. A missing row is no error."""
-        await self._expiry.delete(*_expiry_key(entry))
-
-    async def due(self, now: datetime) -> AsyncIterator[Row]:
-        """The index rows that are due, sorted by hour, oldest hour first; ``expiry_entry`` reads each."""
-        rows = self._expiry.query(
-            "PartitionKey lt @partition and RowKey lt @row",
-            {"partition": f"{now:%Y%m%d%H};", "row": f"{_sortable(now)};"},
-            any_format=True,
-        )
-        async for row in rows:
-            yield row
-
     def _query(self, partition: str, first: str, end: str, page_size: int | None = None) -> AsyncIterator[Row]:
         """The rows of a partition with keys from ``first`` (inclusive) to ``end`` (exclusive)."""
         return self._sessions.query(
@@ -251,24 +208,3 @@ class SessionTable:
         with conflicts():
             answers = await self._sessions.submit(operations)
         return replace(session, etag=answers[0]["etag"])
-
-
-def expiry_entry(row: Row) -> ExpiryEntry:
-    """The entry that an index row holds.
-
-    Raises:
-        NewerFormatError: a newer version of the app wrote the row.
-        LookupError, ValueError, TypeError, AttributeError: it is not such a row.
-    """
-    check_format(row)
-    resource = ResourceKey(row["CatalogId"], row["ResourceId"])
-    return ExpiryEntry(instant(row["Due"]), SessionKey(resource, row["RowKey"].split(":")[1]))
-
-
-def _expiry_key(entry: ExpiryEntry) -> tuple[str, str]:
-    shard = int(entry.key.session_id[-1], 16) % EXPIRY_SHARDS
-    return f"{entry.due:%Y%m%d%H}-{shard}", f"{_sortable(entry.due)}:{entry.key.session_id}"
-
-
-def _sortable(at: datetime) -> str:
-    return f"{at:%Y%m%d%H%M%S}{at.microsecond // 1000:03d}"

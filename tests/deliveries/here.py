@@ -201,7 +201,7 @@ class Here:
         return None if found is None else found.state.value
 
     async def index_rows(self) -> list[str]:
-        rows = self.store.deliveries._index.query("PartitionKey ge @all", {"all": "0"})
+        rows = self.store.outbox._table.query("PartitionKey ge @all", {"all": "0"})
         return [row["RowKey"] async for row in rows]
 
 

@@ -59,14 +59,14 @@ async def test_an_interrupted_tick_tells_the_same_event_again(
     here: Here, places: Places, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     key = await here.active()
-    put, failures = type(here.store.table).put_expiry, [ServiceRequestError("now")]
+    put, failures = here.store.expiry.put, [ServiceRequestError("now")]
 
     async def failing(*arguments: Any) -> None:
         if failures:
             raise failures.pop()
         await put(*arguments)
 
-    monkeypatch.setattr(type(here.store.table), "put_expiry", failing)
+    monkeypatch.setattr(here.store.expiry, "put", failing)
     await here.pass_time(timedelta(minutes=105))
     events = all_received(places.http, places.events, key.session_id)
     assert len(events) >= 1

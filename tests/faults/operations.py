@@ -309,11 +309,11 @@ async def without_session(_service: Service, case: Case) -> None:
     from shared.core.ids import new_id, utc_now  # noqa: PLC0415
     from shared.domain.lifecycle import ResourceKey, SessionKey  # noqa: PLC0415
     from shared.storage.account import storage  # noqa: PLC0415
-    from shared.storage.session_table import ExpiryEntry  # noqa: PLC0415
+    from shared.storage.time_index import DueSession  # noqa: PLC0415
 
     case.session = new_id(utc_now())
     key = SessionKey(ResourceKey(case.catalog, case.resource), case.session)
-    await (await storage()).table.put_expiry(ExpiryEntry(utc_now(), key))
+    await (await storage()).expiry.put(DueSession(utc_now(), key))
 
 
 async def late_blob(_service: Service, case: Case) -> None:
