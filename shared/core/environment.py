@@ -1,7 +1,6 @@
 """Checks the environment variables that hold settings, and chooses the storage connection among them."""
 
 from collections.abc import Collection, Iterable, Mapping
-from difflib import get_close_matches
 
 PREFIX = "UPLOADS_"
 
@@ -27,13 +26,18 @@ def check_names(names: Iterable[str], known: Collection[str]) -> None:
         SettingsError: it names the setting that is spelled most alike.
     """
     spelled = {name.upper(): name for name in (*known, *_NOT_OURS)}
-    faults = []
-    for name in sorted(names):
-        if name.upper().startswith(PREFIX) and name.upper() not in spelled:
-            nearest = get_close_matches(name.upper(), spelled, n=1, cutoff=0)
-            faults.append(f"{name} is not a setting. Did you mean {spelled[nearest[0]]}?")
-    if faults:
-        raise SettingsError("\n".join(faults))
+    unknown = [name for name in sorted(names) if name.upper().startswith(PREFIX) and name.upper() not in spelled]
+    if unknown:
+        # Imported here because a process that starts never needs it.
+        from difflib import get_close_matches  # noqa: PLC0415
+
+        nearest = [get_close_matches(name.upper(), spelled, n=1, cutoff=0)[0] for name in unknown]
+        raise SettingsError(
+            "\n".join(
+                f"{name} is not a setting. Did you mean {spelled[meant]}?"
+                for name, meant in zip(unknown, nearest, strict=True)
+            )
+        )
 
 
 def storage_variables(variables: Mapping[str, str | None]) -> dict[str, str]:

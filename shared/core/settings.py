@@ -9,14 +9,7 @@ from enum import StrEnum
 from functools import cache
 from typing import Annotated, Literal
 
-from pydantic import BeforeValidator, Field, HttpUrl, SecretStr, ValidationError
-from pydantic_settings import (
-    BaseSettings,
-    EnvSettingsSource,
-    NoDecode,
-    PydanticBaseSettingsSource,
-    SettingsConfigDict,
-)
+from pydantic import AliasGenerator, BaseModel, BeforeValidator, ConfigDict, Field, HttpUrl, SecretStr, ValidationError
 
 from shared.core.environment import PREFIX, SettingsError, check_names, storage_variables
 
@@ -40,10 +33,16 @@ class AuthMode(StrEnum):
     NONE = "none"
 
 
-class Settings(BaseSettings):
+def _variable(name: str) -> str:
+    return f"{PREFIX}{name.upper()}"
+
+
+class Settings(BaseModel):
     """The settings of the app. Each is read from ``UPLOADS_<NAME>`` unless it has an alias."""
 
-    model_config = SettingsConfigDict(env_prefix=PREFIX, env_ignore_empty=True, frozen=True, extra="ignore")
+    model_config = ConfigDict(
+        alias_generator=AliasGenerator(validation_alias=_variable), validate_by_name=True, frozen=True
+    )
 
     storage: str | None = Field(
         default=None,
@@ -95,7 +94,7 @@ class Settings(BaseSettings):
         "authentication in front of the app), or none (no authentication, full access; refused in Azure).",
     )
     tenant_id: str = Field(default="", description="Id (GUID) of the tenant whose tokens are accepted.")
-    audience: Annotated[frozenset[str], NoDecode, BeforeValidator(_split_list)] = Field(
+    audience: Annotated[frozenset[str], BeforeValidator(_split_list)] = Field(
         default=frozenset(),
         description="Accepted audiences of tokens, comma-separated: this app's client id and its App ID URI.",
     )
@@ -145,7 +144,7 @@ class Settings(BaseSettings):
         description="Which resources are forwarded: all, or listed (those whose description in uploads/resources has "
         "the property upstream).",
     )
-    forward_layouts: Annotated[frozenset[str], NoDecode, BeforeValidator(_split_list)] = Field(
+    forward_layouts: Annotated[frozenset[str], BeforeValidator(_split_list)] = Field(
         default=frozenset({"graph"}),
         description="Column layouts that UPLOADS_FORWARD_URL accepts, comma-separated. A session with another one is "
         "not forwarded.",
@@ -158,7 +157,7 @@ class Settings(BaseSettings):
         default=None,
         description="Secret that signs events to a webhook (Standard Webhooks): whsec_ and base64 of 24 to 64 bytes.",
     )
-    events_allowed_hosts: Annotated[frozenset[str], NoDecode, BeforeValidator(_split_hosts)] = Field(
+    events_allowed_hosts: Annotated[frozenset[str], BeforeValidator(_split_hosts)] = Field(
         default=frozenset(),
         description="Hosts of UPLOADS_EVENTS_URL that may have an address that is not public, comma-separated.",
     )
@@ -255,31 +254,10 @@ class Settings(BaseSettings):
     blocks_in_flight: int = Field(
         default=4, ge=1, le=64, description="Maximum number of blocks of one upload staged at the same time."
     )
-    principal_types: Annotated[frozenset[str], NoDecode, BeforeValidator(_split_list)] = Field(
+    principal_types: Annotated[frozenset[str], BeforeValidator(_split_list)] = Field(
         default=frozenset({"EntraIdUser", "user"}),
         description="Allowed values of principalType, comma-separated, case-insensitive.",
     )
-
-    @classmethod
-    def settings_customise_sources(
-        cls,
-        settings_cls: type[BaseSettings],
-        init_settings: PydanticBaseSettingsSource,
-        env_settings: PydanticBaseSettingsSource,
-        dotenv_settings: PydanticBaseSettingsSource,
-        file_secret_settings: PydanticBaseSettingsSource,
-    ) -> tuple[PydanticBaseSettingsSource, ...]:
-        """Read the environment, in which the storage connection is chosen; no files."""
-        assert isinstance(env_settings, EnvSettingsSource)  # noqa: S101  # as documented
-        env_settings.env_vars = {**env_settings.env_vars, **storage_variables(env_settings.env_vars)}
-        return init_settings, env_settings
-
-    @classmethod
-    def variables(cls) -> dict[str, str]:
-        """The environment variable of each setting, by the names of the settings."""
-        return {
-            name: str(field.validation_alias or f"{PREFIX}{name.upper()}") for name, field in cls.model_fields.items()
-        }
 
     @property
     def blob_endpoint(self) -> str | None:
@@ -357,19 +335,20 @@ class Settings(BaseSettings):
 
 
 def load_settings() -> Settings:
-    """The settings in the environment.
+    """The settings in the environment. Names are not case-sensitive; an empty value counts as not set.
 
     Raises:
         SettingsError: a variable is unknown or has a value that is not allowed.
     """
-    variables = Settings.variables()
-    check_names(os.environ, variables.values())
+    known = [str(field.validation_alias) for field in Settings.model_fields.values()]
+    check_names(os.environ, known)
+    given = {name.lower(): value for name, value in os.environ.items() if value} | storage_variables(os.environ)
     try:
-        return Settings()
+        return Settings.model_validate({name: given[name.lower()] for name in known if name.lower() in given})
     except ValidationError as error:
         # Without the values: among them may be secrets.
         faults = [
-            f"{variables.get(str(fault['loc'][0]), fault['loc'][0])}: {fault['msg']}."
+            f"{fault['loc'][0]}: {fault['msg']}."
             for fault in error.errors(include_input=False, include_url=False, include_context=False)
         ]
         raise SettingsError("\n".join(faults)) from None

@@ -44,15 +44,10 @@ def code(text: str) -> str:
 def settings() -> str:
     """Every setting, as ``Settings`` declares it."""
     rows = [
-        (code(name_of_setting(name, field)), _default(field.default), _range(field), field.description or "")
-        for name, field in Settings.model_fields.items()
+        (code(str(field.validation_alias)), _default(field.default), _range(field), field.description or "")
+        for field in Settings.model_fields.values()
     ]
     return table(("setting", "default", "allowed", "meaning"), rows)
-
-
-def name_of_setting(name: str, field: FieldInfo) -> str:
-    """The variable that a setting is read from."""
-    return field.validation_alias if isinstance(field.validation_alias, str) else f"UPLOADS_{name.upper()}"
 
 
 def _default(value: Any) -> str:

@@ -13,7 +13,7 @@ from shared.core.settings import Settings
 from shared.core.version import VERSION
 from shared.storage.names import Names
 from tests.docs.documents import ROOT, documents, name_of
-from tests.docs.reference import SECTIONS, name_of_setting, names_of_sections, with_sections
+from tests.docs.reference import SECTIONS, names_of_sections, with_sections
 
 API = ROOT / "docs" / "api.md"
 
@@ -48,7 +48,7 @@ def test_the_table_of_errors_has_every_error_of_the_catalogue() -> None:
 
 @pytest.mark.parametrize("path", documents(), ids=name_of)
 def test_settings_that_a_document_names_exist(path: Path) -> None:
-    known = {name_of_setting(name, field) for name, field in Settings.model_fields.items()}
+    known = {str(field.validation_alias) for field in Settings.model_fields.values()}
 
     assert set(_SETTING.findall(path.read_text())) <= known
 

@@ -197,7 +197,7 @@ def test_deploy_md_describes_every_variable() -> None:
 
 def setting_names() -> set[str]:
     """Every name under which the app reads a setting."""
-    return {str(field.validation_alias or f"UPLOADS_{name.upper()}") for name, field in Settings.model_fields.items()}
+    return {str(field.validation_alias) for field in Settings.model_fields.values()}
 
 
 # Read by the Functions host or its Python worker: "App settings reference for Azure Functions" (Microsoft).

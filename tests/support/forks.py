@@ -31,7 +31,7 @@ LIBRARIES = [
     "jwt",
     "opentelemetry.sdk.metrics",
     "opentelemetry.sdk.trace.export",
-    "pydantic_settings",
+    "pydantic",
     "python_multipart",
     "uvicorn.lifespan.on",
     "uvicorn.loops.asyncio",

@@ -11,7 +11,7 @@ import azure.identity
 import azure.identity.aio
 import pytest
 
-from shared.core.settings import Settings
+from shared.core.settings import load_settings
 from shared.storage.connections import credential
 from tests.support.forks import run_fork
 
@@ -30,7 +30,7 @@ def _no_settings(monkeypatch: pytest.MonkeyPatch) -> None:
 def _endpoints(monkeypatch: pytest.MonkeyPatch, environment: dict[str, str]) -> tuple[str | None, str | None]:
     for name, value in environment.items():
         monkeypatch.setenv(name, value)
-    settings = Settings()
+    settings = load_settings()
     if settings.storage is not None:
         return settings.storage, None
     return settings.blob_endpoint, settings.table_endpoint
@@ -152,9 +152,9 @@ async def test_the_identity_is_the_one_that_the_settings_name(
     for name, value in {"__accountName": "own", "__credential": kind, "__clientId": client_id}.items():
         monkeypatch.setenv(f"{prefix}{name}", value)
 
-    async with credential(Settings(), azure.identity.aio) as identity:
+    async with credential(load_settings(), azure.identity.aio) as identity:
         await identity.get_token("https://storage.azure.com/.default")
-    with credential(Settings(), azure.identity) as identity:
+    with credential(load_settings(), azure.identity) as identity:
         await asyncio.to_thread(identity.get_token, "https://storage.azure.com/.default")
 
     assert identities == [client_id or None] * 2
