@@ -1,5 +1,7 @@
 """GET /uploads: the page for people, its files, and the configuration that it needs to sign people in."""
 
+from functools import cache
+
 import azure.functions as func
 from fastapi import Request, Response
 
@@ -13,13 +15,17 @@ from shared.web.response import json_response
 
 blueprint = func.Blueprint()
 
-_assets = Assets.load()
+
+@cache
+def _assets() -> Assets:
+    """The page's files, read and compressed at the first visit: many processes never have one."""
+    return Assets.load()
 
 
 async def show_page(req: Request) -> Response:
     """The page. It is asked for again at each visit, so that a new version of the app is seen at once."""
     del req
-    return Response(_assets.index, media_type="text/html", headers=PAGE_HEADERS | {"Cache-Control": "no-cache"})
+    return Response(_assets().index, media_type="text/html", headers=PAGE_HEADERS | {"Cache-Control": "no-cache"})
 
 
 async def get_page_file(req: Request) -> Response:
@@ -28,7 +34,7 @@ async def get_page_file(req: Request) -> Response:
     Raises:
         GraphError: 404.
     """
-    file = _assets.find(req.path_params["version"], req.path_params["path"])
+    file = _assets().find(req.path_params["version"], req.path_params["path"])
     if file is None:
         raise GraphError(UNKNOWN_PATH, "The page has no such file. Load the page again: it may be a newer version.")
     return file.response(req.headers.get("accept-encoding", ""))

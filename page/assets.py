@@ -1,4 +1,4 @@
-"""The files of the page, read once a process, compressed once, and served under the digest of all of them."""
+"""The files of the page, read and compressed once a process, and served under the digest of all of them."""
 
 import gzip
 import hashlib
