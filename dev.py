@@ -29,7 +29,7 @@ class Command(NamedTuple):
 
 
 APP = ("app", "local")
-TESTS = (*APP, "client", "test")
+TESTS = (*APP, "client", "worker", "test")
 
 COMMANDS: Dict[str, Command] = {
     "run": Command("run the service and its storage on this machine", APP, True, "local"),
@@ -51,7 +51,9 @@ COMMANDS: Dict[str, Command] = {
         "pytest",
         ("-n", "auto", "--dist", "worksteal"),
     ),
-    "bench": Command("compare the service with the raw storage SDK; --quick takes a minute", APP, True, "bench"),
+    "bench": Command(
+        "compare the service with the raw storage SDK; --quick takes two minutes", (*APP, "worker"), True, "bench"
+    ),
     "lint": Command("check style, types and imports", (*TESTS, "lint"), False, "local.lint"),
 }
 

@@ -6,6 +6,8 @@ from enum import StrEnum
 from statistics import median
 from typing import Any
 
+from bench.tables import Table, figures
+
 
 class Goal(StrEnum):
     """On which side of its bar a ratio must be."""
@@ -128,7 +130,7 @@ class Result:
         }
 
 
-def table(results: Sequence[Result]) -> str:
+def table(results: Sequence[Result]) -> Table:
     """The results side by side: medians, ranges, and each ratio against its bar."""
     lines = [("", "service", "raw", "against", "ratio", "bar", "")]
     for result in results:
@@ -145,21 +147,7 @@ def table(results: Sequence[Result]) -> str:
             bar = f"{result.bar.goal} {result.bar.limit:g}"
             raw = figures(best[1], unit)
             lines.append((result.title, figures(result.service, unit), raw, best[0], ratio, bar, verdict(result)))
-    widths = [max(len(line[column]) for line in lines) for column in range(len(lines[0]))]
-    return "\n".join(
-        "  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip() for line in lines
-    )
-
-
-def figures(samples: Sequence[float], unit: str, *, peak: bool = False) -> str:
-    """The median, or the peak, and the range."""
-    middle = max(samples) if peak else median(samples)
-    return f"{number(middle)} {unit} ({number(min(samples))} to {number(max(samples))})"
-
-
-def number(figure: float) -> str:
-    """A figure with three digits or more."""
-    return f"{figure:.0f}" if figure >= 100 else f"{figure:.1f}" if figure >= 10 else f"{figure:.2f}"
+    return Table("bars", lines)
 
 
 def verdict(result: Result) -> str:

@@ -5,16 +5,14 @@ import re
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 from local import service
-from local.issuer import mint
 from local.service import NEVER, ROOT, Service
-from shared.domain.callers import READ_WRITE_ALL
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +28,11 @@ class Plan:
         rounds: how often each side is measured.
         count: requests, files or seconds of one round, as the row has it.
         guarded: the URL of a service on the same storage that requires tokens, if the row needs one.
-        token: a token that it accepts.
+        issuer: the data folder of the issuer whose tokens it accepts.
+        observed: the URL of a service on the same storage with telemetry, if the row needs one.
+        at_once: how many requests are made at the same time.
+        local: the URL of the local host, if ``service`` is a worker.
+        invocations: the Unix socket of that worker.
         target: the URL of a service on another storage, if the row forwards to one.
         target_storage: that storage's connection string.
     """
@@ -43,7 +45,11 @@ class Plan:
     rounds: int
     count: int
     guarded: str = ""
-    token: str = ""
+    issuer: str = ""
+    observed: str = ""
+    at_once: int = 1
+    local: str = ""
+    invocations: str = ""
     target: str = ""
     target_storage: str = ""
 
@@ -57,14 +63,21 @@ def running_service(storage: str) -> Iterator[Service]:
 
 
 @contextmanager
-def guarded_service(storage: str) -> Iterator[tuple[Service, str]]:
-    """The same service, which requires tokens, and a token with every permission."""
-    settings = {"storage": storage, "expiry_schedule": NEVER}
+def guarded_service(storage: str, program: Sequence[str] = ("local",)) -> Iterator[tuple[Service, str]]:
+    """The same service, which requires tokens, and the data folder of their issuer. It takes them at any pace."""
+    settings: dict[str, str | int] = {"storage": storage, "expiry_schedule": NEVER, "requests_per_minute": 1_000_000}
     with (
         tempfile.TemporaryDirectory() as data,
-        service.running_service(settings, arguments=("--auth", "entra", "--data", data)) as running,
+        service.running_service(settings, program=program, arguments=("--auth", "entra", "--data", data)) as running,
     ):
-        yield running, mint(Path(data), roles=[READ_WRITE_ALL])
+        yield running, data
+
+
+@contextmanager
+def counted_service(storage: str, spans: Path) -> Iterator[tuple[Service, str]]:
+    """The same with telemetry switched on; when it has ended, its spans are in a file."""
+    with guarded_service(storage, ("bench.counted", str(spans))) as running:
+        yield running
 
 
 @contextmanager
@@ -75,20 +88,56 @@ def observed_service(storage: str) -> Iterator[Service]:
         yield running
 
 
+@contextmanager
+def running_worker(storage: str, invocations: Path) -> Iterator[Service]:
+    """Microsoft's worker with the app, which listens for its invocations on that Unix socket."""
+    settings = {"storage": storage, "auth": "none", "public_url": "http://127.0.0.1", "expiry_schedule": NEVER}
+    with service.running_service(settings, program=("bench.worker", str(invocations))) as running:
+        yield running
+
+
 def run_load(plan: Plan) -> Iterator[dict[str, Any]]:
     """The samples of a load process, one per round, as they are measured.
 
     Raises:
         RuntimeError: it failed; its output is on stderr.
     """
-    with subprocess.Popen(
-        [sys.executable, "-m", "bench.load", json.dumps(asdict(plan))], cwd=ROOT, stdout=subprocess.PIPE, text=True
-    ) as process:
+    with _load(plan) as process:
         assert process.stdout is not None
         for line in process.stdout:
             yield json.loads(line)
     if process.returncode:
         raise RuntimeError(f"the load '{plan.row}' failed with exit code {process.returncode}")
+
+
+def run_together(plans: Sequence[Plan]) -> list[dict[str, Any]]:
+    """The sample of each of several load processes, which begin at the same time: when all of them are ready.
+
+    Raises:
+        RuntimeError: one failed; its output is on stderr.
+    """
+    with ExitStack() as running:
+        processes = [running.enter_context(_load(plan)) for plan in plans]
+        for process in processes:
+            _line(process)
+        for process in processes:
+            assert process.stdin is not None
+            process.stdin.write("\n")
+            process.stdin.flush()
+        return [json.loads(_line(process)) for process in processes]
+
+
+def _line(process: "subprocess.Popen[str]") -> str:
+    assert process.stdout is not None
+    line = process.stdout.readline()
+    if not line:
+        raise RuntimeError("a load failed")
+    return line
+
+
+def _load(plan: Plan) -> "subprocess.Popen[str]":
+    command = [sys.executable, "-m", "bench.load", json.dumps(asdict(plan))]
+    return subprocess.Popen(command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
 
 
 def peak_memory(pid: int) -> int:

@@ -50,6 +50,11 @@ def file_row() -> dict[str, Any]:
     }
 
 
+def blocks_of(data: bytes) -> list[bytes]:
+    """A file in blocks."""
+    return [data[at : at + BLOCK_BYTES] for at in range(0, len(data), BLOCK_BYTES)]
+
+
 class RawStorage:
     """A table and a container of the benchmark's own, on clients that live as long as it does."""
 

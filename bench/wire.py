@@ -4,12 +4,17 @@ import asyncio
 import os
 import re
 import socket
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from types import TracebackType
+from types import MappingProxyType, TracebackType
 from typing import Self
 from urllib.parse import urlsplit
 
 from bench.access_file import HEADER, Slice
+
+Headers = Mapping[str, str]
+
+NO_HEADERS: Headers = MappingProxyType({})
 
 _LENGTH = re.compile(rb"\r\ncontent-length: *(\d+)", re.IGNORECASE)
 _BOUNDARY = "5f1c6d0b8e6f4d7f9f54f0a2a1d4c3b2"
@@ -20,42 +25,54 @@ class UnexpectedAnswerError(Exception):
     """The service answered with another status than it should have."""
 
 
-def get(host: str, path: str, token: str | None = None) -> bytes:
-    """A GET request, with a bearer token if there is one."""
-    authorization = f"Authorization: Bearer {token}\r\n" if token else ""
-    return f"GET {path} HTTP/1.1\r\nHost: {host}\r\n{authorization}\r\n".encode()
+def bearer(token: str) -> Headers:
+    """The header of a request with a token."""
+    return {"Authorization": f"Bearer {token}"}
 
 
-def post_json(host: str, path: str, body: bytes, token: str | None = None) -> bytes:
-    """A POST request of JSON, with a bearer token if there is one."""
-    authorization = f"Authorization: Bearer {token}\r\n" if token else ""
-    head = (
-        f"POST {path} HTTP/1.1\r\nHost: {host}\r\n{authorization}"
-        f"Content-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n"
-    )
-    return head.encode() + body
+def request(method: str, host: str, path: str, headers: Headers = NO_HEADERS, body: bytes | None = None) -> bytes:
+    """A request; its body, if it has one, is JSON."""
+    if body is not None:
+        headers = {**headers, "Content-Type": "application/json", "Content-Length": str(len(body))}
+    return _head(method, host, path, headers) + (body or b"")
 
 
-def upload_request(host: str, session: str, size: int, name: str) -> tuple[bytes, bytes]:
-    """An uploadFile request of ``size`` bytes of CSV: what comes before the bytes of the file, and what after."""
+def form_request(
+    host: str, path: str, size: int, name: str = "access.csv", headers: Headers = NO_HEADERS
+) -> tuple[bytes, bytes]:
+    """A form with a file of ``size`` bytes of CSV: what comes before the bytes of the file, and what after."""
     disposition = f'Content-Disposition: form-data; name="file"; filename="{name}"'
     part = f"--{_BOUNDARY}\r\n{disposition}\r\nContent-Type: text/csv\r\n\r\n".encode()
     tail = f"\r\n--{_BOUNDARY}--\r\n".encode()
-    head = (
-        f"POST {session}/uploadFile HTTP/1.1\r\nHost: {host}\r\n"
-        f"Content-Type: multipart/form-data; boundary={_BOUNDARY}\r\n"
-        f"Content-Length: {len(part) + size + len(tail)}\r\n\r\n"
-    )
-    return head.encode() + part, tail
+    form = {
+        "Content-Type": f"multipart/form-data; boundary={_BOUNDARY}",
+        "Content-Length": str(len(part) + size + len(tail)),
+    }
+    return _head("POST", host, path, {**headers, **form}) + part, tail
+
+
+def _head(method: str, host: str, path: str, headers: Headers) -> bytes:
+    lines = "".join(f"{name}: {value}\r\n" for name, value in headers.items())
+    return f"{method} {path} HTTP/1.1\r\nHost: {host}\r\n{lines}\r\n".encode()
+
+
+def unchanged(sent: bytes) -> bytes:
+    """What is sent as it is."""
+    return sent
+
+
+Through = Callable[[bytes], bytes]
+"""What a request goes through before it is sent, such as a Functions host."""
 
 
 class Connection:
     """One kept-alive connection, one request at a time."""
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, through: Through = unchanged) -> None:
         parts = urlsplit(url)
         self.host = parts.netloc
         self._address = (parts.hostname or "", parts.port or 80)
+        self._through = through
 
     async def __aenter__(self) -> Self:
         """Connect."""
@@ -75,14 +92,26 @@ class Connection:
         Raises:
             UnexpectedAnswerError: the answer has another status.
         """
-        self._writer.write(request)
+        self._writer.write(self._through(request))
         head = await self._reader.readuntil(b"\r\n\r\n")
-        body = await self._reader.readexactly(_content_length(head))
+        body = await self._body(head)
         _check(head, body, status)
         return body
 
+    async def _body(self, head: bytes) -> bytes:
+        if _LENGTH.search(head) is not None:
+            return await self._reader.readexactly(_content_length(head))
+        if b"transfer-encoding: chunked" not in head.lower():
+            return b""
+        body = bytearray()
+        while size := int(await self._reader.readline(), 16):
+            body += await self._reader.readexactly(size)
+            await self._reader.readline()
+        await self._reader.readline()
+        return bytes(body)
 
-def upload(url: str, session: str, path: Path, rows: Slice, name: str = "access.csv") -> bytes:
+
+def upload(url: str, session: str, path: Path, rows: Slice, through: Through = unchanged) -> bytes:
     """Upload rows of a file on a new connection and block until the answer; gives its body.
 
     To be called in a thread: the kernel moves the bytes and Python waits without holding its lock.
@@ -91,13 +120,13 @@ def upload(url: str, session: str, path: Path, rows: Slice, name: str = "access.
         UnexpectedAnswerError: the answer is not 200.
     """
     parts = urlsplit(url)
-    head, tail = upload_request(parts.netloc, session, rows.size, name)
+    head, tail = form_request(parts.netloc, f"{session}/uploadFile", rows.size)
     with (
         path.open("rb") as file,
         socket.create_connection((parts.hostname, parts.port), timeout=_SECONDS) as sock,
     ):
         sock.setblocking(True)
-        sock.sendall(head + HEADER)
+        sock.sendall(through(head) + HEADER)
         at, end = rows.offset, rows.offset + rows.length
         while at < end:
             at += os.sendfile(sock.fileno(), file.fileno(), at, end - at)

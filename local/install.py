@@ -31,6 +31,7 @@ GROUPS = {
     "local": "requirements/local.txt",
     "client": "requirements/client.txt",
     "node": "requirements/node.txt",
+    "worker": "requirements/worker.txt",
     "test": "requirements/test.txt",
     "lint": "requirements/lint.txt",
 }

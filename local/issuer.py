@@ -10,7 +10,7 @@ import sys
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from functools import partial
+from functools import cache, partial
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -145,8 +145,9 @@ def mint(
     return jwt.encode(claims, _key(data), algorithm="RS256", headers={"kid": _KEY_ID})
 
 
+@cache
 def _key(data: Path) -> rsa.RSAPrivateKey:
-    """The folder's key, made at the first call."""
+    """The folder's key, made at the first call. It is kept, since reading one includes a check that takes 30 ms."""
     path = data / "issuer-key.pem"
     if not path.exists():
         made = rsa.generate_private_key(public_exponent=65537, key_size=2048)

@@ -18,6 +18,7 @@ from azure.storage.blob.aio import BlobClient, ContainerClient
 from bench.access_file import read, slices
 from bench.processes import Plan
 from bench.raw import BLOCK_BYTES
+from bench.rows.common import MEGABYTE
 from shared.core.ids import utc_now
 from shared.core.settings import Settings
 from shared.delivery.graph_client import GraphClient
@@ -28,7 +29,6 @@ from shared.services.deliveries import Deliveries
 from shared.storage.account import Storage
 from shared.storage.names import Names
 
-MEGABYTE = 1_000_000
 _AT_A_TIME = 4
 
 

@@ -1,0 +1,241 @@
+"""Every operation on its cold path: a resource, a session and a caller that the measured process has not seen.
+
+What an operation needs is prepared through another process of the service on the same storage. A process that serves
+one request an hour remembers nothing of what was done before, so that this is the ordinary case in Azure.
+
+The benchmark measures these operations, and ``tests/api/test_round_trips.py`` holds the table in ``docs/design.md``,
+which has their names, equal to the calls to storage that they make.
+"""
+
+import json
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+from uuid import uuid4
+
+from bench.access_file import read, slices
+from bench.round_trips import new_trace
+from bench.wire import NO_HEADERS, Connection, Headers, bearer, form_request, request
+from shared.domain.callers import READ_WRITE_ALL
+
+MIB = 2**20
+
+LARGE_BLOCKS = 3
+
+_SESSIONS = "/v1.0/identityGovernance/entitlementManagement/catalogs/{catalog}/resources/{resource}/uploadSessions"
+_SESSION = f"{_SESSIONS}/{{session}}"
+_FILES = f"{_SESSION}/files"
+_REFUSALS = f"{_SESSION}/refusals"
+_RESOURCES = "/v1.0/uploads/resources"
+_RESOURCE = f"{_RESOURCES}/{{catalog}}/{{resource}}"
+_GRANTS = "/v1.0/uploads/grants/catalogs/{catalog}"
+_GRANT = f"{_GRANTS}/resources/{{resource}}/principals/{{caller}}"
+_SCOPE = quote("catalogId eq '{catalog}' and resourceId eq '{resource}' and sessionId eq '{session}'", safe="{}'")
+
+
+@dataclass(frozen=True, slots=True)
+class Contents:
+    """The files that are uploaded."""
+
+    small: bytes
+    large: bytes
+    faulty: bytes
+
+    @classmethod
+    def read(cls, rows: Path, *, small_bytes: int = 150_000, large_bytes: int = 10 * MIB) -> "Contents":
+        """Out of a file of rows (``bench.access_file``): one that fits in a block, and one of ``LARGE_BLOCKS``."""
+        small, large = (read(rows, slices(rows, size)[0]) for size in (small_bytes, large_bytes))
+        return cls(small, large, small + b"nobody,Robot,1,one,,\r\n")
+
+
+def _new_id() -> str:
+    return str(uuid4())
+
+
+@dataclass(slots=True)
+class Place:
+    """A caller and a resource of one sample only, and the ids of what was prepared for it."""
+
+    contents: Contents
+    caller: str = field(default_factory=_new_id)
+    catalog: str = field(default_factory=_new_id)
+    resource: str = field(default_factory=_new_id)
+    review: str = field(default_factory=_new_id)
+    session: str = ""
+    file: str = ""
+    refusal: str = ""
+
+    def path(self, template: str) -> str:
+        """A path with the ids of this place."""
+        names = ("caller", "catalog", "resource", "session", "file", "refusal")
+        return template.format(**{name: getattr(self, name) for name in names})
+
+
+Request = Callable[[str, Place, Headers], bytes]
+"""The bytes of a request to a host, for a place, with headers."""
+
+Step = Callable[[Connection, Place], Awaitable[None]]
+"""A part of the preparation."""
+
+
+@dataclass(frozen=True, slots=True)
+class Operation:
+    """An operation of the API.
+
+    Args:
+        name: as in the table of ``docs/design.md``.
+        request: what is measured.
+        prepare: what is done before, by another process.
+        status: of the answer.
+        by_grant: whether a caller may do it who has a grant for the resource and no permission for the tenant.
+        sizes: what the letters in the table stand for.
+    """
+
+    name: str
+    request: Request
+    prepare: tuple[Step, ...] = ()
+    status: int = 200
+    by_grant: bool = True
+    sizes: Mapping[str, int] = field(default_factory=dict)
+
+
+class Access(StrEnum):
+    """Why a caller may do what it asks for."""
+
+    ROLE = "role"
+    """A permission for the whole tenant, in its token."""
+    GRANT = "grant"
+    """A grant for the resource, and nothing else."""
+
+
+@dataclass(frozen=True, slots=True)
+class ColdRequest:
+    """A request that is ready to be sent; in the service's telemetry it is a trace of its own."""
+
+    operation: Operation
+    access: Access
+    trace: str
+    request: bytes
+
+
+Mint = Callable[[str, Sequence[str]], str]
+"""Makes a token for a caller's object id, with permissions."""
+
+
+async def cold_requests(host: str, preparing: Connection, contents: Contents, mint: Mint) -> AsyncIterator[ColdRequest]:
+    """A request to ``host`` of each operation and kind of access, each prepared just before it is needed."""
+    for operation in OPERATIONS:
+        for access in Access if operation.by_grant else (Access.ROLE,):
+            place = Place(contents)
+            for step in (*operation.prepare, *((_granted,) if access is Access.GRANT else ())):
+                await step(preparing, place)
+            token = mint(place.caller, [READ_WRITE_ALL] if access is Access.ROLE else [])
+            trace, headers = new_trace()
+            request = operation.request(host, place, {**headers, **bearer(token)})
+            yield ColdRequest(operation, access, trace, request)
+
+
+# Requests
+
+
+def _plain(method: str, path: str) -> Request:
+    return lambda host, place, headers: request(method, host, place.path(path), headers)
+
+
+def _json(method: str, path: str, body: Mapping[str, Any]) -> Request:
+    return lambda host, place, headers: request(method, host, place.path(path), headers, json.dumps(body).encode())
+
+
+def _create(host: str, place: Place, headers: Headers) -> bytes:
+    data = {"reviewDefinitionId": str(uuid4()), "reviewInstanceId": place.review}
+    return request("POST", host, place.path(_SESSIONS), headers, json.dumps({"data": data}).encode())
+
+
+def _form(action: str, content: str) -> Request:
+    """A form with one of ``Contents``."""
+
+    def build(host: str, place: Place, headers: Headers) -> bytes:
+        data: bytes = getattr(place.contents, content)
+        head, tail = form_request(host, f"{place.path(_SESSION)}/{action}", len(data), headers=headers)
+        return head + data + tail
+
+    return build
+
+
+def _list_resources(host: str, place: Place, headers: Headers) -> bytes:
+    """A list that begins at this catalog, since all samples have theirs in the same list."""
+    before = f"{place.catalog}_{'0' * 8}-0000-0000-0000-{'0' * 12}"
+    return request("GET", host, f"{_RESOURCES}?$top=1&$skiptoken={before}", headers)
+
+
+# Preparation
+
+
+async def _session(connection: Connection, place: Place) -> None:
+    answer = await connection.send(_create(connection.host, place, NO_HEADERS), status=201)
+    place.session = json.loads(answer)["id"]
+
+
+async def _file(connection: Connection, place: Place) -> None:
+    answer = await connection.send(_form("uploadFile", "small")(connection.host, place, NO_HEADERS), status=200)
+    place.file = json.loads(answer)["files"][0]["id"]
+
+
+async def _refusal(connection: Connection, place: Place) -> None:
+    await connection.send(_form("uploadFile", "faulty")(connection.host, place, NO_HEADERS), status=400)
+    listed = await connection.send(_plain("GET", _REFUSALS)(connection.host, place, NO_HEADERS), status=200)
+    place.refusal = json.loads(listed)["value"][0]["id"]
+
+
+async def _granted(connection: Connection, place: Place) -> None:
+    await connection.send(_PUT_GRANT(connection.host, place, NO_HEADERS), status=200)
+
+
+async def _described(connection: Connection, place: Place) -> None:
+    await connection.send(_PUT_RESOURCE(connection.host, place, NO_HEADERS), status=200)
+
+
+async def _another_described(connection: Connection, place: Place) -> None:
+    """A list reads one row more than it shows: with a second one of the same catalog, no other catalog is read."""
+    path = f"{_RESOURCES}/{place.catalog}/ffffffff-ffff-4fff-bfff-ffffffffffff"
+    await connection.send(_json("PUT", path, {"displayName": "Last"})(connection.host, place, NO_HEADERS), status=200)
+
+
+_PUT_GRANT = _json("PUT", _GRANT, {"role": "owner"})
+_PUT_RESOURCE = _json("PUT", _RESOURCE, {"displayName": "Doors"})
+_COMPLETE = _json("PATCH", _SESSION, {"isUploadDone": True})
+
+OPERATIONS = (
+    Operation("create", _create, status=201),
+    Operation("create, the reference is taken", _create, (_session,), 409),
+    Operation("get", _plain("GET", _SESSION), (_session,)),
+    Operation("get, `$expand=files`", _plain("GET", f"{_SESSION}?$expand=files"), (_session, _file)),
+    Operation("list", _plain("GET", _SESSIONS), (_session,)),
+    Operation("list, `$expand=files`", _plain("GET", f"{_SESSIONS}?$expand=files"), (_session, _file)),
+    Operation("update", _COMPLETE, (_session, _file)),
+    Operation("uploadFile, up to one block", _form("uploadFile", "small"), (_session,)),
+    Operation("uploadFile, n blocks", _form("uploadFile", "large"), (_session,), sizes={"n": LARGE_BLOCKS}),
+    Operation("uploadFile, the same file again", _form("uploadFile", "small"), (_session, _file)),
+    Operation("uploadFile, refused", _form("uploadFile", "faulty"), (_session,), 400),
+    Operation("validateFile", _form("validateFile", "small"), (_session,)),
+    Operation("files", _plain("GET", _FILES), (_session, _file)),
+    Operation("one file", _plain("GET", f"{_FILES}/{{file}}"), (_session, _file)),
+    Operation("`$value`, n times 4 MiB", _plain("GET", f"{_FILES}/{{file}}/$value"), (_session, _file), sizes={"n": 1}),
+    Operation("delete a file", _plain("DELETE", f"{_FILES}/{{file}}"), (_session, _file), 204),
+    Operation("refusals", _plain("GET", _REFUSALS), (_session, _refusal)),
+    Operation("withdraw a refusal", _plain("DELETE", f"{_REFUSALS}/{{refusal}}"), (_session, _refusal), 204),
+    Operation("delete, n files", _plain("DELETE", _SESSION), (_session, _file), 204, sizes={"n": 1}),
+    Operation("a grant: put", _PUT_GRANT, by_grant=False),
+    Operation("a grant: list", _plain("GET", _GRANTS), (_granted,), by_grant=False),
+    Operation("a grant: delete", _plain("DELETE", _GRANT), (_granted,), 204, by_grant=False),
+    Operation("a resource: get", _plain("GET", _RESOURCE), (_described,)),
+    Operation("a resource: put", _PUT_RESOURCE, by_grant=False),
+    Operation("a resource: delete", _plain("DELETE", _RESOURCE), (_described,), 204, by_grant=False),
+    Operation("resources", _list_resources, (_described, _another_described), sizes={"n": 1, "p": 1}),
+    Operation(
+        "audit of a session", _plain("GET", f"/v1.0/uploads/audit?$filter={_SCOPE}"), (_session,), by_grant=False
+    ),
+)

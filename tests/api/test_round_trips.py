@@ -1,0 +1,101 @@
+"""How many calls to storage each operation makes, and how many one after the other, is what docs/design.md says.
+
+Every operation is done on its cold path: by a process that has not seen the resource and the caller.
+"""
+
+import asyncio
+import re
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+
+import pytest
+
+from bench.access_file import write_rows
+from bench.operations import LARGE_BLOCKS, OPERATIONS, Access, Contents, Operation, cold_requests
+from bench.round_trips import RoundTrips, fewest, read_round_trips
+from bench.wire import Connection, bearer, request
+from local.service import ROOT
+from tests.support.authority import Authority
+from tests.support.invariants import Storage
+from tests.support.service import running_service
+
+# Several times what the service writes at a time, by which a block may be larger.
+BLOCK_BYTES = 512 * 1024
+LARGE_BYTES = LARGE_BLOCKS * BLOCK_BYTES - BLOCK_BYTES // 2
+
+# Two calls that begin together are never one after the other, but under load this can be so of others by chance.
+SAMPLES = 2
+
+Counted = Mapping[tuple[str, Access], RoundTrips]
+
+
+@pytest.fixture(scope="module")
+def counted(service: str, storage: Storage, authority: Authority, tmp_path_factory: pytest.TempPathFactory) -> Counted:
+    """The calls of each operation, by its name and the kind of access."""
+    folder = tmp_path_factory.mktemp("round-trips")
+    rows, spans = folder / "rows.csv", folder / "spans"
+    write_rows(rows, LARGE_BYTES)
+    contents = Contents.read(rows, small_bytes=BLOCK_BYTES // 4, large_bytes=LARGE_BYTES)
+    program = ("bench.counted", str(spans))
+    with running_service(
+        storage.connection_string, None, (), program, block_bytes=BLOCK_BYTES, **authority.settings
+    ) as url:
+        traces = asyncio.run(_traces(service, url, authority, contents))
+    round_trips = read_round_trips(spans)
+    return {key: fewest(round_trips[trace] for trace in of_key) for key, of_key in traces.items()}
+
+
+async def _traces(
+    service: str, url: str, authority: Authority, contents: Contents
+) -> Mapping[tuple[str, Access], Sequence[str]]:
+    """The traces of the requests, by operation and kind of access."""
+
+    def mint(caller: str, roles: Sequence[str]) -> str:
+        return authority.token(oid=caller, roles=list(roles))
+
+    traces: dict[tuple[str, Access], list[str]] = defaultdict(list)
+    async with Connection(service) as preparing, Connection(url) as measured:
+        # The first request of the process creates the tables, and fetches the keys.
+        first = request("GET", measured.host, "/v1.0/uploads/resources?$top=1", bearer(authority.token()))
+        await measured.send(first, status=200)
+        for _ in range(SAMPLES):
+            async for each in cold_requests(measured.host, preparing, contents, mint):
+                await measured.send(each.request, status=each.operation.status)
+                traces[each.operation.name, each.access].append(each.trace)
+    return traces
+
+
+def _documented() -> dict[str, tuple[str, str]]:
+    """What the table has for each operation: by role, and by grant."""
+    section = (ROOT / "docs" / "design.md").read_text().partition("## Storage round trips")[2]
+    rows = re.findall(r"^\| ([^|]+) \| [^|]+ \| ([^|]*) ?\| ([^|]*) ?\|$", section, re.MULTILINE)
+    return {name: (role.strip(), grant.strip()) for name, role, grant in rows if name != "operation"}
+
+
+def test_the_table_has_every_operation() -> None:
+    assert list(_documented()) == [operation.name for operation in OPERATIONS]
+
+
+@pytest.mark.parametrize("operation", OPERATIONS, ids=lambda operation: operation.name)
+def test_an_operation_makes_the_calls_that_the_table_says(operation: Operation, counted: Counted) -> None:
+    for access, documented in zip(Access, _documented()[operation.name], strict=True):
+        found = counted.get((operation.name, access))
+        if found is None:
+            assert documented == ""
+            continue
+        calls, in_sequence = documented.split(" / ")
+        assert found.calls == _value(calls, operation), found
+        at_least = in_sequence.startswith("≥ ")
+        least = _value(in_sequence.removeprefix("≥ "), operation)
+        assert found.in_sequence >= least if at_least else found.in_sequence == least, found
+        assert found.late == 0
+
+
+def _value(formula: str, operation: Operation) -> int:
+    """A sum such as ``p + 2n``, with the sizes of an operation."""
+    value = 0
+    for term in formula.split(" + "):
+        found = re.fullmatch(r"(\d*)([a-z]?)", term)
+        assert found is not None, formula
+        value += int(found[1] or 1) * (operation.sizes[found[2]] if found[2] else 1)
+    return value
