@@ -52,7 +52,10 @@ COMMANDS: Dict[str, Command] = {
         ("-n", "auto", "--dist", "worksteal"),
     ),
     "bench": Command(
-        "compare the service with the raw storage SDK; --quick takes two minutes", (*APP, "worker"), True, "bench"
+        "compare the service with the raw storage SDK; --quick takes two minutes",
+        (*APP, "client", "worker"),
+        True,
+        "bench",
     ),
     "lint": Command("check style, types and imports", (*TESTS, "lint"), False, "local.lint"),
 }

@@ -137,10 +137,7 @@ class Benchmark:
         scale = self._scale
         say("writing the file that is uploaded")
         write_rows(self._file, max(scale.stream, scale.stream_of_8, scale.large_upload))
-        self._row("import", self._import())
-        for form in ("validator", "validator-names", "validator-quoted"):
-            speeds = validator_speed(form, self._file, scale.upload, scale.rounds)
-            self._row(form, ({"service": speed} for speed in speeds), scale.upload)
+        self._without_storage()
         if self._wanted(SMALL_ROWS):
             with self._storage() as storage, running_service(storage) as service:
                 self._small_rows(service.url, storage)
@@ -153,24 +150,11 @@ class Benchmark:
                 self._row("client", self._client(service.url, scale.upload, 1), scale.upload)
                 self._row("client-many", self._client(service.url, MANY_FILES, scale.client_files), MANY_FILES)
         if self._wanted(["forward"]):
-            with (
-                self._storage() as storage,
-                self._storage() as other,
-                running_service(storage) as service,
-                running_service(other) as target,
-            ):
-                self._load("forward", service.url, storage, scale.upload, target=target.url, target_storage=other)
+            self._forward()
         if self._wanted(["memory", "memory-by-8"]):
             with self._storage() as storage:
-                run = partial(running_service, storage)
-                self._row("memory", self._memory(run, storage, scale.stream, rounds=scale.streams), scale.stream)
-                eight = self._memory(run, storage, scale.stream_of_8, UPLOADS_AT_ONCE)
-                self._row("memory-by-8", eight, scale.stream_of_8)
-        for name, measure in (
-            ("operations", self._operations),
-            ("worker", self._worker),
-            ("instances", self._instances),
-        ):
+                self._memory_rows(storage)
+        for name, measure in zip(SIDE_TABLES, (self._operations, self._worker, self._instances), strict=True):
             if self._wanted([name]):
                 say(f"{name}:")
                 with self._storage() as storage:
@@ -186,6 +170,14 @@ class Benchmark:
         """Every sample."""
         return {"rows": [result.as_json() for result in self.results], **self.others}
 
+    def _without_storage(self) -> None:
+        """The import and the validator."""
+        scale = self._scale
+        self._row("import", self._import())
+        for form in ("validator", "validator-names", "validator-quoted"):
+            speeds = validator_speed(form, self._file, scale.upload, scale.rounds)
+            self._row(form, ({"service": speed} for speed in speeds), scale.upload)
+
     def _small_rows(self, service: str, storage: str) -> None:
         """The rows that share one storage and one service."""
         scale = self._scale
@@ -200,6 +192,22 @@ class Benchmark:
         self._load("upload", service, storage, scale.upload)
         with observed_service(storage) as observed:
             self._load("telemetry", service, storage, count=scale.requests, observed=observed.url)
+
+    def _forward(self) -> None:
+        """The row that needs two storages, each with a service."""
+        with (
+            self._storage() as storage,
+            self._storage() as other,
+            running_service(storage) as service,
+            running_service(other) as target,
+        ):
+            self._load("forward", service.url, storage, self._scale.upload, target=target.url, target_storage=other)
+
+    def _memory_rows(self, storage: str) -> None:
+        scale, run = self._scale, partial(running_service, storage)
+        self._row("memory", self._memory(run, storage, scale.stream, rounds=scale.streams), scale.stream)
+        eight = self._memory(run, storage, scale.stream_of_8, UPLOADS_AT_ONCE)
+        self._row("memory-by-8", eight, scale.stream_of_8)
 
     @contextmanager
     def _storage(self) -> Iterator[str]:
@@ -286,6 +294,8 @@ class Benchmark:
         with run_worker() as worker, run_local() as local:
             plan = self._plan("worker", worker.url, storage, scale.upload, count=scale.worker_requests)
             yield from run_load(replace(plan, invocations=str(invocations), local=local.url))
+        for _ in range(scale.streams):
+            yield {"title": "start", "unit": "s", "worker": _start(run_worker), "local host": _start(run_local)}
         (in_worker,) = self._memory(run_worker, storage, scale.stream, invocations=str(invocations))
         (in_local,) = self._memory(run_local, storage, scale.stream)
         for title, figure in (
@@ -331,6 +341,13 @@ def why_no_worker() -> str:
     if importlib.util.find_spec("azure_functions_runtime") is None:
         return "not measured: azure-functions-runtime is not installed, which needs Python 3.13 or newer"
     return ""
+
+
+def _start(run: Callable[[], AbstractContextManager[Service]]) -> float:
+    """The seconds from the start of a process until it takes requests."""
+    began = time.monotonic()
+    with run():
+        return time.monotonic() - began
 
 
 def _sums(samples: Collection[dict[str, float]]) -> dict[str, float]:

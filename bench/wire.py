@@ -94,21 +94,9 @@ class Connection:
         """
         self._writer.write(self._through(request))
         head = await self._reader.readuntil(b"\r\n\r\n")
-        body = await self._body(head)
+        body = await self._reader.readexactly(_content_length(head))
         _check(head, body, status)
         return body
-
-    async def _body(self, head: bytes) -> bytes:
-        if _LENGTH.search(head) is not None:
-            return await self._reader.readexactly(_content_length(head))
-        if b"transfer-encoding: chunked" not in head.lower():
-            return b""
-        body = bytearray()
-        while size := int(await self._reader.readline(), 16):
-            body += await self._reader.readexactly(size)
-            await self._reader.readline()
-        await self._reader.readline()
-        return bytes(body)
 
 
 def upload(url: str, session: str, path: Path, rows: Slice, through: Through = unchanged) -> bytes:

@@ -18,7 +18,6 @@ from typing import Any
 from uuid import uuid4
 
 from local.service import ROOT
-from tests.support.client import DATA_TYPE, SESSION_TYPE
 
 _CURL = ("curl", "--silent", "--show-error", "--fail-with-body")
 _AT_ONCE = 4
@@ -91,8 +90,8 @@ def _create(service: str) -> str:
     """A new session; gives its URL."""
     governance = f"{service}/v1.0/identityGovernance/entitlementManagement"
     sessions = f"{governance}/catalogs/{uuid4()}/resources/{uuid4()}/uploadSessions"
-    data = {"@odata.type": DATA_TYPE, "reviewDefinitionId": str(uuid4()), "reviewInstanceId": str(uuid4())}
-    created = _curl(sessions, "--json", json.dumps({"@odata.type": SESSION_TYPE, "data": data}))
+    data = {"reviewDefinitionId": str(uuid4()), "reviewInstanceId": str(uuid4())}
+    created = _curl(sessions, "--json", json.dumps({"data": data}))
     return f"{sessions}/{json.loads(created)['id']}"
 
 
