@@ -17,11 +17,11 @@ from bench.bars import table as table_of_bars
 from bench.processes import (
     Plan,
     counted_service,
+    crowd,
     guarded_service,
     observed_service,
     peak_memory,
     run_load,
-    run_together,
     running_service,
     running_worker,
 )
@@ -305,16 +305,16 @@ class Benchmark:
             yield {"title": title, "unit": "MiB", "worker": in_worker[figure], "local host": in_local[figure]}
 
     def _instances(self, storage: str) -> Iterator[dict[str, Any]]:
-        scale = self._scale
         for processes in PROCESSES:
+            burst = partial(self._plan, storage=storage, count=self._scale.burst, at_once=CLIENTS // processes)
             with ExitStack() as running:
-                urls = [running.enter_context(running_service(storage)).url for _ in range(processes)]
-                burst = partial(self._plan, storage=storage, count=scale.burst, at_once=CLIENTS // processes)
-                for number in range(scale.instance_rounds + 1):
-                    service = run_together([burst("service-burst", url) for url in urls])
-                    raw = run_together([burst("raw-burst", "")] * processes)
+                services = [running.enter_context(running_service(storage)) for _ in range(processes)]
+                by_service = running.enter_context(crowd([burst("service-burst", each.url) for each in services]))
+                raw = running.enter_context(crowd([burst("raw-burst", "")] * processes))
+                for number in range(self._scale.instance_rounds + 1):
+                    sample = {"processes": processes, "service": _sums(by_service()), "raw": _sums(raw())}
                     if number:
-                        yield {"processes": processes, "service": _sums(service), "raw": _sums(raw)}
+                        yield sample
 
     def _wanted(self, names: Collection[str]) -> bool:
         return not self._only or any(name in self._only for name in names)

@@ -5,7 +5,7 @@ import re
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -110,29 +110,33 @@ def run_load(plan: Plan) -> Iterator[dict[str, Any]]:
         raise RuntimeError(f"the load '{plan.row}' failed with exit code {process.returncode}")
 
 
-def run_together(plans: Sequence[Plan]) -> list[dict[str, Any]]:
-    """The sample of each of several load processes, which begin at the same time: when all of them are ready.
+@contextmanager
+def crowd(plans: Sequence[Plan]) -> Iterator[Callable[[], list[dict[str, Any]]]]:
+    """Load processes that work at the same time; what is given has each of them take a sample.
 
     Raises:
         RuntimeError: one failed; its output is on stderr.
     """
     with ExitStack() as running:
         processes = [running.enter_context(_load(plan)) for plan in plans]
-        for process in processes:
-            _line(process)
-        for process in processes:
-            assert process.stdin is not None
-            process.stdin.write("\n")
-            process.stdin.flush()
-        return [json.loads(_line(process)) for process in processes]
+
+        def samples() -> list[dict[str, Any]]:
+            for process in processes:
+                assert process.stdin is not None
+                process.stdin.write("\n")
+                process.stdin.flush()
+            return [_sample(process) for process in processes]
+
+        yield samples
 
 
-def _line(process: "subprocess.Popen[str]") -> str:
+def _sample(process: "subprocess.Popen[str]") -> dict[str, Any]:
     assert process.stdout is not None
     line = process.stdout.readline()
     if not line:
         raise RuntimeError("a load failed")
-    return line
+    sample: dict[str, Any] = json.loads(line)
+    return sample
 
 
 def _load(plan: Plan) -> "subprocess.Popen[str]":
