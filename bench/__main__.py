@@ -11,8 +11,8 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from bench.benchmark import FULL, QUICK, ROWS, Benchmark
-from bench.tables import put_into
+from bench.benchmark import FULL, QUICK, ROWS, TABLES, Benchmark
+from bench.tables import has_places, put_into
 from local.service import ROOT
 
 
@@ -43,6 +43,8 @@ def main() -> None:
     parser.add_argument("--out", type=Path, help="where the samples go, as JSON (default: bench/results/)")
     parser.add_argument("--into", type=Path, metavar="FILE.md", help="a document whose tables are replaced by these")
     arguments = parser.parse_args()
+    if arguments.into and not has_places(arguments.into, TABLES):
+        parser.error(f"{arguments.into} has no place for one of the tables: {', '.join(TABLES)}")
     out = arguments.out or ROOT / "bench" / "results" / f"{datetime.now(UTC):%Y%m%d-%H%M%S}.json"
     where = machine()
     with tempfile.TemporaryDirectory(prefix="bench-") as work:

@@ -54,6 +54,7 @@ SMALL_ROWS = (
 )
 
 SIDE_TABLES = ("operations", "worker", "instances")
+TABLES = ("bars", *SIDE_TABLES)
 ROWS = (*BARS, *SIDE_TABLES)
 
 PROCESSES = (1, 2, 4)

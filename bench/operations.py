@@ -9,7 +9,7 @@ which has their names, equal to the calls to storage that they make.
 
 import json
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from enum import StrEnum
 from pathlib import Path
 from typing import Any
@@ -70,8 +70,7 @@ class Place:
 
     def path(self, template: str) -> str:
         """A path with the ids of this place."""
-        names = ("caller", "catalog", "resource", "session", "file", "refusal")
-        return template.format(**{name: getattr(self, name) for name in names})
+        return template.format(**asdict(self))
 
 
 Request = Callable[[str, Place, Headers], bytes]

@@ -27,23 +27,27 @@ class Table:
         return "\n".join(f"| {' | '.join(line)} |" for line in (header, ["---"] * len(header), *rows))
 
 
+def has_places(document: Path, names: Iterable[str]) -> bool:
+    """Whether a document has a place for the tables of these names."""
+    text = document.read_text()
+    return all(_begin(name) in text for name in names)
+
+
 def put_into(document: Path, tables: Iterable[Table], caption: str) -> None:
     """Write tables to their places in a document; what says when and where they were measured is put below each.
 
     The place of a table is between two comments: ``<!-- bench: name -->`` and ``<!-- end -->``.
-
-    Raises:
-        ValueError: the document has no place for a table.
     """
     text = document.read_text()
     for table in tables:
-        begin, end = f"<!-- bench: {table.name} -->\n", "<!-- end -->"
-        before, begun, after = text.partition(begin)
-        _, ended, after = after.partition(end)
-        if not ended:
-            raise ValueError(f"{document} has no place for the table '{table.name}'")
-        text = f"{before}{begun}{table.markdown()}\n\n{caption}\n{ended}{after}"
+        before, begin, after = text.partition(_begin(table.name))
+        _, end, after = after.partition("<!-- end -->")
+        text = f"{before}{begin}{table.markdown()}\n\n{caption}\n{end}{after}"
     document.write_text(text)
+
+
+def _begin(name: str) -> str:
+    return f"<!-- bench: {name} -->\n"
 
 
 def figures(samples: Sequence[float], unit: str, *, peak: bool = False) -> str:

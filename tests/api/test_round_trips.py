@@ -12,7 +12,7 @@ import pytest
 
 from bench.access_file import write_rows
 from bench.operations import LARGE_BLOCKS, OPERATIONS, Access, Contents, Operation, cold_requests
-from bench.round_trips import RoundTrips, fewest, read_round_trips
+from bench.round_trips import RoundTrips, Span, fewest, read_round_trips
 from bench.wire import Connection, bearer, request
 from local.service import ROOT
 from tests.support.authority import Authority
@@ -89,6 +89,18 @@ def test_an_operation_makes_the_calls_that_the_table_says(operation: Operation, 
         least = _value(in_sequence.removeprefix("≥ "), operation)
         assert found.in_sequence >= least if at_least else found.in_sequence == least, found
         assert found.late == 0
+
+
+def test_calls_are_in_sequence_if_each_begins_when_the_one_before_has_ended() -> None:
+    def span(start: int, end: int, *, is_request: bool = False) -> Span:
+        return Span("", "", start, end, is_call=not is_request, is_request=is_request)
+
+    assert RoundTrips.of([span(0, 9, is_request=True)]) == (0, 0, 0)
+    at_once = [span(0, 4), span(1, 3), span(2, 6)]
+    assert RoundTrips.of([*at_once, span(0, 9, is_request=True)]) == (3, 1, 0)
+    after_the_shortest = [*at_once, span(3, 7), span(7, 8)]
+    assert RoundTrips.of([*after_the_shortest, span(0, 9, is_request=True)]) == (5, 3, 0)
+    assert RoundTrips.of([span(0, 4), span(4, 12), span(0, 9, is_request=True)]) == (2, 2, 1)
 
 
 def _value(formula: str, operation: Operation) -> int:
