@@ -1,9 +1,9 @@
 """The client against curl: each puts the same files into a new session, verifies what is stored, and completes it.
 
 curl does what a careful person's script does: one file after the other, each with a process of its own; then the
-digests of the local files are compared with those that the session has. The client also checks every file. Two more
-figures show what the result depends on: a script without the digests, and one process of curl that sends four files at
-a time, which is the least that any client can take.
+digests of the local files are compared with those that the session has. Two more figures show what the result depends
+on: a script without the digests, and one process of curl that sends four files at a time, which is the least that any
+client can take.
 """
 
 import json

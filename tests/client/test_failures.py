@@ -133,7 +133,7 @@ class Growing(Silent):
         return lambda _: None
 
 
-def test_a_file_that_grows_while_it_is_checked_and_sent_is_not_accepted(resource: Resource, tmp_path: Path) -> None:
+def test_a_file_that_grows_while_it_is_sent_is_not_accepted(resource: Resource, tmp_path: Path) -> None:
     session = resource.new_session()
     outcome = send_into(session, folder_of(tmp_path / "in", doors=access_file(3)), Growing())
     assert outcome.exit_code == 5

@@ -51,6 +51,20 @@ def test_a_good_folder_is_stored_and_completed(accup: Command, resource: Resourc
     assert resource.session(ran.json["session"]).read()["referenceId"] == review_of(accup)
 
 
+def test_only_the_service_checks_what_is_sent_into_a_new_session(accup: Command, tmp_path: Path) -> None:
+    """It does so in any case, so that a check here, which needs NumPy, would only take time."""
+    folder_of(tmp_path / "path")
+    (tmp_path / "path" / "numpy.py").write_text("raise ImportError")
+    without_numpy = accup.using(PYTHONPATH=str(tmp_path / "path"))
+    files = {"doors": access_file(5), "badges": access_file(7)}
+    ran = without_numpy("send", folder_of(tmp_path / "in", **files), "--json")
+    assert ran.code == 0, ran.err
+    assert [(file["name"], file["rows"], file["verified"]) for file in ran.json["files"]] == [
+        ("badges.csv", 7, "sha256"),
+        ("doors.csv", 5, "sha256"),
+    ]
+
+
 def test_without_complete_the_session_stays_active(accup: Command, resource: Resource, tmp_path: Path) -> None:
     ran = accup("send", folder_of(tmp_path / "in", doors=access_file()), "--json")
     assert ran.code == 0, ran.err
@@ -62,14 +76,16 @@ def test_without_complete_the_session_stays_active(accup: Command, resource: Res
 def test_a_mixed_folder_is_not_completed_and_every_finding_is_named(
     accup: Command, resource: Resource, tmp_path: Path
 ) -> None:
-    folder = folder_of(tmp_path / "in", good=access_file(), bad=faulty_access_file(3, 7))
+    faulty = faulty_access_file(3, 7, rows=9)
+    folder = folder_of(tmp_path / "in", good=access_file(), bad=faulty)
     ran = accup("send", folder, "--complete", "--json")
     assert ran.code == 3
     assert ran.json["status"] == "active"
     assert list(stored(resource, ran.json["session"])) == ["good.csv"]
     bad, good = ran.json["files"]
     assert (good["name"], good["accepted"], good["findings"]) == ("good.csv", True, [])
-    assert (bad["name"], bad["accepted"]) == ("bad.csv", False)
+    assert (bad["name"], bad["accepted"], bad["rows"]) == ("bad.csv", False, 9)
+    assert bad["sha256"] == sha256(faulty).hexdigest()
     assert [(each["line"], each["column"], each["code"]) for each in bad["findings"]] == [
         (3, "permissionId", "missingValue"),
         (7, "permissionId", "missingValue"),

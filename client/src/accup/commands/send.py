@@ -50,9 +50,9 @@ from accup.sending.sender import UPLOADS_AT_ONCE, Sender, SendOptions
 def send(**values: Any) -> int:
     """Send files, or the CSV files of folders, into the upload session of a review instance.
 
-    Creates the session or continues with the existing one, checks every file, uploads what is missing, compares the
-    result with the local files, and completes the session only if every file was accepted. The same command continues
-    after any failure: nothing is sent twice.
+    Creates the session or continues with the existing one, uploads what is missing, compares the result with the local
+    files, and completes the session only if every file was accepted. The same command continues after any failure:
+    nothing is sent twice.
     """
     given = Given.of(values)
     screen = given.screen

@@ -1,54 +1,43 @@
-"""Reads a file for its upload, and checks it on the way."""
+"""Reads a file for its upload, and takes its digest on the way."""
 
+import hashlib
 import io
-from collections.abc import Callable, Collection
+from collections.abc import Callable
+from pathlib import Path
 from typing import BinaryIO
 
-from accup.local.checking import CheckedFile, FileCheck, check
 from accup.local.files import LocalFile
 
 
-class CheckedWhileRead:
-    """A file that is checked the first time it is read to its end, unless it was checked before."""
+class DigestedWhileRead:
+    """A file whose digest is taken the first time it is read to its end, unless it is known."""
 
-    def __init__(self, file: LocalFile, principal_types: Collection[str], checked: CheckedFile | None) -> None:
+    def __init__(self, file: LocalFile, sha256: str | None) -> None:
         self._file = file
-        self._principal_types = principal_types
-        self._checked = checked
+        self._sha256 = sha256
 
     def open(self) -> BinaryIO:
         """The file, opened for reading."""
-        if self._checked is not None:
-            return self._file.path.open("rb")
-        return _CheckingReader(self._file, self._principal_types, self._take)
+        return _DigestingReader(self._file.path, self._take) if self._sha256 is None else self._file.path.open("rb")
 
     def sha256(self) -> str | None:
         """The digest (hex), once the file was read to its end."""
-        return None if self._checked is None else self._checked.sha256
+        return self._sha256
 
-    def result(self) -> CheckedFile:
-        """The result of the check. The file is read for it if nothing else has done so.
-
-        Raises:
-            UsageError: the file cannot be read.
-        """
-        self._checked = self._checked or check(self._file, self._principal_types)
-        return self._checked
-
-    def _take(self, checked: CheckedFile) -> None:
-        self._checked = checked
+    def _take(self, sha256: str) -> None:
+        self._sha256 = sha256
 
 
-class _CheckingReader(io.FileIO):
-    def __init__(self, file: LocalFile, principal_types: Collection[str], ended: Callable[[CheckedFile], None]) -> None:
-        super().__init__(file.path)
-        self._check = FileCheck(file, principal_types)
+class _DigestingReader(io.FileIO):
+    def __init__(self, path: Path, ended: Callable[[str], None]) -> None:
+        super().__init__(path)
+        self._digest = hashlib.sha256()
         self._ended = ended
 
     def read(self, size: int | None = -1) -> bytes:
         piece = super().read(size)
         if piece:
-            self._check.feed(piece)
+            self._digest.update(piece)
         else:
-            self._ended(self._check.finish())
+            self._ended(self._digest.hexdigest())
         return piece

@@ -53,12 +53,12 @@ def receipt(console: "Console", files: Sequence[FileOutcome]) -> None:
         (
             file.name,
             size_text(file.file.size),
-            f"{file.checked.rows:,}",
-            file.checked.sha256,
+            "" if file.rows is None else f"{file.rows:,}",
+            file.sha256 or "",
             file.verified or "",
         )
         for file in files
-        if file.accepted and file.checked
+        if file.accepted
     ]
     if rows:
         table(console, ("File", "#Size", "#Rows", "SHA-256", "Verified by"), rows)

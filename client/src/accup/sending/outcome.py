@@ -15,13 +15,14 @@ from accup.local.files import LocalFile
 class FileOutcome:
     """One file: whether the session has it, and if not, why.
 
-    ``checked`` is ``None`` if an error came before the file was checked. ``verified`` says which of the service's facts
-    were compared with the local file: ``sha256``, or only ``size`` where the service does not tell more; ``None`` if
-    the session does not have the file.
+    ``rows`` and ``sha256`` are ``None`` if an error came before they were known. ``verified`` says which of the
+    service's facts were compared with the local file: ``sha256``, or only ``size`` where the service does not tell
+    more; ``None`` if the session does not have the file.
     """
 
     file: LocalFile
-    checked: CheckedFile | None = None
+    rows: int | None = None
+    sha256: str | None = None
     accepted: bool = False
     findings: tuple[Finding, ...] = ()
     finding_count: int = 0
@@ -35,7 +36,7 @@ class FileOutcome:
 
     def take(self, checked: CheckedFile) -> None:
         """Take over what the check of the file has found, until the service says more."""
-        self.checked, self.file = checked, checked.file
+        self.file, self.rows, self.sha256 = checked.file, checked.rows, checked.sha256
         self.findings, self.finding_count = checked.findings, checked.finding_count
 
     @property
@@ -48,8 +49,8 @@ class FileOutcome:
         return {
             "name": self.name,
             "accepted": self.accepted,
-            "rows": self.checked and self.checked.rows,
-            "sha256": self.checked and self.checked.sha256,
+            "rows": self.rows,
+            "sha256": self.sha256,
             "findings": [finding.as_json() for finding in self.findings],
             "findingCount": self.finding_count,
             "size": self.file.size,

@@ -11,7 +11,7 @@ from accup.errors import AccupError, ApiError, ConflictError
 from accup.findings import Finding
 from accup.local.checking import PRINCIPAL_TYPES, CheckedFile, check
 from accup.local.files import LocalFile, unreadable
-from accup.local.reading import CheckedWhileRead
+from accup.local.reading import DigestedWhileRead
 from accup.sending.outcome import FileOutcome, SendOutcome
 from accup.sending.parallel import run_all
 from accup.sending.plan import Action, Step, plan
@@ -81,18 +81,21 @@ class Sender:
         if _checks_files_itself(session) and not session.files:
             steps = [Step(outcome.file, Action.UPLOAD) for outcome in self.outcome.files]
         else:
-            self._check(reporter)
-            checked = [outcome.checked for outcome in self.outcome.files if outcome.checked]
-            steps = plan(checked, session, replace=self.options.replace, same=partial(_same, resource, session))
+            steps = plan(
+                self._check(reporter), session, replace=self.options.replace, same=partial(_same, resource, session)
+            )
         # The largest first, so that no long one is left for the end.
         steps.sort(key=lambda step: step.file.size, reverse=True)
         run_all([partial(self._take, resource, session, step, reporter) for step in steps], self.options.at_once)
         self.outcome.session = session = resource.get(session.id)
         self._verify(session)
 
-    def _check(self, reporter: Reporter) -> None:
+    def _check(self, reporter: Reporter) -> list[CheckedFile]:
+        found = []
         for outcome in self.outcome.files:
-            outcome.take(check(outcome.file, self.options.principal_types, reporter.checking(outcome.file)))
+            found.append(check(outcome.file, self.options.principal_types, reporter.checking(outcome.file)))
+            outcome.take(found[-1])
+        return found
 
     def _take(self, resource: "Resource", session: Session, step: Step, reporter: Reporter) -> None:
         """Do one step; a refusal is part of the outcome and no error."""
@@ -115,9 +118,8 @@ class Sender:
     def _upload(
         self, resource: "Resource", session: Session, outcome: FileOutcome, progress: Callable[[int], None]
     ) -> ApiError | None:
-        """Upload one file, which is checked meanwhile unless it was before; gives the error if it is refused."""
-        source = CheckedWhileRead(outcome.file, self.options.principal_types, outcome.checked)
-        refusal = None
+        """Upload one file; gives the error if it is refused."""
+        source = DigestedWhileRead(outcome.file, outcome.sha256)
         try:
             resource.upload(
                 session.id,
@@ -131,11 +133,14 @@ class Sender:
         except ApiError as error:
             if not error.refuses_file:
                 raise
-            refusal = error
+            if outcome.rows is None:
+                # The service has said what is wrong, and not how many rows there are.
+                outcome.take(check(outcome.file, self.options.principal_types))
+            return error
         except OSError as error:
             raise unreadable(outcome.file.path, error) from None
-        outcome.take(source.result())
-        return refusal
+        outcome.sha256 = source.sha256()
+        return None
 
     def _verify(self, session: Session) -> None:
         """Compare what the session has with what was checked.
@@ -150,7 +155,7 @@ class Sender:
             if stored is None:
                 file.accepted = False
                 raise ConflictError(f"The session no longer has '{file.name}'. Someone else changed it; send it again.")
-            digest_differs = stored.sha256 is not None and file.checked and stored.sha256.lower() != file.checked.sha256
+            digest_differs = stored.sha256 is not None and file.sha256 and stored.sha256.lower() != file.sha256
             if stored.size != file.file.size or digest_differs:
                 file.accepted = False
                 raise ConflictError(
@@ -158,6 +163,8 @@ class Sender:
                     "sent. Run the same command again with --replace."
                 )
             file.verified = "size" if stored.sha256 is None else "sha256"
+            if file.rows is None:
+                file.rows = stored.rows
         sent = {file.name for file in self.outcome.files}
         self.outcome.others = tuple(file for file in session.files if file.name not in sent)
 
@@ -179,8 +186,8 @@ class Sender:
 def _checks_files_itself(session: Session) -> bool:
     """Whether the session takes files that may have findings, and names each of them.
 
-    A file of such a session can be checked on this machine while it is uploaded: it is sent in any case, since the
-    service's rules count. Graph gets only files without findings.
+    A file is sent to such a session in any case, since the service's rules count, so that it need not be checked on
+    this machine too. Graph gets only files without findings.
     """
     return session.explains_refusals and session.status == "active"
 
