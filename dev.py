@@ -52,7 +52,7 @@ COMMANDS: Dict[str, Command] = {
         ("-n", "auto", "--dist", "worksteal"),
     ),
     "bench": Command(
-        "compare the service with the raw storage SDK; --quick takes two minutes",
+        "compare the service with the raw storage SDK; --quick takes three minutes",
         (*APP, "client", "worker"),
         True,
         "bench",

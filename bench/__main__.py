@@ -37,7 +37,7 @@ def main() -> None:
     """Read the arguments and run."""
     parser = argparse.ArgumentParser(prog="bench", description="Compare the service with the raw storage SDK.")
     parser.add_argument(
-        "--quick", action="store_true", help="small files and few rounds, within two minutes: to see that it runs"
+        "--quick", action="store_true", help="small files and few rounds, within three minutes: to see that it runs"
     )
     parser.add_argument("--only", nargs="+", default=[], choices=ROWS, metavar="ROW", help="measure only these rows")
     parser.add_argument("--out", type=Path, help="where the samples go, as JSON (default: bench/results/)")

@@ -68,7 +68,8 @@ class Scale:
     ``rounds`` is how often both sides take turns; ``streams`` and ``imports`` the same for memory and imports;
     ``requests`` are those of one round of small ones; ``burst`` is how many seconds 16 clients ask in a round.
     ``operations`` are the samples of each operation, and ``counted`` those whose calls are counted;
-    ``worker_requests`` are the small ones of a round of the worker's.
+    ``worker_requests`` are the small ones of a round of the worker's, ``instance_seconds`` is how long several
+    processes are asked for each kind of request.
     """
 
     upload: int
@@ -85,6 +86,7 @@ class Scale:
     counted: int
     worker_requests: int
     instance_rounds: int
+    instance_seconds: int
 
 
 FULL = Scale(
@@ -100,8 +102,9 @@ FULL = Scale(
     client_files=40,
     operations=20,
     counted=3,
-    worker_requests=50,
+    worker_requests=40,
     instance_rounds=3,
+    instance_seconds=2,
 )
 QUICK = Scale(
     upload=10 * MB,
@@ -118,6 +121,7 @@ QUICK = Scale(
     counted=1,
     worker_requests=5,
     instance_rounds=1,
+    instance_seconds=1,
 )
 
 
@@ -307,7 +311,8 @@ class Benchmark:
 
     def _instances(self, storage: str) -> Iterator[dict[str, Any]]:
         for processes in PROCESSES:
-            burst = partial(self._plan, storage=storage, count=self._scale.burst, at_once=CLIENTS // processes)
+            seconds, at_once = self._scale.instance_seconds, CLIENTS // processes
+            burst = partial(self._plan, storage=storage, count=seconds, at_once=at_once)
             with ExitStack() as running:
                 services = [running.enter_context(running_service(storage)) for _ in range(processes)]
                 by_service = running.enter_context(crowd([burst("service-burst", each.url) for each in services]))
