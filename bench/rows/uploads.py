@@ -3,6 +3,7 @@
 import asyncio
 import time
 from collections.abc import AsyncIterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -102,6 +103,8 @@ async def stream(plan: Plan) -> AsyncIterator[Sample]:
     path = Path(plan.file)
     rows: Slice = slices(path, plan.size)[0]
     through = through_of(plan)
+    # asyncio's own threads are the number of cores and four: on a small machine fewer than there are uploads.
+    asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(plan.count))
     async with Connection(plan.service, through) as service:
         sessions = [await new_session(service) for _ in range(plan.count)]
         uploads = (asyncio.to_thread(upload, plan.service, session, path, rows, through) for session in sessions)

@@ -252,7 +252,10 @@ class Settings(BaseModel):
         default=4 * MIB, ge=64 * 1024, le=100 * MIB, description="Size of one staged block of a blob, in bytes."
     )
     blocks_in_flight: int = Field(
-        default=4, ge=1, le=64, description="Maximum number of blocks of one upload staged at the same time."
+        default=4,
+        ge=1,
+        le=64,
+        description="Maximum number of blocks that all uploads of a process stage at a time.",
     )
     principal_types: Annotated[frozenset[str], BeforeValidator(_split_list)] = Field(
         default=frozenset({"EntraIdUser", "user"}),

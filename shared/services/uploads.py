@@ -39,7 +39,7 @@ from shared.telemetry.instruments import FINDINGS, REFUSALS, ROWS
 from shared.telemetry.spans import UploadStages, upload_stages
 
 # The part of a body that is processed before other requests get a turn: less than a millisecond's work.
-_PIECE_BYTES = 64 * 1024
+_PIECE_BYTES = 256 * 1024
 
 # How long the answer may be delayed by the removal of staged blocks.
 _DISCARD_SECONDS = 2

@@ -22,8 +22,8 @@ from shared.storage.names import Names
 
 MANIFEST = "manifest.json"
 
-# Number of a block's pieces, of up to 64 KiB each, that the transport is given at a time.
-_PIECES_A_SEND = 8
+# Bytes of a block that the transport is given at a time, if they come in smaller pieces.
+_SEND_BYTES = 256 * 1024
 
 # Smaller pieces are joined: a bytes object has an overhead of 33 bytes, and some clients send two bytes at a time.
 _LEAST_PIECE_BYTES = 1024
@@ -56,7 +56,7 @@ class BlobStore:
         self._service = service
         self._container: ContainerClient = service.get_container_client(container)
         self._block_bytes = block_bytes
-        self._blocks_in_flight = blocks_in_flight
+        self._in_flight = asyncio.Semaphore(blocks_in_flight)
 
     @classmethod
     def connect(cls, settings: Settings) -> "BlobStore":
@@ -90,7 +90,7 @@ class BlobStore:
             opened,
             in_container=self._in_container,
             block_bytes=self._block_bytes,
-            blocks_in_flight=self._blocks_in_flight,
+            in_flight=self._in_flight,
         )
 
     async def read(self, key: SessionKey, file_id: str) -> AsyncIterator[bytes]:
@@ -144,8 +144,8 @@ class BlobStore:
 class BlobWriter:
     """One attempt to write one blob: a single Put Blob if it fits into one block, else staged blocks.
 
-    Blocks are staged while the next ones are received, a bounded number at a time. Nothing is visible before
-    ``commit``. Memory: ``blocks_in_flight + 1`` blocks.
+    Blocks are staged while the next ones are received; all writers together stage a bounded number at a time. Nothing
+    is visible before ``commit``. Memory: the blocks that are being staged, and the one that is being filled.
     """
 
     def __init__(
@@ -155,14 +155,22 @@ class BlobWriter:
         *,
         in_container: InContainer,
         block_bytes: int,
-        blocks_in_flight: int,
+        in_flight: asyncio.Semaphore,
     ) -> None:
-        """Write to a new blob. Nothing is sent before ``opened`` is done; an exception of it is raised by ``write``."""
+        """Write to a new blob.
+
+        Args:
+            blob: where to write.
+            opened: nothing is sent before it is done; an exception of it is raised by ``write``.
+            in_container: makes a call that needs the container.
+            block_bytes: size of a block.
+            in_flight: limits the blocks that are being staged.
+        """
         self._blob = blob
         self._in_container = in_container
         self._opened = opened
         self._block_bytes = block_bytes
-        self._blocks_in_flight = blocks_in_flight
+        self._in_flight = in_flight
         self._pieces: list[bytes] = []
         self._held = 0
         self._blocks: list[BlobBlock] = []
@@ -170,7 +178,7 @@ class BlobWriter:
         self._sent = False
 
     async def write(self, data: bytes) -> None:
-        """Add bytes. Waits while ``blocks_in_flight`` blocks are being staged.
+        """Add bytes. Waits while as many blocks as allowed are being staged.
 
         Raises:
             AzureError: a block could not be staged.
@@ -213,18 +221,21 @@ class BlobWriter:
         pieces, length = self._pieces, self._held
         self._pieces, self._held = [], 0
         await self._opened
-        while len(self._staging) >= self._blocks_in_flight:
-            done, self._staging = await asyncio.wait(self._staging, return_when=asyncio.FIRST_COMPLETED)
-            # Unlike a loop over their results, it hears each of several failures.
-            await asyncio.gather(*done)
+        await self._in_flight.acquire()
         # All block ids of a blob must have the same length ("Put Block", Azure Storage).
         block_id = f"{len(self._blocks):06d}"
         self._blocks.append(BlobBlock(block_id))
         self._sent = True
         body: Any = _Body(pieces)
-        self._staging.add(
-            asyncio.ensure_future(self._in_container(lambda: self._blob.stage_block(block_id, body, length=length)))
+        staging = asyncio.ensure_future(
+            self._in_container(lambda: self._blob.stage_block(block_id, body, length=length))
         )
+        staging.add_done_callback(lambda _: self._in_flight.release())
+        self._staging.add(staging)
+        done = {block for block in self._staging if block.done()}
+        self._staging -= done
+        # Unlike a loop over their results, it hears each of several failures.
+        await asyncio.gather(*done)
 
 
 class _Body:
@@ -237,8 +248,16 @@ class _Body:
         self._pieces = pieces
 
     async def __aiter__(self) -> AsyncIterator[bytes]:
-        for start in range(0, len(self._pieces), _PIECES_A_SEND):
-            yield b"".join(self._pieces[start : start + _PIECES_A_SEND])
+        sent: list[bytes] = []
+        length = 0
+        for piece in self._pieces:
+            sent.append(piece)
+            length += len(piece)
+            if length >= _SEND_BYTES:
+                yield b"".join(sent)
+                sent, length = [], 0
+        if sent:
+            yield b"".join(sent)
 
 
 @contextmanager
