@@ -4,6 +4,7 @@
 """
 
 import asyncio
+import time
 from contextlib import suppress
 from typing import Any
 from weakref import WeakValueDictionary
@@ -33,17 +34,31 @@ from shared.storage.account import Storage, storage
 from shared.storage.blobs import BlobWriter
 from shared.storage.table_calls import ConcurrentChangeError
 
+# An upload begins with what another one has stored at most so long ago. The older it is, the likelier another process
+# has changed the session since, which costs a lost race.
+_RECENT_SECONDS = 1
+
 
 class UploadQueue:
-    """Serializes the uploads into one session within this process; each passes its result to the next.
+    """Serializes the uploads into one session within this process; each passes its result to the others.
 
     Correctness does not depend on it: every write is conditional, and other processes have queues of their own. It
-    saves the two reads and the write that losing a race costs.
+    saves the two reads of an upload that begins meanwhile, and the two reads and the write that losing a race costs.
     """
 
     def __init__(self) -> None:
         self.lock = asyncio.Lock()
         self.latest: Snapshot | None = None
+        self._learned = 0.0
+
+    def learn(self, snapshot: Snapshot) -> None:
+        """Keep the newest state of the session that an upload has read or stored."""
+        self.latest, self._learned = snapshot, time.monotonic()
+
+    @property
+    def recent(self) -> Snapshot | None:
+        """The latest state, if it is recent."""
+        return self.latest if time.monotonic() < self._learned + _RECENT_SECONDS else None
 
 
 _queues: WeakValueDictionary[SessionKey, UploadQueue] = WeakValueDictionary()
@@ -65,22 +80,42 @@ class SessionFiles:
         self._config = config
         self._actor = actor
 
-    async def begin_upload(self, key: SessionKey, if_match: IfMatch) -> Snapshot:
-        """The session that a file is uploaded into, if it is active now.
+    async def begin_upload(self, key: SessionKey, if_match: IfMatch, queue: UploadQueue) -> Snapshot:
+        """The session that a file is uploaded into, if it is active: as another upload has just stored it, or read.
+
+        What another upload has stored may be outdated. It can let an upload begin, and never refuse one.
 
         Raises:
             GraphError: 404; 409 when it is not active; 412.
         """
+        known = queue.recent
+        if known is not None:
+            with suppress(GraphError):
+                self._check_open(known, if_match)
+                return known
+        latest = queue.latest
+        snapshot = await self.read_open(key, if_match)
+        if queue.latest is latest:
+            queue.learn(snapshot)
+        return snapshot
+
+    async def read_open(self, key: SessionKey, if_match: IfMatch) -> Snapshot:
+        """The session as it is stored now, if it is active.
+
+        Raises:
+            GraphError: as ``begin_upload``.
+        """
         snapshot = await self._sessions.snapshot(key)
-        if_match.check(snapshot.session.etag)
-        check_open(snapshot.session, utc_now(), self._config.idle)
+        self._check_open(snapshot, if_match)
         return snapshot
 
     def writer(self, key: SessionKey, file_id: str, opened: asyncio.Future[Any]) -> BlobWriter:
         """A writer for the bytes of a new file, which sends nothing before ``opened`` is done."""
         return self._blobs.writer(key, file_id, opened)
 
-    async def accept(self, began: Snapshot, file: StoredFile, writer: BlobWriter, if_match: IfMatch) -> Snapshot:
+    async def accept(
+        self, began: Snapshot, file: StoredFile, writer: BlobWriter, if_match: IfMatch, queue: UploadQueue
+    ) -> Snapshot:
         """Add a valid file: its blob first, then its row and the session's stats in one transaction.
 
         The same name with the same bytes changes nothing: the client has lost the first answer.
@@ -91,14 +126,14 @@ class SessionFiles:
                 it, it is removed when the session ends.
         """
         try:
-            accepted = await self._accept(began, file, writer, if_match)
+            accepted = await self._accept(began, file, writer, if_match, queue)
         except GraphError:
             await writer.discard()
             raise
         return accepted or await self._sessions.snapshot(began.session.key)
 
     async def _accept(
-        self, began: Snapshot, file: StoredFile, writer: BlobWriter, if_match: IfMatch
+        self, began: Snapshot, file: StoredFile, writer: BlobWriter, if_match: IfMatch, queue: UploadQueue
     ) -> Snapshot | None:
         """The session with the file; ``None`` if the file was added by a transaction whose answer was lost.
 
@@ -110,7 +145,6 @@ class SessionFiles:
         committed = all(stored.name != file.name for stored in began.files)
         if committed:
             await asyncio.gather(writer.commit(), self._audit.expect(record))
-        queue = queue_of(key)
         async with queue.lock:
             snapshot, fresh = queue.latest or began, False
             for _ in attempts():
@@ -140,18 +174,22 @@ class SessionFiles:
                     await pause()
                     snapshot, fresh = await self._sessions.snapshot(key), True
                 else:
-                    queue.latest = Snapshot(session, [*snapshot.files, file])
-                    return queue.latest
+                    accepted = Snapshot(session, [*snapshot.files, file])
+                    queue.learn(accepted)
+                    return accepted
         raise too_busy()
 
     def _check_fits(self, snapshot: Snapshot, file: StoredFile, if_match: IfMatch) -> StoredFile | None:
         """Raise unless the session accepts this file; returns its identical file if it has one."""
-        if_match.check(snapshot.session.etag)
-        check_open(snapshot.session, utc_now(), self._config.idle)
+        self._check_open(snapshot, if_match)
         identical = find_identical(snapshot.files, file)
         if identical is None:
             check_file_count(snapshot.session, self._config.max_files)
         return identical
+
+    def _check_open(self, snapshot: Snapshot, if_match: IfMatch) -> None:
+        if_match.check(snapshot.session.etag)
+        check_open(snapshot.session, utc_now(), self._config.idle)
 
     async def delete(self, key: SessionKey, file_id: str, if_match: IfMatch) -> None:
         """Delete an accepted file from an active session: its row and the stats in one transaction, then its blob.

@@ -30,7 +30,7 @@ from shared.domain.lifecycle import HOW_TO_WITHDRAW, Refusal, SessionKey, Stored
 from shared.domain.resources import ResourceDescription
 from shared.models.upload_form import FormFile
 from shared.services.expectations import with_expectations
-from shared.services.session_files import SessionFiles, session_files
+from shared.services.session_files import SessionFiles, UploadQueue, queue_of, session_files
 from shared.services.session_refusals import Remembered, session_refusals
 from shared.services.sessions import Snapshot
 from shared.storage.account import storage
@@ -88,8 +88,10 @@ async def _upload(
 ) -> tuple[Snapshot, ReceivedFile]:
     config = settings()
     files = await session_files(actor)
+    # Kept from here on, so that uploads that begin meanwhile learn what this one stores.
+    queue = queue_of(key)
     # The session is read while the body is received; nothing is staged before it is clear that the session is active.
-    beginning = asyncio.ensure_future(_begin(files, key, if_match))
+    beginning = asyncio.ensure_future(_begin(files, key, if_match, queue))
     file_id = new_id(utc_now())
     writer = files.writer(key, file_id, beginning)
     try:
@@ -124,7 +126,7 @@ async def _upload(
         uploaded=utc_now(),
     )
     with stages.commit:
-        snapshot = await files.accept(began, file, writer, if_match)
+        snapshot = await files.accept(began, file, writer, if_match, queue)
     stages.outcome = "accepted"
     ROWS.add(file.rows, {"uploads.layout": received.report.layout or "none"})
     return snapshot, received
@@ -137,7 +139,8 @@ async def validate(actor: Actor, key: SessionKey, body: AsyncIterator[bytes], co
         GraphError: as ``upload``.
     """
     config = settings()
-    _, description = await _begin(await session_files(actor), key, IfMatch())
+    # Without a queue: here nothing is written that would prove that what another upload has stored is still true.
+    _, description = await _begin(await session_files(actor), key, IfMatch(), None)
     with upload_stages("validateFile") as stages, stages.receive:
         received = await receive(body, content_type, config, None, stages)
         stages.outcome = "refused" if received.refused else "accepted"
@@ -148,11 +151,12 @@ async def validate(actor: Actor, key: SessionKey, body: AsyncIterator[bytes], co
 
 
 async def _begin(
-    files: SessionFiles, key: SessionKey, if_match: IfMatch
+    files: SessionFiles, key: SessionKey, if_match: IfMatch, queue: UploadQueue | None
 ) -> tuple[Snapshot, ResourceDescription | None]:
-    """The session, if it accepts a file now, and the description of its resource, read at the same time."""
+    """The session, if it accepts a file, and the description of its resource, read at the same time."""
     store = await storage()
-    return await asyncio.gather(files.begin_upload(key, if_match), store.resources.get(key.resource))
+    session = files.read_open(key, if_match) if queue is None else files.begin_upload(key, if_match, queue)
+    return await asyncio.gather(session, store.resources.get(key.resource))
 
 
 def _compared(received: ReceivedFile, description: ResourceDescription | None) -> ReceivedFile:

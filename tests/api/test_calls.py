@@ -11,16 +11,20 @@ from azure.core.pipeline.transport import AioHttpTransport
 import shared.services.grants
 import shared.services.resources
 import shared.services.session_files
+import shared.services.session_refusals
 import shared.services.uploads
 import shared.services.visible_resources
+from shared.core.errors import GraphError
 from shared.core.settings import Settings, settings
 from shared.domain.audit import SERVICE
 from shared.domain.callers import READ_ALL, Caller, Grant, GrantKey, Role
 from shared.domain.etags import IfMatch
-from shared.domain.lifecycle import ResourceKey, Review
+from shared.domain.lifecycle import ResourceKey, Review, SessionKey
 from shared.domain.resources import ResourceDescription
+from shared.services.completion import Completion
 from shared.services.grants import put_grant
 from shared.services.resources import put_resource
+from shared.services.session_files import queue_of
 from shared.services.sessions import Sessions
 from shared.services.uploads import upload, validate
 from shared.services.visible_resources import list_resources
@@ -35,6 +39,7 @@ SERVICES = (
     shared.services.grants,
     shared.services.resources,
     shared.services.session_files,
+    shared.services.session_refusals,
     shared.services.uploads,
     shared.services.visible_resources,
 )
@@ -153,3 +158,104 @@ async def test_an_upload_reads_the_session_and_the_description_before_the_body_e
         await validate(SERVICE, session.key, body(), form)
 
     assert len(calls) == 3 + after, calls
+
+
+FORM = "multipart/form-data; boundary=testboundary"
+
+
+async def _body(content: bytes, name: str) -> AsyncIterator[bytes]:
+    yield multipart(part(content, filename=name.encode()))
+
+
+@pytest.fixture
+async def uploading(store: OwnStorage) -> AsyncIterator[SessionKey]:
+    """A session into which a file was just uploaded, while another upload into it is still in progress."""
+    resource = ResourceKey(str(uuid4()), str(uuid4()))
+    session = await Sessions(store, settings(), SERVICE).create(resource, Review(str(uuid4()), str(uuid4())))
+    in_progress = queue_of(session.key)
+    await upload(SERVICE, session.key, _body(access_file(), "first.csv"), FORM, IfMatch())
+    yield session.key
+    del in_progress
+
+
+async def test_an_upload_beside_another_one_does_not_read_the_session(uploading: SessionKey, calls: list[str]) -> None:
+    calls.clear()
+
+    snapshot, _ = await upload(SERVICE, uploading, _body(access_file(), "second.csv"), FORM, IfMatch())
+
+    assert [file.name for file in snapshot.files] == ["first.csv", "second.csv"]
+    assert len(calls) == 3, calls
+
+
+async def test_an_upload_reads_the_session_if_the_last_one_is_not_recent(
+    uploading: SessionKey, calls: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(shared.services.session_files, "_RECENT_SECONDS", 0)
+    calls.clear()
+
+    await upload(SERVICE, uploading, _body(access_file(), "second.csv"), FORM, IfMatch())
+
+    assert len(calls) == 5, calls
+
+
+@pytest.mark.parametrize("content", [access_file(), b"not,valid"], ids=["valid", "invalid"])
+async def test_an_upload_beside_another_one_is_refused_if_another_process_has_completed_the_session(
+    uploading: SessionKey, store: OwnStorage, content: bytes
+) -> None:
+    await Completion(store, settings(), SERVICE).complete(
+        uploading, IfMatch(), allow_incomplete=False, allow_change=False
+    )
+
+    with pytest.raises(GraphError) as caught:
+        await upload(SERVICE, uploading, _body(content, "second.csv"), FORM, IfMatch())
+
+    assert caught.value.problem.status == 409
+    assert [file.name for file in await store.table.files(uploading)] == ["first.csv"]
+
+
+async def test_an_upload_beside_another_one_sees_a_file_that_another_process_has_added(
+    uploading: SessionKey, store: OwnStorage
+) -> None:
+    content, stale = access_file(), queue_of(uploading).latest
+    assert stale is not None
+    await upload(SERVICE, uploading, _body(content, "second.csv"), FORM, IfMatch())
+    queue_of(uploading).learn(stale)
+
+    snapshot, _ = await upload(SERVICE, uploading, _body(content, "second.csv"), FORM, IfMatch())
+
+    assert [file.name for file in snapshot.files] == ["first.csv", "second.csv"]
+    assert snapshot.session.files_uploaded == 2
+    assert sorted(await store.blobs.names(uploading)) == sorted(file.id for file in snapshot.files)
+
+
+async def test_a_condition_on_a_state_that_is_only_known_here_fails(uploading: SessionKey) -> None:
+    stale = queue_of(uploading).latest
+    assert stale is not None
+    await upload(SERVICE, uploading, _body(access_file(), "second.csv"), FORM, IfMatch())
+    queue_of(uploading).learn(stale)
+
+    with pytest.raises(GraphError) as caught:
+        await upload(SERVICE, uploading, _body(access_file(), "third.csv"), FORM, IfMatch.parse(stale.session.etag))
+
+    assert caught.value.problem.status == 412
+
+
+async def test_a_condition_on_a_state_that_is_not_known_here_is_met(uploading: SessionKey) -> None:
+    stale = queue_of(uploading).latest
+    assert stale is not None
+    stored, _ = await upload(SERVICE, uploading, _body(access_file(), "second.csv"), FORM, IfMatch())
+    queue_of(uploading).learn(stale)
+
+    snapshot, _ = await upload(
+        SERVICE, uploading, _body(access_file(), "third.csv"), FORM, IfMatch.parse(stored.session.etag)
+    )
+
+    assert snapshot.session.files_uploaded == 3
+
+
+async def test_a_dry_run_beside_an_upload_reads_the_session(uploading: SessionKey, calls: list[str]) -> None:
+    calls.clear()
+
+    await validate(SERVICE, uploading, _body(access_file(), "second.csv"), FORM)
+
+    assert len(calls) == 3, calls

@@ -19,7 +19,7 @@ from shared.core import ids
 from shared.domain.audit import SERVICE
 from shared.domain.etags import IfMatch
 from shared.domain.lifecycle import SessionKey, StoredFile
-from shared.services.session_files import SessionFiles
+from shared.services.session_files import SessionFiles, queue_of
 from tests.deliveries.here import Here, running_here
 from tests.deliveries.http_faults import HttpFault, HttpPlan
 from tests.support.access_files import access_file
@@ -55,7 +55,8 @@ async def store(here: Here, key: SessionKey, mib: int) -> StoredFile:
     """A file of that size in the session, whose rows are those of one mebibyte again and again."""
     header, _, rows = access_file(MIB // 90).partition(b"\r\n")
     files = SessionFiles(here.store, here.config, SERVICE)
-    began = asyncio.ensure_future(files.begin_upload(key, IfMatch()))
+    queue = queue_of(key)
+    began = asyncio.ensure_future(files.begin_upload(key, IfMatch(), queue))
     now = ids.utc_now()
     writer = files.writer(key, ids.new_id(now), began)
     digest, size = sha256(), 0
@@ -65,7 +66,7 @@ async def store(here: Here, key: SessionKey, mib: int) -> StoredFile:
         size += len(piece)
     name = writer._blob.blob_name.rsplit("/", 1)[1]
     file = StoredFile(name, "large.csv", size, digest.hexdigest(), size // 90, "graph", 0, now)
-    await files.accept(await began, file, writer, IfMatch())
+    await files.accept(await began, file, writer, IfMatch(), queue)
     return file
 
 
