@@ -27,7 +27,9 @@ class FaultProxy:
     def fault(self) -> str | None:
         """What happens to the next request."""
         with self._lock:
-            chosen = self._dice.choice(FAULTS) if self._dice.random() < self._share else None
+            # The first request always, so that there is a fault in every run.
+            hit = not self.counts or self._dice.random() < self._share
+            chosen = self._dice.choice(FAULTS) if hit else None
             self.counts[chosen or "none"] += 1
             return chosen
 
