@@ -24,7 +24,7 @@ from shared.core.settings import Settings
 from shared.delivery.graph_client import GraphClient
 from shared.domain.audit import SERVICE
 from shared.domain.deliveries import DeliveryState, Target
-from shared.domain.lifecycle import ResourceKey, Review, SessionKey, StoredFile
+from shared.domain.sessions import ResourceKey, Review, SessionKey, StoredFile
 from shared.services.deliveries import Deliveries
 from shared.storage.account import Storage
 from shared.storage.names import Names

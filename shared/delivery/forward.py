@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from shared.core.ids import format_instant, utc_now
 from shared.delivery.graph_client import GraphClient, NotThereError, TakenError, UpstreamSession
 from shared.domain.deliveries import LONGEST_PAUSE, DeliveryError
-from shared.domain.lifecycle import Session, StoredFile
+from shared.domain.sessions import Session, StoredFile
 
 Read = Callable[[StoredFile], Awaitable[AsyncIterator[bytes]]]
 Remember = Callable[[str], Awaitable[None]]

@@ -17,7 +17,7 @@ import aiohttp
 
 from shared.delivery.read_ahead import one_ahead
 from shared.domain.deliveries import DeliveryError
-from shared.domain.lifecycle import ResourceKey, Review, StoredFile
+from shared.domain.sessions import ResourceKey, Review, StoredFile
 from shared.models.serializers import GRAPH, SESSION_TYPE
 
 # Up to this much of an answer is read: a session with the files of a thousand names has less.

@@ -11,7 +11,7 @@ from enum import StrEnum
 
 from shared.core.ids import id_time, new_id, utc_now
 from shared.domain.callers import Caller, GrantKey
-from shared.domain.lifecycle import ResourceKey, SessionKey
+from shared.domain.sessions import ResourceKey, SessionKey
 
 
 class Activity(StrEnum):

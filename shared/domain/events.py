@@ -9,7 +9,7 @@ from datetime import datetime
 from enum import StrEnum
 
 from shared.core.ids import id_time
-from shared.domain.lifecycle import SessionKey
+from shared.domain.sessions import SessionKey
 
 
 class EventType(StrEnum):

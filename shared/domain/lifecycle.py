@@ -1,15 +1,12 @@
-"""Upload sessions: their data, their states, and the rules for changing them.
+"""Upload sessions: their states, and the rules for changing them.
 
 Plain Python without I/O: every rule is a function from a session and the current time to the changed session, or raises
 the error that says why not. ``shared.services.sessions`` stores the result.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime, timedelta
-from enum import StrEnum
-from hashlib import sha256
-from uuid import UUID
 
 from shared.core.errors import (
     FILE_NOT_FOUND,
@@ -23,6 +20,7 @@ from shared.core.errors import (
     GraphError,
     counted,
 )
+from shared.domain.sessions import Refusal, Review, Session, SessionKey, Status, StoredFile
 
 WARNED_BEFORE_EXPIRY = timedelta(minutes=30)
 
@@ -31,100 +29,6 @@ HOW_TO_WITHDRAW = "withdraw the refusal (GET .../refusals lists refusals, DELETE
 
 # An error lists the first of many refusals, and says how many there are.
 _MAX_REFUSALS_LISTED = 20
-
-
-class Status(StrEnum):
-    """A session's stored state. ``DELETED`` is never shown to callers; the others are Graph's values."""
-
-    ACTIVE = "active"
-    COMPLETE = "complete"
-    EXPIRED = "expired"
-    DELETED = "deleted"
-
-
-@dataclass(frozen=True, slots=True)
-class ResourceKey:
-    """The resource that sessions belong to. Ids are lower-case GUIDs."""
-
-    catalog_id: str
-    resource_id: str
-
-
-@dataclass(frozen=True, slots=True)
-class SessionKey:
-    """The key of a session: its resource and its own id."""
-
-    resource: ResourceKey
-    session_id: str
-
-
-@dataclass(frozen=True, slots=True)
-class Review:
-    """The review instance that a session collects data for, as given at create.
-
-    ``source``, ``type`` and ``data_type`` (the ``@odata.type`` of ``data``) exist in the founding dialect only.
-    """
-
-    definition_id: str
-    instance_id: str
-    source: str | None = None
-    type: str | None = None
-    data_type: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Session:
-    """An upload session. ``status`` is the stored state; ``status_at`` gives the current one.
-
-    ``files_removed`` is when the retention of a complete session ended and the removal of its files began.
-    """
-
-    key: SessionKey
-    review: Review
-    created: datetime
-    last_active: datetime
-    status: Status = Status.ACTIVE
-    files_uploaded: int = 0
-    total_bytes: int = 0
-    open_refusals: int = 0
-    files_removed: datetime | None = None
-    etag: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class StoredFile:
-    """An accepted file. ``size`` in bytes, ``sha256`` in hex, ``rows`` without the header.
-
-    ``layout`` is ``None`` for a file that was stored by a version that did not store it.
-    """
-
-    id: str
-    name: str
-    size: int
-    sha256: str
-    rows: int
-    layout: str | None
-    warnings: int
-    uploaded: datetime
-
-
-@dataclass(frozen=True, slots=True)
-class Refusal:
-    """A file that was refused and has not been replaced."""
-
-    name: str
-    refused: datetime
-    findings: int
-
-    @property
-    def id(self) -> str:
-        """The id: a GUID that follows from the name, since a session has one open refusal of a name."""
-        return refusal_id(self.name)
-
-
-def refusal_id(name: str) -> str:
-    """The id of the refusal of a file name: the first 128 bits of the name's SHA-256, as a GUID."""
-    return str(UUID(bytes=sha256(name.encode()).digest()[:16]))
 
 
 def new_session(key: SessionKey, review: Review, now: datetime) -> Session:

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from shared.domain.callers import Role
-from shared.domain.lifecycle import ResourceKey
+from shared.domain.sessions import ResourceKey
 
 # A file with less than half, or more than twice, the expected rows is told as unexpected: reviews change by a few
 # percent, and a truncated export loses more.

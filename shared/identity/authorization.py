@@ -2,7 +2,7 @@
 
 from shared.core.errors import ACCESS_DENIED, GraphError
 from shared.domain.callers import READ_ALL, READ_WRITE_ALL, Caller, Need, Role
-from shared.domain.lifecycle import ResourceKey
+from shared.domain.sessions import ResourceKey
 from shared.storage.account import storage
 
 

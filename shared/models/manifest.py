@@ -4,7 +4,7 @@ import json
 from collections.abc import Sequence
 
 from shared.core.ids import format_instant
-from shared.domain.lifecycle import Session, StoredFile
+from shared.domain.sessions import Session, StoredFile
 
 
 def manifest(session: Session, files: Sequence[StoredFile]) -> bytes:

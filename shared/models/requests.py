@@ -27,8 +27,8 @@ from shared.core.errors import INVALID_REQUEST, NOT_UPDATEABLE, Detail, GraphErr
 from shared.core.ids import parse_guid
 from shared.domain.callers import Role
 from shared.domain.deliveries import Target
-from shared.domain.lifecycle import ResourceKey, Review
 from shared.domain.resources import ResourceDescription
+from shared.domain.sessions import ResourceKey, Review
 from shared.models.dialects import Dialect
 
 SCHEMAS = "#/components/schemas/{model}"

@@ -7,8 +7,9 @@ from shared.core.ids import format_instant
 from shared.domain.audit import AuditRecord
 from shared.domain.callers import Grant
 from shared.domain.deliveries import Delivery, DeliveryState
-from shared.domain.lifecycle import Refusal, ResourceKey, Session, StoredFile, expires_at, status_at
+from shared.domain.lifecycle import expires_at, status_at
 from shared.domain.resources import ResourceDescription, VisibleResource
+from shared.domain.sessions import Refusal, ResourceKey, Session, StoredFile
 from shared.models import responses
 from shared.models.dialects import Dialect
 

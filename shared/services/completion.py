@@ -7,18 +7,9 @@ from shared.core.ids import utc_now
 from shared.core.settings import Settings, settings
 from shared.domain.audit import Activity, Actor, Outcome, new_record
 from shared.domain.etags import IfMatch
-from shared.domain.lifecycle import (
-    Refusal,
-    ResourceKey,
-    Session,
-    SessionKey,
-    Status,
-    StoredFile,
-    check_open,
-    completed,
-    idle_deadline,
-)
+from shared.domain.lifecycle import check_open, completed, idle_deadline
 from shared.domain.plausibility import ALLOW_CHANGE, LastComplete, unexpected_change
+from shared.domain.sessions import Refusal, ResourceKey, Session, SessionKey, Status, StoredFile
 from shared.services.manifests import write_manifest
 from shared.services.outbox import Outbox
 from shared.services.retries import attempts, pause, too_busy

@@ -29,7 +29,7 @@ from shared.domain.deliveries import (
     tried_anew,
 )
 from shared.domain.events import Event, EventType
-from shared.domain.lifecycle import SessionKey, Status
+from shared.domain.sessions import SessionKey, Status
 from shared.services.claims import Claim
 from shared.services.delivery_targets import forward_session, send_events
 from shared.services.outbox import Outbox, completion_data

@@ -12,7 +12,7 @@ from shared.delivery.forward import forward
 from shared.delivery.graph_client import GraphClient
 from shared.delivery.webhook import EVENT_GRID_SCOPE, EventSender, is_event_grid
 from shared.domain.deliveries import DeliveryError, Target
-from shared.domain.lifecycle import Session, Status, StoredFile
+from shared.domain.sessions import Session, Status, StoredFile
 from shared.identity.outgoing import token_for
 from shared.services.claims import Claim
 from shared.storage.account import Storage

@@ -15,16 +15,8 @@ from shared.core.ids import derived_id, format_instant, id_time, parse_guid, utc
 from shared.core.settings import Settings
 from shared.domain.audit import SERVICE, Activity, new_record
 from shared.domain.events import EventType
-from shared.domain.lifecycle import (
-    Session,
-    SessionKey,
-    Status,
-    idle_deadline,
-    keeps_files,
-    retention_deadline,
-    status_at,
-    warning_time,
-)
+from shared.domain.lifecycle import idle_deadline, keeps_files, retention_deadline, status_at, warning_time
+from shared.domain.sessions import Session, SessionKey, Status
 from shared.services.manifests import write_manifest
 from shared.services.outbox import Outbox
 from shared.services.removal import end, purge, remove_files

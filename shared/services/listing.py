@@ -8,7 +8,8 @@ from typing import Any
 from shared.core.errors import INVALID_QUERY_OPTION, GraphError
 from shared.core.ids import parse_guid, utc_now
 from shared.core.settings import settings
-from shared.domain.lifecycle import ResourceKey, Session, StoredFile, status_at
+from shared.domain.lifecycle import status_at
+from shared.domain.sessions import ResourceKey, Session, StoredFile
 from shared.models.serializers import file_json
 from shared.query.options import Query, select_properties
 from shared.services.sessions import Sessions

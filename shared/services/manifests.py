@@ -4,7 +4,8 @@ from collections.abc import Sequence
 from datetime import timedelta
 
 from shared.core.ids import utc_now
-from shared.domain.lifecycle import Session, StoredFile, keeps_files
+from shared.domain.lifecycle import keeps_files
+from shared.domain.sessions import Session, StoredFile
 from shared.models.manifest import manifest
 from shared.storage.blobs import MANIFEST, BlobStore
 from shared.storage.session_table import SessionTable

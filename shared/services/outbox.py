@@ -15,7 +15,7 @@ from shared.core.ids import new_id, utc_now
 from shared.core.settings import Settings
 from shared.domain.deliveries import Target, new_delivery
 from shared.domain.events import Event, EventType
-from shared.domain.lifecycle import ResourceKey, Session, SessionKey, StoredFile
+from shared.domain.sessions import ResourceKey, Session, SessionKey, StoredFile
 from shared.models.manifest import manifest
 from shared.storage.account import Storage
 from shared.storage.delivery_table import put_delivery, put_event

@@ -4,7 +4,8 @@ import asyncio
 from dataclasses import replace
 
 from shared.domain.audit import AuditRecord
-from shared.domain.lifecycle import Refusal, Session, Status, StoredFile, without_entries
+from shared.domain.lifecycle import without_entries
+from shared.domain.sessions import Refusal, Session, Status, StoredFile
 from shared.storage.blobs import BlobStore
 from shared.storage.session_table import SessionTable
 from shared.storage.table import Operation

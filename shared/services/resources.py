@@ -2,8 +2,8 @@
 
 from shared.core.errors import RESOURCE_NOT_FOUND, GraphError
 from shared.domain.audit import Activity, Actor, new_record
-from shared.domain.lifecycle import ResourceKey
 from shared.domain.resources import ResourceDescription
+from shared.domain.sessions import ResourceKey
 from shared.storage.access_index import TENANT
 from shared.storage.account import storage
 

@@ -17,17 +17,15 @@ from shared.core.settings import Settings, settings
 from shared.domain.audit import Activity, Actor, AuditRecord, Outcome, new_record
 from shared.domain.etags import IfMatch
 from shared.domain.lifecycle import (
-    SessionKey,
-    StoredFile,
     check_file_count,
     check_open,
     file_not_found,
     find_identical,
-    refusal_id,
     with_change,
     with_file,
     without_entries,
 )
+from shared.domain.sessions import SessionKey, StoredFile, refusal_id
 from shared.services.retries import attempts, pause, too_busy
 from shared.services.sessions import Sessions, Snapshot
 from shared.storage.account import Storage, storage

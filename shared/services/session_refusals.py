@@ -10,9 +10,6 @@ from shared.domain.audit import Activity, Actor, Outcome, new_record
 from shared.domain.etags import IfMatch
 from shared.domain.events import EventType
 from shared.domain.lifecycle import (
-    Refusal,
-    SessionKey,
-    StoredFile,
     check_open,
     has_room_for_refusal,
     refusal_not_found,
@@ -20,6 +17,7 @@ from shared.domain.lifecycle import (
     with_refusal,
     without_entries,
 )
+from shared.domain.sessions import Refusal, SessionKey, StoredFile
 from shared.services.outbox import Outbox
 from shared.services.retries import attempts, pause, too_busy
 from shared.services.sessions import Sessions

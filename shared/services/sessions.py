@@ -16,12 +16,6 @@ from shared.core.settings import Settings, settings
 from shared.domain.audit import SERVICE, Activity, Actor, AuditRecord, Outcome, new_record
 from shared.domain.etags import IfMatch
 from shared.domain.lifecycle import (
-    ResourceKey,
-    Review,
-    Session,
-    SessionKey,
-    Status,
-    StoredFile,
     check_deletable,
     file_not_found,
     holds_reference,
@@ -29,6 +23,7 @@ from shared.domain.lifecycle import (
     session_not_found,
     warning_time,
 )
+from shared.domain.sessions import ResourceKey, Review, Session, SessionKey, Status, StoredFile
 from shared.services.outbox import Outbox
 from shared.services.removal import end, purge
 from shared.services.retries import attempts, pause, too_busy

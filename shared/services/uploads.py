@@ -26,8 +26,9 @@ from shared.core.ids import new_id, utc_now
 from shared.core.settings import Settings, settings
 from shared.domain.audit import Actor
 from shared.domain.etags import IfMatch
-from shared.domain.lifecycle import HOW_TO_WITHDRAW, Refusal, SessionKey, StoredFile, how_to_replace
+from shared.domain.lifecycle import HOW_TO_WITHDRAW, how_to_replace
 from shared.domain.resources import ResourceDescription
+from shared.domain.sessions import Refusal, SessionKey, StoredFile
 from shared.models.upload_form import FormFile
 from shared.services.expectations import with_expectations
 from shared.services.session_files import SessionFiles, UploadQueue, queue_of, session_files

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 from shared.domain.callers import Caller, GrantKey, Need, Role, strongest
-from shared.domain.lifecycle import ResourceKey
 from shared.domain.resources import ResourceDescription, VisibleResource
+from shared.domain.sessions import ResourceKey
 from shared.storage.access_index import TENANT
 from shared.storage.account import Storage, storage
 

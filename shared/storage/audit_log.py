@@ -15,7 +15,7 @@ from azure.core.exceptions import HttpResponseError
 
 from shared.core.ids import ID_PREFIX_LENGTH, id_prefix, utc_now
 from shared.domain.audit import Activity, AuditRecord, Outcome, Subject, subject_of
-from shared.domain.lifecycle import SessionKey
+from shared.domain.sessions import SessionKey
 from shared.query.audit_scope import Scope
 from shared.storage.table import Operation, Table, table_is_missing
 

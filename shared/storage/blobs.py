@@ -16,7 +16,7 @@ from azure.storage.blob import BlobBlock, StorageErrorCode
 from azure.storage.blob.aio import BlobClient, BlobServiceClient, ContainerClient, ExponentialRetry
 
 from shared.core.settings import MIB, Settings
-from shared.domain.lifecycle import SessionKey
+from shared.domain.sessions import SessionKey
 from shared.storage.connections import connect
 from shared.storage.names import Names
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from azure.core.exceptions import ResourceExistsError, ResourceNotFoundError
 
 from shared.core.settings import Settings
-from shared.domain.lifecycle import ResourceKey, SessionKey
+from shared.domain.sessions import ResourceKey, SessionKey
 from shared.storage.connections import connect
 
 if TYPE_CHECKING:

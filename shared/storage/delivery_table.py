@@ -15,7 +15,7 @@ from azure.data.tables import UpdateMode
 from shared.domain.audit import AuditRecord
 from shared.domain.deliveries import Delivery, DeliveryState, Target
 from shared.domain.events import Event, EventType
-from shared.domain.lifecycle import SessionKey
+from shared.domain.sessions import SessionKey
 from shared.storage.audit_log import AuditLog
 from shared.storage.session_rows import instant, partition
 from shared.storage.table import Operation, Table

@@ -8,7 +8,7 @@ from azure.data.tables import UpdateMode
 
 from shared.domain.audit import AuditRecord
 from shared.domain.callers import Grant, GrantKey, Role, strongest
-from shared.domain.lifecycle import ResourceKey
+from shared.domain.sessions import ResourceKey
 from shared.storage.audit_log import AuditLog
 from shared.storage.table import Table
 

@@ -15,7 +15,8 @@ from collections.abc import Awaitable, Callable
 from shared.core.errors import TOO_MANY_REQUESTS, TOO_MANY_SESSIONS, GraphError
 from shared.core.ids import id_time, utc_now
 from shared.core.settings import Settings
-from shared.domain.lifecycle import ResourceKey, SessionKey, Status, status_at
+from shared.domain.lifecycle import status_at
+from shared.domain.sessions import ResourceKey, SessionKey, Status
 from shared.storage.session_table import CREATE_TAKES_AT_MOST, SessionTable
 from shared.storage.table import Table
 

@@ -6,8 +6,8 @@ from typing import Any
 from azure.data.tables import EdmType, EntityProperty, UpdateMode
 
 from shared.domain.audit import AuditRecord
-from shared.domain.lifecycle import ResourceKey
 from shared.domain.resources import ResourceDescription
+from shared.domain.sessions import ResourceKey
 from shared.storage.audit_log import AuditLog
 from shared.storage.table import Table
 

@@ -9,8 +9,8 @@ from azure.core import MatchConditions
 from azure.data.tables import EdmType, EntityProperty, UpdateMode
 
 from shared.core.ids import id_time
-from shared.domain.lifecycle import Refusal, ResourceKey, Review, Session, SessionKey, Status, StoredFile
 from shared.domain.plausibility import LastComplete
+from shared.domain.sessions import Refusal, ResourceKey, Review, Session, SessionKey, Status, StoredFile
 from shared.storage.table import Operation
 
 # Keys. Every part is a GUID, a hex digest or a fixed word, so that no caller's text gets into a key.

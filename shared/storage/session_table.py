@@ -11,8 +11,8 @@ from datetime import timedelta
 from azure.data.tables import UpdateMode
 
 from shared.domain.audit import AuditRecord
-from shared.domain.lifecycle import Refusal, ResourceKey, Session, SessionKey, StoredFile
 from shared.domain.plausibility import LastComplete
+from shared.domain.sessions import Refusal, ResourceKey, Session, SessionKey, StoredFile
 from shared.storage.audit_log import AuditLog
 from shared.storage.session_rows import (
     LAST_COMPLETE_ROW,

@@ -1,11 +1,10 @@
 """Connects to Table Storage, and defines its timeouts, transactions and conflicts."""
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from email.policy import HTTP
 from typing import Any
 
-import azure.core.utils._pipeline_transport_rest_shared as sdk_multipart
 from azure.core.exceptions import HttpResponseError
 from azure.data.tables.aio import TableServiceClient
 
@@ -29,9 +28,12 @@ _CALL_OPTIONS: dict[str, Any] = {
 }
 
 # azure-core writes a transaction as an e-mail message, whose policy parses a header each time it is read: a third of a
-# transaction's processor time. Its own headers can stay text. Without this, or if it renames the policy, all is as fast
-# as it was before.
-sdk_multipart.HTTP = HTTP.clone(header_factory=lambda _name, value: value)  # type: ignore[attr-defined]
+# transaction's processor time. Its own headers can stay text. Where azure-core has renamed the module or the policy,
+# everything works as it did before.
+with suppress(ImportError):
+    from azure.core.utils import _pipeline_transport_rest_shared as sdk_multipart
+
+    sdk_multipart.HTTP = HTTP.clone(header_factory=lambda _name, value: value)  # type: ignore[attr-defined]
 
 
 class ConcurrentChangeError(Exception):

@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from datetime import datetime
 
-from shared.domain.lifecycle import ResourceKey, SessionKey
+from shared.domain.sessions import ResourceKey, SessionKey
 from shared.storage.session_rows import instant
 from shared.storage.table import Row, Table, check_format
 

@@ -9,7 +9,7 @@ from shared.core.errors import INVALID_PARAMETER, METHOD_NOT_ALLOWED, UNKNOWN_PA
 from shared.core.ids import parse_guid
 from shared.domain.audit import Actor
 from shared.domain.callers import GrantKey
-from shared.domain.lifecycle import ResourceKey, SessionKey
+from shared.domain.sessions import ResourceKey, SessionKey
 from shared.models.dialects import Dialect
 from shared.query.options import Query, parse_query
 from shared.web.contracts import Contract

@@ -11,7 +11,7 @@ from shared.access_data.findings import Report
 from shared.core.ids import utc_now
 from shared.core.settings import settings
 from shared.domain.deliveries import Delivery
-from shared.domain.lifecycle import Session, StoredFile
+from shared.domain.sessions import Session, StoredFile
 from shared.models.dialects import Dialect
 from shared.models.serializers import delivery_json, session_json
 from shared.query.options import Query, select_properties

@@ -6,7 +6,7 @@ from fastapi import Request
 
 from shared.core.errors import INVALID_REQUEST, GraphError
 from shared.core.settings import settings
-from shared.domain.lifecycle import ResourceKey
+from shared.domain.sessions import ResourceKey
 from shared.query.options import Query
 from shared.web.request import resource_key
 from shared.web.routes import PathPrefix

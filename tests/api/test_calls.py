@@ -19,8 +19,8 @@ from shared.core.settings import Settings, settings
 from shared.domain.audit import SERVICE
 from shared.domain.callers import READ_ALL, Caller, Grant, GrantKey, Role
 from shared.domain.etags import IfMatch
-from shared.domain.lifecycle import ResourceKey, Review, SessionKey
 from shared.domain.resources import ResourceDescription
+from shared.domain.sessions import ResourceKey, Review, SessionKey
 from shared.services.completion import Completion
 from shared.services.grants import put_grant
 from shared.services.resources import put_resource

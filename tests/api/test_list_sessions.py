@@ -9,7 +9,7 @@ import pytest
 
 from shared.core.settings import Settings
 from shared.domain.audit import Actor
-from shared.domain.lifecycle import ResourceKey, StoredFile
+from shared.domain.sessions import ResourceKey, StoredFile
 from shared.query.capabilities import SESSION
 from shared.query.options import parse_query
 from shared.services.listing import page_of_sessions

@@ -19,7 +19,7 @@ from hypothesis.stateful import (
 )
 
 from local.azurite import azurite
-from shared.domain.lifecycle import refusal_id
+from shared.domain.sessions import refusal_id
 from tests.support.access_files import access_file, faulty_access_file
 from tests.support.client import Json, Resource, Session, create_body, http_client
 from tests.support.clocked import Clock

@@ -9,7 +9,7 @@ from azure.core.exceptions import AzureError
 from local.check import violations
 from shared.core.errors import GraphError
 from shared.domain.deliveries import DeliveryState, Target
-from shared.domain.lifecycle import SessionKey
+from shared.domain.sessions import SessionKey
 from tests.deliveries.here import Here
 from tests.deliveries.receiver import SECRET, received
 from tests.support.client import V1, Resource

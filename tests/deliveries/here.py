@@ -21,7 +21,7 @@ from shared.core.settings import Settings
 from shared.domain.audit import SERVICE
 from shared.domain.deliveries import Delivery, Target
 from shared.domain.etags import IfMatch
-from shared.domain.lifecycle import ResourceKey, Review, SessionKey, StoredFile
+from shared.domain.sessions import ResourceKey, Review, SessionKey, StoredFile
 from shared.services.completion import Completion
 from shared.services.deliveries import Deliveries
 from shared.services.expiry import Expiry

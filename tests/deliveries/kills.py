@@ -7,7 +7,7 @@ from functools import partial
 from typing import Any
 from uuid import uuid4
 
-from shared.domain.lifecycle import SessionKey
+from shared.domain.sessions import SessionKey
 from tests.deliveries.cases import QUEUES, Places, afterwards, check_end, complete_and_deliver
 from tests.deliveries.here import running_here
 from tests.faults.cases import MOST_CALLS, Outcome, described

@@ -11,7 +11,7 @@ from shared.core import ids
 from shared.core.errors import GraphError
 from shared.domain.deliveries import Delivery, DeliveryState, Target
 from shared.domain.events import EventType
-from shared.domain.lifecycle import SessionKey
+from shared.domain.sessions import SessionKey
 from shared.services.claims import Claim
 from shared.services.outbox import Outbox
 from shared.storage.delivery_table import DeliveryTable

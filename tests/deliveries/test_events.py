@@ -10,7 +10,7 @@ from azure.core.exceptions import ServiceRequestError
 from shared.core import ids
 from shared.domain.audit import SERVICE
 from shared.domain.etags import IfMatch
-from shared.domain.lifecycle import Refusal, SessionKey
+from shared.domain.sessions import Refusal, SessionKey
 from shared.services.session_refusals import SessionRefusals
 from tests.deliveries.cases import Places, check_storage
 from tests.deliveries.here import Here, running_here

@@ -12,7 +12,7 @@ import pytest
 
 from shared.core import ids
 from shared.domain.deliveries import LONGEST_PAUSE, URGENT_PAUSE, Delivery, DeliveryState
-from shared.domain.lifecycle import SessionKey
+from shared.domain.sessions import SessionKey
 from tests.client.graph_stand_in import GraphStandIn, Stored
 from tests.deliveries.cases import Places
 from tests.deliveries.here import Here, running_here

@@ -14,7 +14,7 @@ import pytest
 from aiohttp.abc import ResolveResult
 
 from shared.domain.deliveries import Target
-from shared.domain.lifecycle import SessionKey
+from shared.domain.sessions import SessionKey
 from tests.deliveries.here import Here, running_here
 from tests.deliveries.receiver import SECRET
 from tests.support.invariants import Storage

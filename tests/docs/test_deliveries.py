@@ -12,7 +12,7 @@ from shared.delivery.cloud_events import encoded, secret_key, signature_headers
 from shared.delivery.graph_client import _MEANINGS
 from shared.domain.deliveries import FIRST_PAUSE, LONGEST_PAUSE, URGENT_PAUSE, DeliveryState
 from shared.domain.events import Event, EventType
-from shared.domain.lifecycle import ResourceKey, SessionKey
+from shared.domain.sessions import ResourceKey, SessionKey
 from tests.docs.documents import DELIVERIES, code_blocks, documented_events
 
 SECRET = "whsec_" + base64.b64encode(b"k" * 32).decode()

@@ -307,7 +307,7 @@ async def without_manifest(_service: Service, case: Case) -> None:
 async def without_session(_service: Service, case: Case) -> None:
     """The state after a crash between the index row and the session."""
     from shared.core.ids import new_id, utc_now  # noqa: PLC0415
-    from shared.domain.lifecycle import ResourceKey, SessionKey  # noqa: PLC0415
+    from shared.domain.sessions import ResourceKey, SessionKey  # noqa: PLC0415
     from shared.storage.account import storage  # noqa: PLC0415
     from shared.storage.time_index import DueSession  # noqa: PLC0415
 
@@ -327,7 +327,7 @@ async def late_blob(_service: Service, case: Case) -> None:
 async def half_deleted(_service: Service, case: Case) -> None:
     """The state after a crash that followed the session's transaction."""
     from shared.domain.audit import SERVICE, Activity, new_record  # noqa: PLC0415
-    from shared.domain.lifecycle import ResourceKey, SessionKey, Status  # noqa: PLC0415
+    from shared.domain.sessions import ResourceKey, SessionKey, Status  # noqa: PLC0415
     from shared.services.removal import end  # noqa: PLC0415
     from shared.services.sessions import sessions  # noqa: PLC0415
     from shared.storage.account import storage  # noqa: PLC0415

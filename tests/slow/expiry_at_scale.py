@@ -43,7 +43,8 @@ async def counted(faulty: FaultyTransport, service: Service) -> Tick:
 async def fill(sessions: int) -> None:
     """Finished sessions, a hundred a resource, as the service would have left them."""
     from shared.core.ids import new_id, utc_now  # noqa: PLC0415
-    from shared.domain.lifecycle import ResourceKey, Review, SessionKey, Status, new_session  # noqa: PLC0415
+    from shared.domain.lifecycle import new_session  # noqa: PLC0415
+    from shared.domain.sessions import ResourceKey, Review, SessionKey, Status  # noqa: PLC0415
     from shared.storage.account import storage  # noqa: PLC0415
     from shared.storage.session_rows import session_entity  # noqa: PLC0415
 
@@ -101,7 +102,7 @@ async def measure(finished: int, due: int, fits: int) -> tuple[list[int], list[T
 async def resume(service: Service, sessions: int, fits: int) -> list[int]:
     """How many sessions each tick settles when only so many fit; fails unless the oldest come first."""
     import shared.services.expiry  # noqa: PLC0415
-    from shared.domain.lifecycle import ResourceKey, SessionKey, Status  # noqa: PLC0415
+    from shared.domain.sessions import ResourceKey, SessionKey, Status  # noqa: PLC0415
     from shared.storage.account import storage  # noqa: PLC0415
 
     cases = [Case() for _ in range(sessions)]

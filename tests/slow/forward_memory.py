@@ -18,7 +18,7 @@ import httpx
 from shared.core import ids
 from shared.domain.audit import SERVICE
 from shared.domain.etags import IfMatch
-from shared.domain.lifecycle import SessionKey, StoredFile
+from shared.domain.sessions import SessionKey, StoredFile
 from shared.services.session_files import SessionFiles, queue_of
 from tests.deliveries.here import Here, running_here
 from tests.deliveries.http_faults import HttpFault, HttpPlan

@@ -12,7 +12,7 @@ import pytest
 from shared.core.ids import new_id
 from shared.delivery.cloud_events import BadSecretError, encoded, secret_key, signature_headers
 from shared.domain.events import Event, EventType
-from shared.domain.lifecycle import ResourceKey, SessionKey
+from shared.domain.sessions import ResourceKey, SessionKey
 
 NOW = datetime(2026, 11, 24, 15, 0, tzinfo=UTC)
 KEY = SessionKey(ResourceKey(str(uuid4()), str(uuid4())), str(uuid4()))

@@ -12,7 +12,7 @@ from starlette.routing import Route
 
 from shared.delivery.graph_client import GraphClient
 from shared.domain.deliveries import DeliveryError
-from shared.domain.lifecycle import ResourceKey
+from shared.domain.sessions import ResourceKey
 from tests.support.platform import served
 
 

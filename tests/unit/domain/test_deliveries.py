@@ -18,7 +18,7 @@ from shared.domain.deliveries import (
     new_delivery,
     tried_anew,
 )
-from shared.domain.lifecycle import ResourceKey, SessionKey
+from shared.domain.sessions import ResourceKey, SessionKey
 
 NOW = datetime(2026, 11, 24, tzinfo=UTC)
 DAY = timedelta(days=1)

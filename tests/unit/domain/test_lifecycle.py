@@ -8,13 +8,6 @@ import pytest
 
 from shared.core.errors import GraphError
 from shared.domain.lifecycle import (
-    Refusal,
-    ResourceKey,
-    Review,
-    Session,
-    SessionKey,
-    Status,
-    StoredFile,
     check_deletable,
     check_file_count,
     check_open,
@@ -29,6 +22,7 @@ from shared.domain.lifecycle import (
     with_refusal,
     without_entries,
 )
+from shared.domain.sessions import Refusal, ResourceKey, Review, Session, SessionKey, Status, StoredFile
 
 BEGIN = datetime(2026, 1, 1, tzinfo=UTC)
 IDLE = timedelta(hours=2)

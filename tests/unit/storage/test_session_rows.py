@@ -6,7 +6,7 @@ from uuid import uuid4
 import pytest
 
 from shared.core.settings import Settings
-from shared.domain.lifecycle import Refusal, ResourceKey, SessionKey
+from shared.domain.sessions import Refusal, ResourceKey, SessionKey
 from shared.storage.account import Storage
 from shared.storage.session_rows import refusal_entity, refusal_of
 from tests.support.invariants import Storage as Stored

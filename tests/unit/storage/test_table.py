@@ -15,7 +15,7 @@ from azure.core.pipeline.transport import AioHttpTransport
 
 from shared.core.errors import GraphError
 from shared.core.settings import Settings
-from shared.domain.lifecycle import ResourceKey, SessionKey
+from shared.domain.sessions import ResourceKey, SessionKey
 from shared.storage import account, table
 from tests.support.invariants import Storage
 

@@ -9,7 +9,7 @@ from uuid import uuid4
 
 from fastapi import Request
 
-from shared.domain.lifecycle import ResourceKey, Review, Session, SessionKey, StoredFile
+from shared.domain.sessions import ResourceKey, Review, Session, SessionKey, StoredFile
 from shared.query.options import Query
 from shared.web.response import collection_response, session_body
 from shared.web.routes import RESOURCE_PREFIXES
