@@ -61,12 +61,23 @@ def test_many_bad_networks_lose_nothing(
     send_through_faults(installed, resource, tmp_path / "in", seed, 0.5, files)
 
 
-def kill_until_done(accup: Command, folder: Path, dice: random.Random, kills: int) -> tuple[Ran, int]:
-    """Run, kill at a random moment, and run again; the last run is left alone. Gives it and the number of kills."""
+def seconds_of_a_send(accup: Command, folder: Path) -> float:
+    """How long a send takes that nobody kills."""
+    began = time.monotonic()
+    ran = accup("send", folder, "--complete", "--json")
+    assert ran.code == 0, ran.err
+    return time.monotonic() - began
+
+
+def kill_until_done(accup: Command, folder: Path, dice: random.Random, *, kills: int, within: float) -> tuple[Ran, int]:
+    """Run, kill at a random moment of the seconds ``within``, and run again; the last run is left alone.
+
+    Gives that run and the number of kills.
+    """
     killed = 0
     while killed < kills:
         process = accup.start("send", folder, "--complete", "--json")
-        time.sleep(dice.uniform(0.1, 1.6))
+        time.sleep(dice.uniform(0.1, max(0.2, within)))
         process.send_signal(signal.SIGKILL)
         process.communicate()
         killed += process.returncode == -signal.SIGKILL
@@ -79,22 +90,24 @@ def test_a_killed_send_is_continued(installed: Command, resource: Resource, tmp_
     seed = random.SystemRandom().randrange(10**6)
     files = some_files(random.Random(seed), 10)
     folder = folder_of(tmp_path / "in", **files)
-    ran, _ = kill_until_done(installed.on(resource), folder, random.Random(seed), kills=6)
+    within = seconds_of_a_send(installed.on(Resource(resource.http)), folder)
+    ran, _ = kill_until_done(installed.on(resource), folder, random.Random(seed), kills=6, within=within)
     assert ran.code == 0, (seed, ran.err)
     check_stored(resource, ran.json["session"], files)
 
 
+@pytest.mark.waits
 @pytest.mark.slow("of the client under faults and kills")
 def test_a_hundred_kills_lose_nothing(installed: Command, resource: Resource, tmp_path: Path) -> None:
     seed = random.SystemRandom().randrange(10**6)
     dice = random.Random(seed)
-    killed = round_number = 0
+    files = {f"file{number}": access_file(10_000) for number in range(12)}
+    folder = folder_of(tmp_path / "in", **files)
+    within = seconds_of_a_send(installed.on(Resource(resource.http)), folder)
+    killed = 0
     while killed < 100:
-        round_number += 1
-        files = {f"file{number}": access_file(10_000) for number in range(12)}
-        folder = folder_of(tmp_path / f"in{round_number}", **files)
         own = Resource(resource.http)
-        ran, more = kill_until_done(installed.on(own), folder, dice, kills=20)
+        ran, more = kill_until_done(installed.on(own), folder, dice, kills=20, within=within)
         killed += more
         assert ran.code == 0, (seed, ran.err)
         check_stored(own, ran.json["session"], files)
