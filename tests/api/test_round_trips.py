@@ -24,7 +24,7 @@ BLOCK_BYTES = 512 * 1024
 LARGE_BYTES = LARGE_BLOCKS * BLOCK_BYTES - BLOCK_BYTES // 2
 
 # Two calls that begin together are never one after the other, but under load this can be so of others by chance.
-SAMPLES = 2
+SAMPLES = 3
 
 Counted = Mapping[tuple[str, Access], RoundTrips]
 
