@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
+from functools import lru_cache
 
 from .cells import Fault, quote_fault
 from .codes import Code
@@ -144,6 +145,8 @@ def _layout_of(names: Sequence[str]) -> Layout | None:
     return best if common(best) else None
 
 
+# The same names again and again, in nearly every file.
+@lru_cache(maxsize=256)
 def _letters(name: str) -> str:
     """A name without spaces, punctuation and case: what a person takes for the same name."""
     return "".join(letter for letter in name.casefold() if letter.isalnum())
