@@ -64,23 +64,23 @@ class SessionRefusals:
         Raises:
             GraphError: 404, 409 or 412 when the session cannot be changed.
         """
+        record = new_record(
+            Activity.UPLOAD_FILE,
+            key,
+            self._actor,
+            Outcome.REFUSED,
+            name=refusal.name,
+            size=size,
+            sha256=sha256,
+            findings=refusal.findings,
+        )
         for _ in attempts():
-            snapshot = await self._sessions.snapshot(key)
+            snapshot, _ = await asyncio.gather(self._sessions.snapshot(key), self._audit.expect(record))
             session, now = snapshot.session, utc_now()
             if_match.check(session.etag)
             check_open(session, now, self._config.idle)
             accepted = next((file for file in snapshot.files if file.name == refusal.name), None)
             outgoing: Sequence[Operation] = ()
-            record = new_record(
-                Activity.UPLOAD_FILE,
-                key,
-                self._actor,
-                Outcome.REFUSED,
-                name=refusal.name,
-                size=size,
-                sha256=sha256,
-                findings=refusal.findings,
-            )
             try:
                 if accepted is not None:
                     await self._table.update_session(with_change(session, now), record)
