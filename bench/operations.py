@@ -153,12 +153,12 @@ def _create(host: str, place: Place, headers: Headers) -> bytes:
     return request("POST", host, place.path(_SESSIONS), headers, json.dumps({"data": data}).encode())
 
 
-def _form(action: str, content: str) -> Request:
+def _form(action: str, content: str, name: str = "access.csv") -> Request:
     """A form with one of ``Contents``."""
 
     def build(host: str, place: Place, headers: Headers) -> bytes:
         data: bytes = getattr(place.contents, content)
-        head, tail = form_request(host, f"{place.path(_SESSION)}/{action}", len(data), headers=headers)
+        head, tail = form_request(host, f"{place.path(_SESSION)}/{action}", len(data), name, headers)
         return head + data + tail
 
     return build
@@ -217,6 +217,7 @@ OPERATIONS = (
     Operation("update", _COMPLETE, (_session, _file)),
     Operation("uploadFile, up to one block", _form("uploadFile", "small"), (_session,)),
     Operation("uploadFile, n blocks", _form("uploadFile", "large"), (_session,), sizes={"n": LARGE_BLOCKS}),
+    Operation("uploadFile, a second file", _form("uploadFile", "small", "second.csv"), (_session, _file)),
     Operation("uploadFile, the same file again", _form("uploadFile", "small"), (_session, _file)),
     Operation("uploadFile, refused", _form("uploadFile", "faulty"), (_session,), 400),
     Operation("validateFile", _form("validateFile", "small"), (_session,)),

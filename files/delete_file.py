@@ -4,7 +4,7 @@ import azure.functions as func
 from fastapi import Request, Response
 
 from shared.domain.etags import IfMatch
-from shared.services.session_files import session_files
+from shared.services.file_deletion import delete_stored_file
 from shared.web.contracts import Contract
 from shared.web.endpoint import operation
 from shared.web.request import actor, parse_options, path_guid, session_key
@@ -20,5 +20,5 @@ async def delete_file(req: Request) -> Response:
     file_id = path_guid(req, "fileId")
     parse_options(req)
     if_match = IfMatch.parse(req.headers.get("if-match"))
-    await (await session_files(actor(req))).delete(key, file_id, if_match)
+    await delete_stored_file(actor(req), key, file_id, if_match)
     return Response(status_code=204)

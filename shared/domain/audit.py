@@ -11,7 +11,7 @@ from enum import StrEnum
 
 from shared.core.ids import id_time, new_id, utc_now
 from shared.domain.callers import Caller, GrantKey
-from shared.domain.sessions import ResourceKey, SessionKey
+from shared.domain.sessions import ResourceKey, SessionKey, StoredFile
 
 
 class Activity(StrEnum):
@@ -115,3 +115,8 @@ def new_record(
         request_id=actor.request_id,
         details=details,
     )
+
+
+def file_details(file: StoredFile) -> dict[str, str | int]:
+    """What a record tells of an accepted file."""
+    return {"name": file.name, "size": file.size, "sha256": file.sha256, "fileId": file.id}

@@ -5,13 +5,10 @@ and the block that is being filled.
 """
 
 import asyncio
-import contextlib
 import hashlib
 from collections import Counter
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, replace
-
-from azure.core.exceptions import AzureError
 
 from shared.access_data.findings import Report
 from shared.core.errors import (
@@ -22,18 +19,18 @@ from shared.core.errors import (
     GraphError,
     counted,
 )
-from shared.core.ids import new_id, utc_now
+from shared.core.ids import utc_now
 from shared.core.settings import Settings, settings
 from shared.domain.audit import Actor
 from shared.domain.etags import IfMatch
-from shared.domain.lifecycle import HOW_TO_WITHDRAW, how_to_replace
+from shared.domain.lifecycle import HOW_TO_WITHDRAW, check_open, how_to_replace
 from shared.domain.resources import ResourceDescription
 from shared.domain.sessions import Refusal, SessionKey, StoredFile
 from shared.models.upload_form import FormFile
 from shared.services.expectations import with_expectations
-from shared.services.session_files import SessionFiles, UploadQueue, queue_of, session_files
+from shared.services.file_upload import FileUpload, begin_upload
 from shared.services.session_refusals import Remembered, session_refusals
-from shared.services.sessions import Snapshot
+from shared.services.sessions import Sessions, Snapshot
 from shared.storage.account import storage
 from shared.storage.blobs import BlobWriter
 from shared.telemetry.instruments import FINDINGS, REFUSALS, ROWS
@@ -42,12 +39,9 @@ from shared.telemetry.spans import UploadStages, upload_stages
 # The part of a body that is processed before other requests get a turn: less than a millisecond's work.
 _PIECE_BYTES = 256 * 1024
 
-# Turns of the event loop until the reads at the beginning are sent: each is a task of a task. A small body is there at
-# once, and checking it first would delay them by a millisecond.
+# Turns of the event loop until the read at the beginning is sent: it is a task of a task. A small body is there at
+# once, and checking it first would delay the read by a millisecond.
 _TURNS_UNTIL_SENT = 4
-
-# How long the answer may be delayed by the removal of staged blocks.
-_DISCARD_SECONDS = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,26 +86,20 @@ async def _upload(
     stages: UploadStages,
 ) -> tuple[Snapshot, ReceivedFile]:
     config = settings()
-    files = await session_files(actor)
-    # Kept from here on, so that uploads that begin meanwhile learn what this one stores.
-    queue = queue_of(key)
-    # The session is read while the body is received; nothing is staged before it is clear that the session is active.
-    beginning = asyncio.ensure_future(_begin(files, key, if_match, queue))
-    file_id = new_id(utc_now())
-    writer = files.writer(key, file_id, beginning)
+    new_file = await begin_upload(actor, key, if_match)
     try:
         for _ in range(_TURNS_UNTIL_SENT):
             await asyncio.sleep(0)
         with stages.receive:
-            received = await receive(body, content_type, config, writer, stages)
+            received = await receive(body, content_type, config, new_file.writer, stages)
     except BaseException:
-        await asyncio.wait([beginning])
+        await asyncio.wait([new_file.opened])
         # An error of the session takes precedence over an error of the body.
-        beginning.result()
+        new_file.opened.result()
         raise
-    began, description = await beginning
+    await new_file.opened
     if received.refused:
-        await _discard(writer)
+        await new_file.writer.abandon()
         refusal = Refusal(received.name, utc_now(), max(1, received.report.finding_count))
         sha256 = None if received.too_large else received.sha256
         refusals = await session_refusals(actor)
@@ -121,9 +109,17 @@ async def _upload(
         REFUSALS.add(1, {"uploads.reason": "tooLarge" if received.too_large else "invalid"})
         _count_findings(received.report)
         raise refused(received, config, remembered)
-    received = _compared(received, description)
+    with stages.commit:
+        snapshot, received = await _store(new_file, received, key)
+    stages.outcome = "accepted"
+    ROWS.add(received.report.rows, {"uploads.layout": received.report.layout or "none"})
+    return snapshot, received
+
+
+async def _store(new_file: FileUpload, received: ReceivedFile, key: SessionKey) -> tuple[Snapshot, ReceivedFile]:
+    """Add a valid file to the session, with a warning for each expectation of its resource that it does not meet."""
     file = StoredFile(
-        id=file_id,
+        id=new_file.file_id,
         name=received.name,
         size=received.size,
         sha256=received.sha256,
@@ -132,11 +128,10 @@ async def _upload(
         warnings=received.report.warning_count,
         uploaded=utc_now(),
     )
-    with stages.commit:
-        snapshot = await files.accept(began, file, writer, if_match, queue)
-    stages.outcome = "accepted"
-    ROWS.add(file.rows, {"uploads.layout": received.report.layout or "none"})
-    return snapshot, received
+    store = await storage()
+    seen, description = await asyncio.gather(new_file.put_blob(file), store.resources.get(key.resource))
+    received = _compared(received, description)
+    return await new_file.add(replace(file, warnings=received.report.warning_count), seen), received
 
 
 async def validate(actor: Actor, key: SessionKey, body: AsyncIterator[bytes], content_type: str | None) -> ReceivedFile:
@@ -146,8 +141,11 @@ async def validate(actor: Actor, key: SessionKey, body: AsyncIterator[bytes], co
         GraphError: as ``upload``.
     """
     config = settings()
-    # Without a queue: here nothing is written that would prove that what another upload has stored is still true.
-    _, description = await _begin(await session_files(actor), key, IfMatch(), None)
+    store = await storage()
+    session, description = await asyncio.gather(
+        Sessions(store, config, actor).get(key), store.resources.get(key.resource)
+    )
+    check_open(session, utc_now(), config.idle)
     with upload_stages("validateFile") as stages, stages.receive:
         received = await receive(body, content_type, config, None, stages)
         stages.outcome = "refused" if received.refused else "accepted"
@@ -155,15 +153,6 @@ async def validate(actor: Actor, key: SessionKey, body: AsyncIterator[bytes], co
         _count_findings(received.report)
         raise refused(received, config, Remembered())
     return _compared(received, description)
-
-
-async def _begin(
-    files: SessionFiles, key: SessionKey, if_match: IfMatch, queue: UploadQueue | None
-) -> tuple[Snapshot, ResourceDescription | None]:
-    """The session, if it accepts a file, and the description of its resource, read at the same time."""
-    store = await storage()
-    session = files.read_open(key, if_match) if queue is None else files.begin_upload(key, if_match, queue)
-    return await asyncio.gather(session, store.resources.get(key.resource))
 
 
 def _compared(received: ReceivedFile, description: ResourceDescription | None) -> ReceivedFile:
@@ -212,7 +201,8 @@ async def receive(
         for _ in stages.validate.timed(validator.finishing()):
             await asyncio.sleep(0)
     except BaseException:
-        await _discard(writer)
+        if writer is not None:
+            await writer.abandon()
         raise
     return ReceivedFile(name, size, digest.hexdigest(), validator.report(), size > config.max_file_bytes)
 
@@ -227,14 +217,6 @@ async def _slices(body: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
         for start in range(0, len(piece), _PIECE_BYTES):
             yield piece[start : start + _PIECE_BYTES]
             await asyncio.sleep(0)
-
-
-async def _discard(writer: BlobWriter | None) -> None:
-    """Remove what was staged. If that fails or takes too long, it is removed when the session ends."""
-    if writer is not None:
-        with contextlib.suppress(AzureError, TimeoutError):
-            async with asyncio.timeout(_DISCARD_SECONDS):
-                await writer.discard()
 
 
 def _count_findings(report: Report) -> None:

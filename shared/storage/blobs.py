@@ -11,7 +11,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequen
 from contextlib import contextmanager, suppress
 from typing import Any, TypeVar
 
-from azure.core.exceptions import ResourceExistsError, ResourceNotFoundError
+from azure.core.exceptions import AzureError, ResourceExistsError, ResourceNotFoundError
 from azure.storage.blob import BlobBlock, StorageErrorCode
 from azure.storage.blob.aio import BlobClient, BlobServiceClient, ContainerClient, ExponentialRetry
 
@@ -27,6 +27,9 @@ _SEND_BYTES = 256 * 1024
 
 # Smaller pieces are joined: a bytes object has an overhead of 33 bytes, and some clients send two bytes at a time.
 _LEAST_PIECE_BYTES = 1024
+
+# How long an answer may be delayed by the removal of what was written for nothing.
+_ABANDON_SECONDS = 2
 
 # Number of blobs deleted at the same time.
 _DELETES_IN_FLIGHT = 8
@@ -216,6 +219,12 @@ class BlobWriter:
         if self._sent:
             await self._in_container(lambda: _delete(self._blob))
             self._sent = False
+
+    async def abandon(self) -> None:
+        """Discard, without an error and without a long wait: what is left is removed when the session ends."""
+        with suppress(AzureError, TimeoutError):
+            async with asyncio.timeout(_ABANDON_SECONDS):
+                await self.discard()
 
     async def _stage(self) -> None:
         pieces, length = self._pieces, self._held

@@ -8,10 +8,11 @@ from uuid import uuid4
 import pytest
 from azure.core.pipeline.transport import AioHttpTransport
 
+import shared.services.file_upload
 import shared.services.grants
 import shared.services.resources
-import shared.services.session_files
 import shared.services.session_refusals
+import shared.services.upload_queue
 import shared.services.uploads
 import shared.services.visible_resources
 from shared.core.errors import GraphError
@@ -24,11 +25,13 @@ from shared.domain.sessions import ResourceKey, Review, SessionKey
 from shared.services.completion import Completion
 from shared.services.grants import put_grant
 from shared.services.resources import put_resource
-from shared.services.session_files import queue_of
+from shared.services.retries import too_busy
 from shared.services.sessions import Sessions
+from shared.services.upload_queue import queue_of
 from shared.services.uploads import upload, validate
 from shared.services.visible_resources import list_resources
 from shared.storage.account import Storage as OwnStorage
+from shared.storage.table_calls import ConcurrentChangeError
 from tests.support.access_files import access_file
 from tests.support.client import multipart, part
 from tests.support.invariants import Storage
@@ -38,7 +41,7 @@ NAMED = 20
 SERVICES = (
     shared.services.grants,
     shared.services.resources,
-    shared.services.session_files,
+    shared.services.file_upload,
     shared.services.session_refusals,
     shared.services.uploads,
     shared.services.visible_resources,
@@ -135,9 +138,9 @@ async def test_a_list_for_granted_resources_makes_two_point_reads_for_each(
     assert len(calls) == len(caller.principals) + 2 * len(granted), calls
 
 
-@pytest.mark.parametrize(("operation", "after"), [("upload", 2), ("validate", 0)])
-async def test_an_upload_reads_the_session_and_the_description_before_the_body_ends(
-    operation: str, after: int, store: OwnStorage, calls: list[str]
+@pytest.mark.parametrize(("operation", "before", "after"), [("upload", 1, 3), ("validate", 2, 0)])
+async def test_an_upload_reads_the_session_before_the_body_ends(
+    operation: str, before: int, after: int, store: OwnStorage, calls: list[str]
 ) -> None:
     resource = ResourceKey(str(uuid4()), str(uuid4()))
     session = await Sessions(store, settings(), SERVICE).create(resource, Review(str(uuid4()), str(uuid4())))
@@ -145,10 +148,10 @@ async def test_an_upload_reads_the_session_and_the_description_before_the_body_e
 
     async def body() -> AsyncIterator[bytes]:
         for _ in range(500):
-            if len(calls) >= 3:
+            if len(calls) >= before:
                 break
             await asyncio.sleep(0.01)
-        assert len(calls) == 3, calls
+        assert len(calls) == before, calls
         yield multipart(part(access_file()))
 
     form = "multipart/form-data; boundary=testboundary"
@@ -157,7 +160,7 @@ async def test_an_upload_reads_the_session_and_the_description_before_the_body_e
     else:
         await validate(SERVICE, session.key, body(), form)
 
-    assert len(calls) == 3 + after, calls
+    assert len(calls) == before + after, calls
 
 
 FORM = "multipart/form-data; boundary=testboundary"
@@ -190,12 +193,12 @@ async def test_an_upload_beside_another_one_does_not_read_the_session(uploading:
 async def test_an_upload_reads_the_session_if_the_last_one_is_not_recent(
     uploading: SessionKey, calls: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(shared.services.session_files, "_RECENT_SECONDS", 0)
+    monkeypatch.setattr(shared.services.upload_queue, "_RECENT_SECONDS", 0)
     calls.clear()
 
     await upload(SERVICE, uploading, _body(access_file(), "second.csv"), FORM, IfMatch())
 
-    assert len(calls) == 5, calls
+    assert len(calls) == 6, calls
 
 
 @pytest.mark.parametrize("content", [access_file(), b"not,valid"], ids=["valid", "invalid"])
@@ -216,7 +219,7 @@ async def test_an_upload_beside_another_one_is_refused_if_another_process_has_co
 async def test_an_upload_beside_another_one_sees_a_file_that_another_process_has_added(
     uploading: SessionKey, store: OwnStorage
 ) -> None:
-    content, stale = access_file(), queue_of(uploading).latest
+    content, stale = access_file(), queue_of(uploading).recent
     assert stale is not None
     await upload(SERVICE, uploading, _body(content, "second.csv"), FORM, IfMatch())
     queue_of(uploading).learn(stale)
@@ -228,8 +231,31 @@ async def test_an_upload_beside_another_one_sees_a_file_that_another_process_has
     assert sorted(await store.blobs.names(uploading)) == sorted(file.id for file in snapshot.files)
 
 
+async def test_a_file_that_was_added_keeps_its_blob_if_the_session_cannot_be_read_then(
+    uploading: SessionKey, store: OwnStorage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    add_file = store.table.add_file
+
+    async def add_file_and_lose_the_answer(*args: Any, **options: Any) -> None:
+        await add_file(*args, **options)
+        raise ConcurrentChangeError
+
+    async def read(self: Sessions, key: SessionKey) -> None:
+        raise too_busy()
+
+    monkeypatch.setattr(store.table, "add_file", add_file_and_lose_the_answer)
+    monkeypatch.setattr(Sessions, "snapshot", read)
+
+    with pytest.raises(GraphError):
+        await upload(SERVICE, uploading, _body(access_file(), "second.csv"), FORM, IfMatch())
+
+    files = await store.table.files(uploading)
+    assert [file.name for file in files] == ["first.csv", "second.csv"]
+    assert await store.blobs.names(uploading) == [file.id for file in files]
+
+
 async def test_a_condition_on_a_state_that_is_only_known_here_fails(uploading: SessionKey) -> None:
-    stale = queue_of(uploading).latest
+    stale = queue_of(uploading).recent
     assert stale is not None
     await upload(SERVICE, uploading, _body(access_file(), "second.csv"), FORM, IfMatch())
     queue_of(uploading).learn(stale)
@@ -241,7 +267,7 @@ async def test_a_condition_on_a_state_that_is_only_known_here_fails(uploading: S
 
 
 async def test_a_condition_on_a_state_that_is_not_known_here_is_met(uploading: SessionKey) -> None:
-    stale = queue_of(uploading).latest
+    stale = queue_of(uploading).recent
     assert stale is not None
     stored, _ = await upload(SERVICE, uploading, _body(access_file(), "second.csv"), FORM, IfMatch())
     queue_of(uploading).learn(stale)
@@ -258,4 +284,4 @@ async def test_a_dry_run_beside_an_upload_reads_the_session(uploading: SessionKe
 
     await validate(SERVICE, uploading, _body(access_file(), "second.csv"), FORM)
 
-    assert len(calls) == 3, calls
+    assert len(calls) == 2, calls

@@ -25,7 +25,7 @@ from shared.domain.sessions import ResourceKey, Review, SessionKey, StoredFile
 from shared.services.completion import Completion
 from shared.services.deliveries import Deliveries
 from shared.services.expiry import Expiry
-from shared.services.session_files import SessionFiles, queue_of
+from shared.services.file_upload import FileUpload
 from shared.services.sessions import Sessions
 from shared.storage.account import Storage
 from shared.storage.delivery_queue import session_of_message
@@ -120,13 +120,10 @@ class Here:
     async def upload(self, key: SessionKey, name: str, content: bytes) -> None:
         """Add a valid file of Graph's layout to a session."""
         now, digest, rows = ids.utc_now(), sha256(content).hexdigest(), content.count(b"\n") - 1
-        file = StoredFile(ids.new_id(now), name, len(content), digest, rows, "graph", 0, now)
-        files = SessionFiles(self.store, self.config, SERVICE)
-        queue = queue_of(key)
-        began = asyncio.ensure_future(files.begin_upload(key, IfMatch(), queue))
-        writer = files.writer(key, file.id, began)
-        await writer.write(content)
-        await files.accept(await began, file, writer, IfMatch(), queue)
+        new_file = FileUpload(self.store, self.config, SERVICE, key, IfMatch())
+        file = StoredFile(new_file.file_id, name, len(content), digest, rows, "graph", 0, now)
+        await new_file.writer.write(content)
+        await new_file.add(file, await new_file.put_blob(file))
         self.files.setdefault(key, {})[name] = content
 
     async def complete(self, key: SessionKey, *, allow_incomplete: bool = False) -> None:

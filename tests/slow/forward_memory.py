@@ -19,7 +19,7 @@ from shared.core import ids
 from shared.domain.audit import SERVICE
 from shared.domain.etags import IfMatch
 from shared.domain.sessions import SessionKey, StoredFile
-from shared.services.session_files import SessionFiles, queue_of
+from shared.services.file_upload import FileUpload
 from tests.deliveries.here import Here, running_here
 from tests.deliveries.http_faults import HttpFault, HttpPlan
 from tests.support.access_files import access_file
@@ -54,19 +54,14 @@ async def peak() -> AsyncIterator[list[int]]:
 async def store(here: Here, key: SessionKey, mib: int) -> StoredFile:
     """A file of that size in the session, whose rows are those of one mebibyte again and again."""
     header, _, rows = access_file(MIB // 90).partition(b"\r\n")
-    files = SessionFiles(here.store, here.config, SERVICE)
-    queue = queue_of(key)
-    began = asyncio.ensure_future(files.begin_upload(key, IfMatch(), queue))
-    now = ids.utc_now()
-    writer = files.writer(key, ids.new_id(now), began)
+    new_file = FileUpload(here.store, here.config, SERVICE, key, IfMatch())
     digest, size = sha256(), 0
     for piece in [header + b"\r\n", *[rows] * (mib * MIB // len(rows))]:
-        await writer.write(piece)
+        await new_file.writer.write(piece)
         digest.update(piece)
         size += len(piece)
-    name = writer._blob.blob_name.rsplit("/", 1)[1]
-    file = StoredFile(name, "large.csv", size, digest.hexdigest(), size // 90, "graph", 0, now)
-    await files.accept(await began, file, writer, IfMatch(), queue)
+    file = StoredFile(new_file.file_id, "large.csv", size, digest.hexdigest(), size // 90, "graph", 0, ids.utc_now())
+    await new_file.add(file, await new_file.put_blob(file))
     return file
 
 
