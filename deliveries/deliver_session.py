@@ -25,4 +25,4 @@ if settings().has_targets:
         queue_name=Names.prefixed(settings().name_prefix).deliveries,
         connection=settings().storage_connection,
     )
-    blueprint.function_name("deliver_session")(_trigger(deliver_session))
+    _trigger(deliver_session)

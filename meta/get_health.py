@@ -22,5 +22,5 @@ async def get_health(req: Request) -> Response:
 
 
 # Not even a function key is required, whatever UPLOADS_FUNCTION_KEYS says.
-route = blueprint.route(route="uploads/health", methods=["GET"], auth_level=func.AuthLevel.ANONYMOUS)
-blueprint.function_name("get_health")(route(endpoint(get_health, Need.NONE)))
+_route = blueprint.route(route="uploads/health", methods=["GET"], auth_level=func.AuthLevel.ANONYMOUS)
+_route(endpoint(get_health, Need.NONE))

@@ -65,8 +65,10 @@ def operation(
             route = f"{prefix.template}/{path}"
             name = f"{handler.__name__}{suffix}{prefix.suffix}"
             wrapped = endpoint(handler, need, prefix, contract)
+            # What Azure calls the function. The decorator function_name takes 20 µs for each.
+            wrapped.__name__ = name
             register(route, method, HttpFunction(name, wrapped, prefix.dialect, need, contract))
-            blueprint.function_name(name)(blueprint.route(route=route, methods=[method])(wrapped))
+            blueprint.route(route=route, methods=[method])(wrapped)
         return handler
 
     return decorate
