@@ -29,7 +29,7 @@ async def list_files(req: Request) -> Response:
     body: dict[str, object] = {
         "@odata.context": f"{sessions_context(req, key.resource)}('{key.session_id}')/files",
     }
-    if query.count:
+    if query.counted:
         body["@odata.count"] = len(files)
     body["value"] = page = page_of_files(files, query)
     shown = query.skip + len(page)

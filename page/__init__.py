@@ -25,7 +25,7 @@ def _assets() -> Assets:
 async def show_page(req: Request) -> Response:
     """The page. It is asked for again at each visit, so that a new version of the app is seen at once."""
     del req
-    return Response(_assets().index, media_type="text/html", headers=PAGE_HEADERS | {"Cache-Control": "no-cache"})
+    return Response(_assets().document, media_type="text/html", headers=PAGE_HEADERS | {"Cache-Control": "no-cache"})
 
 
 async def get_page_file(req: Request) -> Response:

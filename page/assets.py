@@ -3,8 +3,8 @@
 import gzip
 import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 from fastapi import Response
 
@@ -45,8 +45,7 @@ PAGE_HEADERS = _COMMON_HEADERS | {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Asset:
+class Asset(NamedTuple):
     """One file of the page, as it is and compressed."""
 
     media_type: str
@@ -61,11 +60,10 @@ class Asset:
         return Response(self.plain, media_type=self.media_type, headers=headers)
 
 
-@dataclass(frozen=True, slots=True)
-class Assets:
+class Assets(NamedTuple):
     """All files of the page: its document, and what that loads."""
 
-    index: bytes
+    document: bytes
     version: str
     files: Mapping[str, Asset]
 
@@ -88,8 +86,8 @@ class Assets:
             if name.endswith(".js") and name != "main.js"
         )
         document = (folder / "index.html").read_text()
-        index = document.replace("{preloads}", preloads).replace("{assets}", base)
-        return cls(index.encode(), version, files)
+        document = document.replace("{preloads}", preloads).replace("{assets}", base)
+        return cls(document.encode(), version, files)
 
     def find(self, version: str, path: str) -> Asset | None:
         """The file of that name; ``None`` for another version's, which an old document may still ask for."""

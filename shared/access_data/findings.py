@@ -1,14 +1,13 @@
 """What the validator reports about a file: findings, which refuse it, and warnings, which do not."""
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from .codes import Code
 
 _MAX_SHOWN = 60
 
 
-@dataclass(frozen=True, slots=True)
-class Finding:
+class Finding(NamedTuple):
     """One finding or warning.
 
     ``line`` is the physical line, counted from 1; a finding about the whole file has line 1. ``column`` is the column's
@@ -27,8 +26,7 @@ class Finding:
         return f"line {self.line}" if self.column is None else f"line {self.line}, {self.column}"
 
 
-@dataclass(frozen=True, slots=True)
-class Report:
+class Report(NamedTuple):
     """The result for one file.
 
     ``layout`` is the layout's name, ``None`` if the header was not recognized; ``rows`` the number of rows without the

@@ -4,7 +4,7 @@ It handles rows of one line each, which is nearly every row of nearly every file
 on whole arrays: a step of Python code for each cell would take ten times as long.
 """
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
@@ -18,8 +18,7 @@ _FIRST_NOT_ASCII = 0x80
 _LINES_DECODED = 512
 
 
-@dataclass(frozen=True, slots=True)
-class Grid:
+class Grid(NamedTuple):
     """The lines of a batch, and the cells of those lines that are complete rows.
 
     Attributes:

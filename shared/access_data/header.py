@@ -1,9 +1,9 @@
 """Reads the header row: the file's layout, the order of its columns, and its faults."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from difflib import get_close_matches
 from functools import lru_cache
+from typing import NamedTuple
 
 from .cells import Fault, quote_fault
 from .codes import Code
@@ -27,8 +27,7 @@ _SEPARATORS = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Header:
+class Header(NamedTuple):
     """A header. Without findings it has a ``layout``, and all of the layout's columns in the file's order."""
 
     layout: Layout | None

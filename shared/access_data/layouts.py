@@ -4,8 +4,8 @@ Sources: Graph, "customDataProvidedResourceUploadSession: uploadFile" (graph); i
 guide of 2026 on including custom data in access reviews (extended).
 """
 
-from dataclasses import dataclass
 from enum import Enum
+from typing import NamedTuple
 
 
 class Content(Enum):
@@ -17,8 +17,7 @@ class Content(Enum):
     OWNERS = "a JSON array of strings"
 
 
-@dataclass(frozen=True, slots=True)
-class Column:
+class Column(NamedTuple):
     """A column: its name as Microsoft writes it, what its cells hold, and whether every row needs a value."""
 
     name: str
@@ -26,8 +25,7 @@ class Column:
     required: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Layout:
+class Layout(NamedTuple):
     """A set of columns, in any order. ``principal`` and ``permission`` name the two that identify a row."""
 
     name: str

@@ -4,7 +4,6 @@ It reports faults in a record and continues after them. ``clean_rows`` is the fa
 without faults.
 """
 
-from dataclasses import dataclass
 from typing import NamedTuple
 
 from .codes import Code
@@ -45,8 +44,7 @@ class Cell(NamedTuple):
     is_array: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class CsvRecord:
+class CsvRecord(NamedTuple):
     """A record. ``end`` is the position after its line break.
 
     ``too_long`` means that it has no end within the limits. Then it ends with the first line break beyond the limit;

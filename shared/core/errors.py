@@ -5,13 +5,11 @@ reason goes into ``innerError.code``. The catalogue below is the only place that
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 
-@dataclass(frozen=True, slots=True)
-class Problem:
+class Problem(NamedTuple):
     """A kind of error: its HTTP status, Graph's code, and the specific code for ``innerError``."""
 
     status: int
@@ -56,8 +54,7 @@ STORAGE_UNAVAILABLE = Problem(503, "serviceNotAvailable", "serviceNotAvailable")
 NEWER_FORMAT = Problem(503, "serviceNotAvailable", "newerDataFormat")
 
 
-@dataclass(frozen=True, slots=True)
-class Detail:
+class Detail(NamedTuple):
     """One entry of ``error.details``: a code, a message, and the place in the request that it refers to."""
 
     code: str

@@ -7,9 +7,8 @@ import json
 import re
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, NamedTuple
 from urllib.parse import quote, urlsplit
 from uuid import uuid4
 
@@ -35,8 +34,7 @@ _CODE = re.compile(r"[A-Za-z0-9_.]{1,64}")
 GetToken = Callable[[], Awaitable[str | None]]
 
 
-@dataclass(frozen=True, slots=True)
-class UpstreamFile:
+class UpstreamFile(NamedTuple):
     """A file that the target has. ``sha256`` in hex: another instance of this service tells it, Graph does not."""
 
     name: str
@@ -44,8 +42,7 @@ class UpstreamFile:
     sha256: str | None
 
 
-@dataclass(frozen=True, slots=True)
-class UpstreamSession:
+class UpstreamSession(NamedTuple):
     """An upload session of the target, as it is now."""
 
     id: str

@@ -5,9 +5,9 @@ changed or removed. They hold ids, counts, digests and the names of files, never
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
+from typing import NamedTuple
 
 from shared.core.ids import id_time, new_id, utc_now
 from shared.domain.callers import Caller, GrantKey
@@ -40,8 +40,7 @@ class Outcome(StrEnum):
     REFUSED = "refused"
 
 
-@dataclass(frozen=True, slots=True)
-class Actor:
+class Actor(NamedTuple):
     """The caller and the request that make a change. Without a caller it is the service itself, such as its timer."""
 
     caller: Caller | None = None
@@ -56,8 +55,7 @@ class Actor:
 SERVICE = Actor()
 
 
-@dataclass(frozen=True, slots=True)
-class Subject:
+class Subject(NamedTuple):
     """The object that was changed: a session of a resource, or a grant for a resource or a whole catalog.
 
     Ids are lower-case GUIDs.
@@ -75,8 +73,7 @@ def subject_of(key: SessionKey | GrantKey | ResourceKey) -> Subject:
     return Subject(key.catalog_id, key.resource_id)
 
 
-@dataclass(frozen=True, slots=True)
-class AuditRecord:
+class AuditRecord(NamedTuple):
     """One record. Its id is time-ordered; ``details`` depend on the activity."""
 
     id: str

@@ -1,8 +1,8 @@
 """Callers and their permissions, whether they come from a token or from the platform's login."""
 
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass
 from enum import Enum, StrEnum, auto
+from typing import NamedTuple
 
 from shared.core.ids import parse_guid
 
@@ -37,8 +37,7 @@ class ClaimsError(Exception):
     """Claims that do not identify a caller of this service. The message is for the caller and quotes no claim."""
 
 
-@dataclass(frozen=True, slots=True)
-class Caller:
+class Caller(NamedTuple):
     """An identity, described by ids only, because names and addresses can be reassigned.
 
     ``permissions`` apply to the whole tenant. Grants can be for ``object_id`` or for one of ``groups``.
@@ -76,8 +75,7 @@ def strongest(roles: Collection[Role | None]) -> Role | None:
     return next((role for role in (Role.OWNER, Role.READER) if role in roles), None)
 
 
-@dataclass(frozen=True, slots=True)
-class GrantKey:
+class GrantKey(NamedTuple):
     """The scope and the principal of a grant, as lower-case GUIDs. Without a resource the scope is the whole catalog.
 
     The principal is the object id of a user, a group or a service principal.
@@ -88,8 +86,7 @@ class GrantKey:
     principal_id: str
 
 
-@dataclass(frozen=True, slots=True)
-class Grant:
+class Grant(NamedTuple):
     """One grant."""
 
     key: GrantKey

@@ -3,9 +3,9 @@
 A delivery is stored in the transaction of the change that it is for, so that neither exists without the other.
 """
 
-from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
+from typing import NamedTuple
 
 from shared.domain.sessions import SessionKey
 
@@ -33,8 +33,7 @@ class DeliveryState(StrEnum):
     FAILED = "failed"
 
 
-@dataclass(frozen=True, slots=True)
-class Delivery:
+class Delivery(NamedTuple):
     """One session's delivery to one target.
 
     ``pending_since`` is the start of the time after which it is given up; ``failures`` is the number of attempts that
@@ -92,18 +91,18 @@ def look_again_at(delivery: Delivery) -> datetime:
 
 def claimed(delivery: Delivery, attempt_id: str, now: datetime) -> Delivery:
     """The delivery while an attempt works on it."""
-    return replace(delivery, claimed_by=attempt_id, claimed_until=now + CLAIM)
+    return delivery._replace(claimed_by=attempt_id, claimed_until=now + CLAIM)
 
 
 def released(delivery: Delivery) -> Delivery:
     """The delivery when no attempt works on it any more."""
-    return replace(delivery, claimed_by=None, claimed_until=None)
+    return delivery._replace(claimed_by=None, claimed_until=None)
 
 
 def delivered(delivery: Delivery) -> Delivery:
     """The delivery when the target has all of it."""
     attempts = delivery.attempts + 1
-    return replace(released(delivery), state=DeliveryState.DELIVERED, attempts=attempts, failures=0, last_error=None)
+    return released(delivery)._replace(state=DeliveryState.DELIVERED, attempts=attempts, failures=0, last_error=None)
 
 
 def after_failure(delivery: Delivery, error: DeliveryError, now: datetime, *, give_up_after: timedelta) -> Delivery:
@@ -111,8 +110,7 @@ def after_failure(delivery: Delivery, error: DeliveryError, now: datetime, *, gi
     given_up = error.final or now - delivery.pending_since >= give_up_after
     longest = URGENT_PAUSE if error.urgent else LONGEST_PAUSE
     pause = min(longest, FIRST_PAUSE * 2 ** min(delivery.failures, 16))
-    return replace(
-        released(delivery),
+    return released(delivery)._replace(
         state=DeliveryState.FAILED if given_up else DeliveryState.PENDING,
         attempts=delivery.attempts + 1,
         failures=delivery.failures + 1,
@@ -123,4 +121,4 @@ def after_failure(delivery: Delivery, error: DeliveryError, now: datetime, *, gi
 
 def tried_anew(delivery: Delivery, now: datetime) -> Delivery:
     """The delivery when somebody asks for another attempt; an attempt that is in progress keeps its claim."""
-    return replace(delivery, state=DeliveryState.PENDING, pending_since=now, next_attempt=now, attempts=0, failures=0)
+    return delivery._replace(state=DeliveryState.PENDING, pending_since=now, next_attempt=now, attempts=0, failures=0)

@@ -4,7 +4,7 @@ The ETag is that of the session's row in Table Storage. Every change of the sess
 """
 
 import re
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from shared.core.errors import ETAG_MISMATCH, MALFORMED_ETAG, GraphError
 
@@ -12,8 +12,7 @@ _ENTITY_TAG = r'(?:W/)?"[\x21\x23-\x7e\x80-\xff]*"'
 _ENTITY_TAGS = re.compile(rf"\s*{_ENTITY_TAG}(?:\s*,\s*{_ENTITY_TAG})*\s*")
 
 
-@dataclass(frozen=True, slots=True)
-class IfMatch:
+class IfMatch(NamedTuple):
     """The ETags for which a change is allowed; ``None`` allows any."""
 
     tags: frozenset[str] | None = None

@@ -4,9 +4,9 @@ CloudEvents 1.0 (cloudevents.io): what an event is. A reader follows the links w
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
+from typing import NamedTuple
 
 from shared.core.ids import id_time
 from shared.domain.sessions import SessionKey
@@ -23,8 +23,7 @@ class EventType(StrEnum):
     DELIVERY_FAILED = "uploads.session.deliveryFailed"
 
 
-@dataclass(frozen=True, slots=True)
-class Event:
+class Event(NamedTuple):
     """Something that happened to a session. ``id`` is time-ordered, and the same whenever the event is sent."""
 
     id: str

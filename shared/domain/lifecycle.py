@@ -5,7 +5,6 @@ the error that says why not. ``shared.services.sessions`` stores the result.
 """
 
 from collections.abc import Sequence
-from dataclasses import replace
 from datetime import datetime, timedelta
 
 from shared.core.errors import (
@@ -145,8 +144,7 @@ def how_to_replace(file: StoredFile) -> str:
 
 def with_file(session: Session, file: StoredFile, *, clears_refusal: bool, now: datetime) -> Session:
     """The session after a file was accepted."""
-    return replace(
-        session,
+    return session._replace(
         files_uploaded=session.files_uploaded + 1,
         total_bytes=session.total_bytes + file.size,
         open_refusals=session.open_refusals - clears_refusal,
@@ -156,7 +154,7 @@ def with_file(session: Session, file: StoredFile, *, clears_refusal: bool, now: 
 
 def with_change(session: Session, now: datetime) -> Session:
     """The session after an upload or a change that leaves its files and refusals as they are."""
-    return replace(session, last_active=now)
+    return session._replace(last_active=now)
 
 
 def has_room_for_refusal(session: Session, limit: int) -> bool:
@@ -166,14 +164,13 @@ def has_room_for_refusal(session: Session, limit: int) -> bool:
 
 def with_refusal(session: Session, *, known: bool, now: datetime) -> Session:
     """The session after a file was refused; ``known`` if a refusal of the same name is already open."""
-    return replace(session, open_refusals=session.open_refusals + (not known), last_active=now)
+    return session._replace(open_refusals=session.open_refusals + (not known), last_active=now)
 
 
 def without_entries(session: Session, removed: Sequence[StoredFile | Refusal]) -> Session:
     """The session after files or refusals were removed: its stats are the sum over those that remain."""
     sizes = [entry.size for entry in removed if isinstance(entry, StoredFile)]
-    return replace(
-        session,
+    return session._replace(
         files_uploaded=session.files_uploaded - len(sizes),
         total_bytes=session.total_bytes - sum(sizes),
         open_refusals=session.open_refusals - (len(removed) - len(sizes)),
@@ -213,7 +210,7 @@ def completed(session: Session, refusals: Sequence[Refusal], *, allow_incomplete
                 "This upload session has no file yet. Upload a file, or send the header 'Prefer: allow-incomplete' to "
                 "complete the session without any.",
             )
-    return replace(session, status=Status.COMPLETE, last_active=now)
+    return session._replace(status=Status.COMPLETE, last_active=now)
 
 
 def check_deletable(session: Session) -> None:

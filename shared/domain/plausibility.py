@@ -1,6 +1,6 @@
 """Whether a session is plausible beside the last complete one of its resource: an export that lost half of its rows."""
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from shared.core.errors import UNEXPECTED_CHANGE, GraphError
 
@@ -8,8 +8,7 @@ ALLOW_CHANGE = "allow-change"
 """The preference of a caller who has looked and means it (RFC 7240)."""
 
 
-@dataclass(frozen=True, slots=True)
-class LastComplete:
+class LastComplete(NamedTuple):
     """What is known of the last complete session of a resource. ``etag`` is that of the row that was read."""
 
     session_id: str

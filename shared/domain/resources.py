@@ -1,6 +1,6 @@
 """Applications by name: what people call a resource, whom they ask, and what its files are expected to hold."""
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from shared.domain.callers import Role
 from shared.domain.sessions import ResourceKey
@@ -10,8 +10,7 @@ from shared.domain.sessions import ResourceKey
 UNEXPECTED_FACTOR = 2
 
 
-@dataclass(frozen=True, slots=True)
-class ResourceDescription:
+class ResourceDescription(NamedTuple):
     """How a resource is described. ``expected_layout`` and ``expected_rows`` become warnings, never refusals.
 
     ``upstream`` is the resource at the target of forwarding, where it has other ids there.
@@ -25,8 +24,7 @@ class ResourceDescription:
     upstream: ResourceKey | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class VisibleResource:
+class VisibleResource(NamedTuple):
     """A resource that a caller may see: its description if it has one, and the role that a grant gives there.
 
     ``role`` is ``None`` where a permission for the whole tenant is what lets the caller see it.

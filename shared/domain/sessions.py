@@ -1,9 +1,9 @@
 """Upload sessions and what belongs to them, as data. ``shared.domain.lifecycle`` has the rules for changing them."""
 
-from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 from hashlib import sha256
+from typing import NamedTuple
 from uuid import UUID
 
 
@@ -16,24 +16,21 @@ class Status(StrEnum):
     DELETED = "deleted"
 
 
-@dataclass(frozen=True, slots=True)
-class ResourceKey:
+class ResourceKey(NamedTuple):
     """The resource that sessions belong to. Ids are lower-case GUIDs."""
 
     catalog_id: str
     resource_id: str
 
 
-@dataclass(frozen=True, slots=True)
-class SessionKey:
+class SessionKey(NamedTuple):
     """The key of a session: its resource and its own id."""
 
     resource: ResourceKey
     session_id: str
 
 
-@dataclass(frozen=True, slots=True)
-class Review:
+class Review(NamedTuple):
     """The review instance that a session collects data for, as given at create.
 
     ``source``, ``type`` and ``data_type`` (the ``@odata.type`` of ``data``) exist in the founding dialect only.
@@ -46,8 +43,7 @@ class Review:
     data_type: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Session:
+class Session(NamedTuple):
     """An upload session. ``status`` is the stored state; ``status_at`` gives the current one.
 
     ``files_removed`` is when the retention of a complete session ended and the removal of its files began.
@@ -65,8 +61,7 @@ class Session:
     etag: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class StoredFile:
+class StoredFile(NamedTuple):
     """An accepted file. ``size`` in bytes, ``sha256`` in hex, ``rows`` without the header.
 
     ``layout`` is ``None`` for a file that was stored by a version that did not store it.
@@ -82,8 +77,7 @@ class StoredFile:
     uploaded: datetime
 
 
-@dataclass(frozen=True, slots=True)
-class Refusal:
+class Refusal(NamedTuple):
     """A file that was refused and has not been replaced."""
 
     name: str

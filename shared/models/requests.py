@@ -5,8 +5,7 @@ v1.0 of 2026.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Annotated, Any, Literal, TypeVar
+from typing import Annotated, Any, Literal, NamedTuple, TypeVar
 
 from pydantic import (
     AfterValidator,
@@ -35,8 +34,7 @@ SCHEMAS = "#/components/schemas/{model}"
 """The reference to a schema within an OpenAPI document."""
 
 
-@dataclass(frozen=True, slots=True)
-class RequestBody:
+class RequestBody(NamedTuple):
     """A request body: its media type, and its JSON schema by dialect."""
 
     media_type: str

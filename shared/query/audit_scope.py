@@ -1,15 +1,14 @@
 """The range of audit records that a ``$filter`` restricts a search to."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from datetime import datetime
+from typing import NamedTuple
 
 from shared.core.errors import GraphError, invalid_option
 from shared.query.capabilities import Comparison
 
 
-@dataclass(frozen=True, slots=True)
-class Scope:
+class Scope(NamedTuple):
     """The range of a search: a time span, a catalog, a resource or a session. ``None`` means no restriction."""
 
     since: datetime | None = None

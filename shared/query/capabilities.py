@@ -1,10 +1,10 @@
 """The properties that query options can name, for each kind of entity."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
 from datetime import datetime
 from enum import Enum
-from typing import Any
+from types import MappingProxyType
+from typing import Any, NamedTuple
 
 Value = str | int | datetime
 """A value in a comparison: an ``int``, a timezone-aware ``datetime``, or a ``str``."""
@@ -25,8 +25,7 @@ class Kind(Enum):
     INSTANT = "a date, or a date-time with an offset such as 2026-01-01T00:00:00Z, without quotes"
 
 
-@dataclass(frozen=True, slots=True)
-class FieldType:
+class FieldType(NamedTuple):
     """How a property can be filtered: its type, the supported operators, and the possible values if limited."""
 
     kind: Kind
@@ -34,15 +33,14 @@ class FieldType:
     values: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Capabilities:
+class Capabilities(NamedTuple):
     """The properties that query options can name for one kind of entity, and an example of a filter."""
 
     example: str
     filterable: Mapping[str, FieldType]
     orderable: tuple[str, ...]
     selectable: tuple[str, ...]
-    expandable: Mapping[str, "Capabilities"] = field(default_factory=dict)
+    expandable: Mapping[str, "Capabilities"] = MappingProxyType({})
 
 
 ORDERED = ("eq", "ne", "gt", "ge", "lt", "le")

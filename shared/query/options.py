@@ -7,8 +7,7 @@ Everything else is refused with an error that names it: ignoring a filter would 
 
 import re
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from shared.core.errors import GraphError, invalid_option, shortened
 from shared.query.capabilities import Capabilities, Comparison, Predicate
@@ -19,8 +18,7 @@ MAX_SKIP = 2**31 - 1  # Edm.Int32
 NESTED_OPTIONS = frozenset({"$filter", "$orderby", "$select", "$top", "$skip", "$count"})
 
 
-@dataclass(frozen=True, slots=True)
-class Query:
+class Query(NamedTuple):
     """The checked query options of a request. ``None`` means that the option was not sent."""
 
     filter: Predicate | None = None
@@ -30,7 +28,7 @@ class Query:
     """Property names, each with whether the order is descending; the most significant first."""
     top: int | None = None
     skip: int = 0
-    count: bool = False
+    counted: bool = False
     select: tuple[str, ...] | None = None
     """The selected properties, for ``select_properties``; ``None`` for all."""
     expand_files: "Query | None" = None
@@ -74,7 +72,7 @@ def parse_query(pairs: Iterable[tuple[str, str]], *, capabilities: Capabilities,
         order_by=_order_by(given["$orderby"], capabilities) if "$orderby" in given else (),
         top=_number("$top", given["$top"], 1, MAX_PAGE) if "$top" in given else None,
         skip=_number("$skip", given["$skip"], 0, MAX_SKIP) if "$skip" in given else 0,
-        count=_boolean("$count", given["$count"]) if "$count" in given else False,
+        counted=_boolean("$count", given["$count"]) if "$count" in given else False,
         select=select,
         expand_files=expand_files,
         skip_token=given.get("$skiptoken"),

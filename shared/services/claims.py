@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 from azure.core.exceptions import AzureError
 
@@ -45,7 +45,7 @@ class Claim:
             ConcurrentChangeError: the delivery changed meanwhile.
         """
         async with self._writing:
-            self.delivery = await self.table.update(replace(self.delivery, upstream_id=upstream_id))
+            self.delivery = await self.table.update(self.delivery._replace(upstream_id=upstream_id))
 
     async def hold(self, work: Callable[["Claim"], Awaitable[None]], seconds: float) -> None:
         """Work, and renew the claim meanwhile. The work ends when the claim is lost.
@@ -112,10 +112,10 @@ class Claim:
         """
         until = utc_now() + CLAIM
         try:
-            self.delivery = await self.table.update(replace(self.delivery, claimed_until=until))
+            self.delivery = await self.table.update(self.delivery._replace(claimed_until=until))
         except ConcurrentChangeError:
             found = await self.table.delivery(self.delivery.key, self.delivery.target)
             if found is None or found.claimed_by != self.delivery.claimed_by:
                 raise
             self.changed = True
-            self.delivery = await self.table.update(replace(found, claimed_until=until))
+            self.delivery = await self.table.update(found._replace(claimed_until=until))

@@ -1,7 +1,5 @@
 """Warns about a valid file that differs from what its resource's description expects."""
 
-from dataclasses import replace
-
 from shared.access_data.codes import Code
 from shared.access_data.findings import Finding, Report
 from shared.domain.resources import ResourceDescription, is_unexpected
@@ -21,4 +19,4 @@ def with_expectations(report: Report, description: ResourceDescription | None) -
             f"The file has {report.rows} rows, and about {rows} are expected for this application. Is it complete?"
         )
         warnings.append(Finding(Code.UNEXPECTED_ROW_COUNT, message, 1))
-    return replace(report, warnings=(*warnings, *report.warnings), warning_count=report.warning_count + len(warnings))
+    return report._replace(warnings=(*warnings, *report.warnings), warning_count=report.warning_count + len(warnings))

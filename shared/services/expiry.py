@@ -8,7 +8,6 @@ import asyncio
 import logging
 import time
 from collections import Counter
-from dataclasses import replace
 from datetime import datetime, timedelta
 
 from shared.core.ids import derived_id, format_instant, id_time, parse_guid, utc_now
@@ -213,7 +212,7 @@ class Expiry:
             record = new_record(
                 Activity.REMOVE_FILES, session.key, SERVICE, files=session.files_uploaded, bytes=session.total_bytes
             )
-            session = await self._table.update_session(replace(session, files_removed=now), record)
+            session = await self._table.update_session(session._replace(files_removed=now), record)
         await remove_files(self._table, self._blobs, session)
         sweep_at = (session.files_removed or now) + self._config.max_upload
         return "purged", sweep_at if now < sweep_at else None

@@ -5,7 +5,7 @@
 
 import asyncio
 from contextlib import suppress
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from shared.core.errors import GraphError
 from shared.core.ids import new_id, utc_now
@@ -21,8 +21,7 @@ from shared.storage.account import Storage, storage
 from shared.storage.table_calls import ConcurrentChangeError
 
 
-@dataclass(frozen=True, slots=True)
-class Seen:
+class Seen(NamedTuple):
     """A state of the session; ``fresh`` if it was read after the file was received.
 
     Another one may be outdated. A write is conditional on it. An answer without a write, which is an error or that the

@@ -1,9 +1,8 @@
 """Applies the filter, the order and the page of a query to sessions and to files."""
 
 from collections.abc import AsyncIterator, Sequence
-from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 from shared.core.errors import INVALID_QUERY_OPTION, GraphError
 from shared.core.ids import parse_guid, utc_now
@@ -20,8 +19,7 @@ DEFAULT_PAGE = 100
 _SCAN_PAGE = 1000
 
 
-@dataclass(frozen=True, slots=True)
-class Page:
+class Page(NamedTuple):
     """A page of sessions. ``next_token`` is set if there are more; ``total`` counts all matches if requested."""
 
     sessions: Sequence[Session]
@@ -31,8 +29,7 @@ class Page:
     total: int | None
 
 
-@dataclass(frozen=True, slots=True)
-class _Match:
+class _Match(NamedTuple):
     """A session that matches a filter.
 
     Matches with the same number of skipped sessions before them have no files of other sessions between them.
@@ -63,9 +60,9 @@ async def page_of_sessions(store: Sessions, resource: ResourceKey, query: Query)
     top = query.top or DEFAULT_PAGE
     # A nextLink repeats $skip, but the skipped sessions are before its page.
     skip = 0 if after else query.skip
-    if query.count or _descending(query):
+    if query.counted or _descending(query):
         found = [match async for match in _matches(store, resource, query, after=None, page_size=_SCAN_PAGE)]
-        total = len(found) if query.count else None
+        total = len(found) if query.counted else None
         if _descending(query):
             found.reverse()
         if after is not None:

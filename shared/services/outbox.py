@@ -6,7 +6,6 @@ Without a target in the settings, nothing is stored, read or sent.
 import hashlib
 import logging
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from datetime import timedelta
 
 from azure.core.exceptions import AzureError
@@ -39,18 +38,18 @@ def completion_data(session: Session, files: Sequence[StoredFile]) -> dict[str, 
     }
 
 
-@dataclass(frozen=True, slots=True)
 class Outbox:
     """The outbox of an account. For each change: ``expect``, then the change's transaction, then ``wake``."""
 
-    store: Storage
-    config: Settings
+    def __init__(self, store: Storage, config: Settings) -> None:
+        self._store = store
+        self._config = config
 
     async def forwards(self, resource: ResourceKey) -> bool:
         """Whether the complete sessions of a resource are forwarded. One point read, or none."""
-        if self.config.forward_url is None or self.config.forward_resources == "all":
-            return self.config.forward_url is not None
-        description = await self.store.resources.get(resource)
+        if self._config.forward_url is None or self._config.forward_resources == "all":
+            return self._config.forward_url is not None
+        description = await self._store.resources.get(resource)
         return description is not None and description.upstream is not None
 
     def completion(self, session: Session, files: Sequence[StoredFile], *, forwarded: bool) -> list[Operation]:
@@ -68,7 +67,7 @@ class Outbox:
         event_id: str | None = None,
     ) -> list[Operation]:
         """The operations that go with any other change. ``event_id`` makes a repeated event the same one."""
-        if self.config.events_url is None:
+        if self._config.events_url is None:
             return []
         now = utc_now()
         event = Event(event_id or new_id(now), event_type, key, data)
@@ -83,19 +82,19 @@ class Outbox:
         """Store what does not go with a change of the session."""
         if operations:
             await self.expect(key, operations)
-            await self.store.deliveries.put(operations)
+            await self._store.deliveries.put(operations)
             await self.wake(key, operations)
 
     async def expect(self, key: SessionKey, operations: Sequence[Operation]) -> None:
         """Have the timer look at a session soon. It comes before the change, so that a crash after it loses nothing."""
         if operations:
-            await self.store.outbox.put(DueSession(utc_now() + SWEEP_AFTER, key))
+            await self._store.outbox.put(DueSession(utc_now() + SWEEP_AFTER, key))
 
     async def wake(self, key: SessionKey, operations: Sequence[Operation]) -> None:
         """Have the function look at a session now. If the queue does not answer, the timer does it a little later."""
         if not operations:
             return
         try:
-            await self.store.queue.wake(key)
+            await self._store.queue.wake(key)
         except AzureError as error:
             _log.warning("session %s waits for the timer to be delivered: %s", key.session_id, type(error).__name__)

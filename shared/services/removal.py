@@ -1,7 +1,6 @@
 """Ends sessions and deletes what they hold. Each step can be repeated after a crash."""
 
 import asyncio
-from dataclasses import replace
 
 from shared.domain.audit import AuditRecord
 from shared.domain.lifecycle import without_entries
@@ -20,7 +19,7 @@ async def end(table: SessionTable, session: Session, status: Status, record: Aud
     Raises:
         ConcurrentChangeError: the session changed since it was read.
     """
-    ended = replace(session, status=status)
+    ended = session._replace(status=status)
     if session.status is Status.ACTIVE:
         return await table.release_reference(ended, record, *also)
     return await table.update_session(ended, record, *also)

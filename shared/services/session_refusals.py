@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from shared.core.ids import utc_now
 from shared.core.settings import Settings, settings
@@ -26,8 +26,7 @@ from shared.storage.table import Operation
 from shared.storage.table_calls import ConcurrentChangeError
 
 
-@dataclass(frozen=True, slots=True)
-class Remembered:
+class Remembered(NamedTuple):
     """What became of a refusal: remembered, unless ``accepted`` (a file of that name) or ``full`` says why not."""
 
     accepted: StoredFile | None = None

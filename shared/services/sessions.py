@@ -6,7 +6,7 @@ whose answer was lost is recognized by its audit record. Each operation can ther
 
 import asyncio
 from collections.abc import AsyncIterator, Sequence
-from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 from azure.core.exceptions import ResourceNotFoundError
 
@@ -36,8 +36,7 @@ from shared.telemetry.instruments import count_expired
 _QUERIES_AT_ONCE = 8
 
 
-@dataclass(frozen=True, slots=True)
-class Snapshot:
+class Snapshot(NamedTuple):
     """A session and its files at one moment."""
 
     session: Session
@@ -165,7 +164,7 @@ class Sessions:
                 await self._outbox.expect(holder.key, outgoing)
                 try:
                     created = await self._table.take_over_reference(
-                        session, replace(holder, status=Status.EXPIRED), record, expired, *outgoing
+                        session, holder._replace(status=Status.EXPIRED), record, expired, *outgoing
                     )
                 except ConcurrentChangeError:
                     await pause()

@@ -8,7 +8,7 @@ import asyncio
 import hashlib
 from collections import Counter
 from collections.abc import AsyncIterator
-from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 from shared.access_data.findings import Report
 from shared.core.errors import (
@@ -44,8 +44,7 @@ _PIECE_BYTES = 256 * 1024
 _TURNS_UNTIL_SENT = 4
 
 
-@dataclass(frozen=True, slots=True)
-class ReceivedFile:
+class ReceivedFile(NamedTuple):
     """A file as it was received: its name, size in bytes, SHA-256 (hex), and the validator's report.
 
     ``too_large`` if it has more bytes than allowed; the rest was then neither validated nor included in the digest.
@@ -131,7 +130,7 @@ async def _store(new_file: FileUpload, received: ReceivedFile, key: SessionKey) 
     store = await storage()
     seen, description = await asyncio.gather(new_file.put_blob(file), store.resources.get(key.resource))
     received = _compared(received, description)
-    return await new_file.add(replace(file, warnings=received.report.warning_count), seen), received
+    return await new_file.add(file._replace(warnings=received.report.warning_count), seen), received
 
 
 async def validate(actor: Actor, key: SessionKey, body: AsyncIterator[bytes], content_type: str | None) -> ReceivedFile:
@@ -157,7 +156,7 @@ async def validate(actor: Actor, key: SessionKey, body: AsyncIterator[bytes], co
 
 def _compared(received: ReceivedFile, description: ResourceDescription | None) -> ReceivedFile:
     """A valid file with warnings where it is not what the description of its resource expects."""
-    return replace(received, report=with_expectations(received.report, description))
+    return received._replace(report=with_expectations(received.report, description))
 
 
 async def receive(

@@ -3,8 +3,7 @@
 import asyncio
 from collections import defaultdict
 from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Iterable
-from dataclasses import dataclass
-from typing import TypeVar
+from typing import NamedTuple, TypeVar
 
 from shared.domain.callers import Caller, GrantKey, Need, Role, strongest
 from shared.domain.resources import ResourceDescription, VisibleResource
@@ -22,8 +21,7 @@ Thing = TypeVar("Thing")
 Result = TypeVar("Result")
 
 
-@dataclass(frozen=True, slots=True)
-class ResourcePage:
+class ResourcePage(NamedTuple):
     """Resources in the order of their keys; ``next_key`` is that of the last one if there are more."""
 
     resources: list[VisibleResource]

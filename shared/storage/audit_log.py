@@ -7,9 +7,8 @@ for each hour the partitions that have records of it, so that a query by time do
 
 import json
 from collections.abc import AsyncIterator, Callable, Mapping
-from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, NamedTuple
 
 from azure.core.exceptions import HttpResponseError
 
@@ -33,8 +32,7 @@ _EARLIEST = datetime(2026, 1, 1, tzinfo=UTC)
 _LAST = "~"
 
 
-@dataclass(frozen=True, slots=True)
-class Position:
+class Position(NamedTuple):
     """Where a page of records ended: hour and partition of ``activity``, and the id of the last record."""
 
     hour: str
@@ -42,8 +40,7 @@ class Position:
     record_id: str
 
 
-@dataclass(frozen=True, slots=True)
-class Page:
+class Page(NamedTuple):
     """Records in order, and where the next page starts; ``None`` on the last page."""
 
     records: list[AuditRecord]
@@ -149,14 +146,14 @@ class AuditLog:
         async for hour, place in self._hours(scope, after):
             if after and ((hour, place) < (after.hour, after.place) or after == Position(hour, place, _LAST)):
                 continue
-            span = _Span(hour, place, first, end, scope.session_id)
+            span_first, span_end = first, end
             if hour:
                 begins = datetime.strptime(hour, _HOUR).replace(tzinfo=UTC)
                 ends = begins + timedelta(hours=1)
-                span = replace(span, first=max(first, id_prefix(begins)), end=min(end, id_prefix(ends)))
+                span_first, span_end = max(first, id_prefix(begins)), min(end, id_prefix(ends))
             if after and (hour, place) == (after.hour, after.place):
-                span = replace(span, first=max(span.first, after.record_id))
-            yield span
+                span_first = max(span_first, after.record_id)
+            yield _Span(hour, place, span_first, span_end, scope.session_id)
 
     async def _hours(self, scope: Scope, after: Position | None) -> AsyncIterator[tuple[str, str]]:
         """Hours and partitions that may have records of a scope. For one resource: its partitions, without hours."""
@@ -194,8 +191,7 @@ class AuditLog:
         return self._sessions if "_" in place else self._grants
 
 
-@dataclass(frozen=True, slots=True)
-class _Span:
+class _Span(NamedTuple):
     """Records of one partition with ids between ``first`` and ``end``, both exclusive; optionally of one session."""
 
     hour: str

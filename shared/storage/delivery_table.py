@@ -6,7 +6,6 @@ change that they tell of.
 
 import json
 from collections.abc import AsyncIterator, Mapping, Sequence
-from dataclasses import replace
 from typing import Any
 
 from azure.core import MatchConditions
@@ -83,7 +82,7 @@ class DeliveryTable:
             operations.append(await self._audit.entry(record))
         with conflicts():
             answers = await self._rows.submit(operations)
-        return replace(delivery, etag=answers[0]["etag"])
+        return delivery._replace(etag=answers[0]["etag"])
 
     async def remove_event(self, event: Event) -> None:
         """Remove an event that was sent; one that is gone already is no error."""

@@ -1,10 +1,9 @@
 """The names of the tables and the container, which begin with ``UPLOADS_NAME_PREFIX``."""
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 
-@dataclass(frozen=True, slots=True)
-class Names:
+class Names(NamedTuple):
     """The names that one deployment of the service uses in a storage account."""
 
     sessions: str

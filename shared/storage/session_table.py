@@ -5,7 +5,6 @@ changed in one entity group transaction.
 """
 
 from collections.abc import AsyncIterator, Sequence
-from dataclasses import replace
 from datetime import timedelta
 
 from azure.data.tables import UpdateMode
@@ -207,4 +206,4 @@ class SessionTable:
         operations = [await self._audit.entry(each) if isinstance(each, AuditRecord) else each for each in changes]
         with conflicts():
             answers = await self._sessions.submit(operations)
-        return replace(session, etag=answers[0]["etag"])
+        return session._replace(etag=answers[0]["etag"])

@@ -5,16 +5,15 @@ missing its session, or that is there twice, costs a visit and does no harm.
 """
 
 from collections.abc import AsyncIterator
-from dataclasses import dataclass
 from datetime import datetime
+from typing import NamedTuple
 
 from shared.domain.sessions import ResourceKey, SessionKey
 from shared.storage.session_rows import instant
 from shared.storage.table import Row, Table, check_format
 
 
-@dataclass(frozen=True, slots=True)
-class DueSession:
+class DueSession(NamedTuple):
     """One row of the index: the timer must visit this session at that time."""
 
     due: datetime

@@ -4,8 +4,8 @@ The timer notes in storage with which times it runs. A timer with a shorter time
 has not been renewed for ``NOTE_LASTS``, as after a change of the settings, or until the operator deletes the note.
 """
 
-from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import NamedTuple
 
 from shared.core.settings import Settings
 from shared.storage.session_rows import instant
@@ -20,8 +20,7 @@ _RENEW_AFTER = timedelta(hours=1)
 _FOREVER = -1
 
 
-@dataclass(frozen=True, slots=True)
-class Conflict:
+class Conflict(NamedTuple):
     """Another deployment, or this one before a change, keeps sessions or files for longer than this one would."""
 
     settings: tuple[str, ...]

@@ -1,15 +1,13 @@
 """The contract of an operation: its requests are checked against it, and the OpenAPI document is generated from it."""
 
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from shared.domain.callers import Need
 from shared.models.requests import RequestBody
 from shared.query.capabilities import SESSION, Capabilities
 
 
-@dataclass(frozen=True, slots=True)
-class Contract:
+class Contract(NamedTuple):
     """The contract of one operation.
 
     Args:

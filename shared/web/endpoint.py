@@ -7,7 +7,6 @@ request, which streams the body, instead of a request that holds the whole body 
 import re
 import time
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import replace
 from functools import cache, wraps
 from uuid import uuid4
 
@@ -135,7 +134,7 @@ async def _authorize(req: Request, need: Need) -> None:
         check_head_size(raw_path(req), req.scope["query_string"], req.headers.raw)
         return
     caller = await authenticate(req.headers)
-    req.state.actor = replace(actor(req), caller=caller)
+    req.state.actor = Actor(caller, actor(req).request_id)
     check_head_size(raw_path(req), req.scope["query_string"], req.headers.raw)
     # Checked before anything changes, because the response will have links.
     base = base_url(req)

@@ -67,7 +67,7 @@ def session_body(req: Request, session: Session, query: Query, files: Sequence[S
     body: dict[str, Any] = dict(session_json(session, dialect=dialect(req), now=utc_now(), idle=settings().idle))
     if query.expand_files is not None:
         matching = matching_files(files, query.expand_files)
-        if query.expand_files.count:
+        if query.expand_files.counted:
             body["files@odata.count"] = len(matching)
         body["files"] = page_of_files(matching, query.expand_files)
     return select_properties(body, query.select)

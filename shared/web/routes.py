@@ -7,7 +7,7 @@ parameter.
 
 import re
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
+from typing import NamedTuple
 from urllib.parse import unquote
 
 from fastapi import Request, Response
@@ -35,8 +35,7 @@ RESOURCES = "resources"
 RESOURCE = f"{RESOURCES}/{{catalogId}}/{{resourceId}}"
 
 
-@dataclass(frozen=True, slots=True)
-class PathPrefix:
+class PathPrefix(NamedTuple):
     """The first part of a path. The names of the functions under it end with ``suffix``."""
 
     suffix: str
@@ -75,8 +74,7 @@ UPLOADS_PREFIXES = tuple(
 )
 
 
-@dataclass(frozen=True, slots=True)
-class HttpFunction:
+class HttpFunction(NamedTuple):
     """One function of the app: it serves one route with one method."""
 
     name: str

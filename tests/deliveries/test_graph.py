@@ -2,7 +2,6 @@
 
 import re
 from collections.abc import Callable
-from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 from uuid import uuid4
@@ -256,6 +255,6 @@ async def test_attempts_are_frequent_while_the_window_is_about_to_close(
             await here.deliveries.deliver(key)
             waiting = await delivery(here, key)
             assert waiting.next_attempt - ids.utc_now() <= longest
-            await here.store.deliveries.update(replace(waiting, next_attempt=ids.utc_now()))
+            await here.store.deliveries.update(waiting._replace(next_attempt=ids.utc_now()))
         assert waiting.next_attempt - ids.utc_now() > longest - timedelta(seconds=5)
         assert ("expires at" in (waiting.last_error or "")) == (longest == URGENT_PAUSE)

@@ -51,7 +51,7 @@ def refusal(*pairs: tuple[str, str], capabilities: Capabilities = SESSION) -> Gr
 def test_a_query_without_options_selects_everything() -> None:
     query = ask()
 
-    assert query == Query(filter=None, order_by=(), top=None, skip=0, count=False, select=None, expand_files=None)
+    assert query == Query(filter=None, order_by=(), top=None, skip=0, counted=False, select=None, expand_files=None)
 
 
 @pytest.mark.parametrize("name", ["$search", "$Search", "$", "$format", "$filter ", "$" + "x" * 500])
@@ -127,7 +127,7 @@ def test_skip_is_a_whole_number_of_32_bits(text: str) -> None:
 
 @pytest.mark.parametrize(("text", "count"), [("true", True), ("false", False), ("TRUE", True), ("False", False)])
 def test_count(text: str, count: bool) -> None:
-    assert ask(("$count", text)).count is count
+    assert ask(("$count", text)).counted is count
 
 
 @pytest.mark.parametrize("text", ["", "1", "0", "yes", " true"])
@@ -258,7 +258,7 @@ def test_files_expand_with_several_options() -> None:
     assert query is not None
     assert query.filter is not None
     assert query.order_by == (("uploadedDateTime", True), ("name", False))
-    assert (query.top, query.skip, query.count, query.select) == (5, 1, True, ("name", "size"))
+    assert (query.top, query.skip, query.counted, query.select) == (5, 1, True, ("name", "size"))
 
 
 def test_spaces_around_nested_options_are_ignored() -> None:
