@@ -5,7 +5,6 @@
 
 import asyncio
 from contextlib import suppress
-from typing import NamedTuple
 
 from shared.core.errors import GraphError
 from shared.core.ids import new_id, utc_now
@@ -16,27 +15,17 @@ from shared.domain.lifecycle import check_file_count, check_open, find_identical
 from shared.domain.sessions import Session, SessionKey, StoredFile, refusal_id
 from shared.services.retries import attempts, pause, too_busy
 from shared.services.sessions import Sessions, Snapshot
+from shared.services.together import together
 from shared.services.upload_queue import queue_of
 from shared.storage.account import Storage, storage
 from shared.storage.table_calls import ConcurrentChangeError
 
 
-class Seen(NamedTuple):
-    """A state of the session; ``fresh`` if it was read after the file was received.
-
-    Another one may be outdated. A write is conditional on it. An answer without a write, which is an error or that the
-    session has the file already, needs a fresh one.
-    """
-
-    snapshot: Snapshot
-    fresh: bool
-
-
 class FileUpload:
     """One file on its way into a session: ``writer`` takes its bytes, ``put_blob`` stores them, ``add`` counts them.
 
-    ``opened`` is the session, which is read while the file is received. It fails with a GraphError if the session
-    accepts no file: 404; 409 when it is not active; 412.
+    ``opened`` is the session, which is read while the file is received: the constructor begins with it. It fails with a
+    GraphError if the session accepts no file (404; 409 when it is not active; 412), and with an AzureError.
     """
 
     def __init__(self, store: Storage, config: Settings, actor: Actor, key: SessionKey, if_match: IfMatch) -> None:
@@ -54,54 +43,63 @@ class FileUpload:
         # It sends nothing before it is clear that the session is active.
         self.writer = store.blobs.writer(key, self.file_id, self.opened)
 
-    async def put_blob(self, file: StoredFile) -> Seen:
-        """Write the blob, and see meanwhile which files the session has.
+    async def put_blob(self, file: StoredFile) -> Snapshot:
+        """Write the blob; gives the session with its files, which are read meanwhile.
 
         Raises:
-            GraphError: 404 when the session was deleted.
-            AzureError: storage failed. A blob that was written nevertheless is removed when the session ends.
+            GraphError: 404 when the session was deleted; 503.
+            AzureError: storage failed.
         """
-        # All of it ends before an error is raised: a blob that is still on its way could not be discarded.
-        put, noted, seen = await asyncio.gather(
-            self.writer.commit(), self._audit.expect(self._record(file)), self._see(), return_exceptions=True
+        opened = await self.opened
+        _, _, known = await together(
+            self.writer.commit(), self._audit.expect(self._record(file)), self._with_files(opened)
         )
-        for failure in (put, noted):
-            if failure is not None:
-                raise failure
-        if isinstance(seen, BaseException):
-            await self.writer.abandon()
-            raise seen
-        return seen
+        return known
 
-    async def add(self, file: StoredFile, seen: Seen) -> Snapshot:
+    async def add(self, file: StoredFile, known: Snapshot) -> Snapshot:
         """Add the file, whose blob was put: its row and the session's stats in one transaction.
 
         The same name with the same bytes changes nothing: the client has lost the first answer.
 
+        Args:
+            file: the file.
+            known: what ``put_blob`` has found. It may be outdated.
+
         Raises:
-            GraphError: 404, 409, 400 or 412 when the session does not accept the file.
+            GraphError: 404, 409, 400 or 412 when the session does not accept the file; 503.
             AzureError: storage failed. Whether the row was written is unknown, so the blob stays; if no row refers to
                 it, it is removed when the session ends.
         """
         try:
-            added = await self._add(file, seen)
+            snapshot = await self._add(file, known)
         except GraphError:
             await self.writer.abandon()
             raise
-        return added or await self._sessions.snapshot(self._key)
+        if snapshot is None:
+            # The row was written: whatever comes of this read, the blob stays.
+            return await self._sessions.snapshot(self._key)
+        if all(stored.id != file.id for stored in snapshot.files):
+            await self.writer.abandon()
+        return snapshot
 
-    async def _add(self, file: StoredFile, seen: Seen) -> Snapshot | None:
-        """The session with the file; ``None`` if the file was added by a transaction whose answer was lost."""
+    async def _add(self, file: StoredFile, known: Snapshot) -> Snapshot | None:
+        """The session with the file, or with an identical one.
+
+        What ``known`` or another upload says may be outdated. A write is conditional on it. An answer without a write,
+        which is an error or that the session has the file already, needs a fresh read.
+
+        Returns:
+            ``None`` if the file was added by a transaction whose answer was lost.
+        """
         record = self._record(file)
         async with self._queue.lock:
-            if self._queue.recent is not None:
-                seen = Seen(self._queue.recent, fresh=False)
+            snapshot, fresh = self._queue.recent or known, False
             for _ in attempts():
-                seen, is_there = await self._decide(seen, file)
-                if is_there:
-                    await self.writer.abandon()
-                    return seen.snapshot
-                session = seen.snapshot.session
+                if not fresh and not self._seems_to_fit(snapshot, file):
+                    snapshot, fresh = await self._sessions.snapshot(self._key), True
+                if self._find_identical(snapshot, file) is not None:
+                    return snapshot
+                session = snapshot.session
                 refused = session.open_refusals and await self._table.refusal(self._key, refusal_id(file.name))
                 changed = with_file(session, file, clears_refusal=bool(refused), now=utc_now())
                 try:
@@ -110,9 +108,9 @@ class FileUpload:
                     if await self._audit.has(record):
                         return None
                     await pause()
-                    seen = await self._look()
+                    snapshot, fresh = await self._sessions.snapshot(self._key), True
                 else:
-                    added = Snapshot(session, [*seen.snapshot.files, file])
+                    added = Snapshot(session, [*snapshot.files, file])
                     self._queue.learn(added)
                     return added
         raise too_busy()
@@ -131,38 +129,29 @@ class FileUpload:
         self._check_open(session)
         return session
 
-    async def _see(self) -> Seen:
+    async def _with_files(self, opened: Session) -> Snapshot:
         """The session and its files, without a call if another upload has just stored them or there are none."""
-        recent, opened = self._queue.recent, await self.opened
-        if recent is not None:
-            return Seen(recent, fresh=False)
-        if not opened.files_uploaded:
-            return Seen(Snapshot(opened, []), fresh=False)
-        return await self._look()
+        if self._queue.recent is not None:
+            return self._queue.recent
+        files = await self._table.files(self._key) if opened.files_uploaded else []
+        if len(files) == opened.files_uploaded:
+            return Snapshot(opened, files)
+        return await self._sessions.snapshot(self._key)
 
-    async def _look(self) -> Seen:
-        return Seen(await self._sessions.snapshot(self._key), fresh=True)
+    def _seems_to_fit(self, snapshot: Snapshot, file: StoredFile) -> bool:
+        """Whether the file can be added to the session, as far as the snapshot tells."""
+        try:
+            return self._find_identical(snapshot, file) is None
+        except GraphError:
+            return False
 
-    async def _decide(self, seen: Seen, file: StoredFile) -> tuple[Seen, bool]:
-        """The state to act on, and whether the session has this file already.
-
-        Raises:
-            GraphError: the session does not accept the file.
-        """
-        if not seen.fresh:
-            with suppress(GraphError):
-                if not self._has(seen.snapshot, file):
-                    return seen, False
-            seen = await self._look()
-        return seen, self._has(seen.snapshot, file)
-
-    def _has(self, snapshot: Snapshot, file: StoredFile) -> bool:
-        """Whether the session has this file; raises if it does not accept it."""
+    def _find_identical(self, snapshot: Snapshot, file: StoredFile) -> StoredFile | None:
+        """Raise unless the session accepts this file; returns its identical file if it has one."""
         self._check_open(snapshot.session)
-        if find_identical(snapshot.files, file) is not None:
-            return True
-        check_file_count(snapshot.session, self._config.max_files)
-        return False
+        identical = find_identical(snapshot.files, file)
+        if identical is None:
+            check_file_count(snapshot.session, self._config.max_files)
+        return identical
 
     def _check_open(self, session: Session) -> None:
         self._if_match.check(session.etag)

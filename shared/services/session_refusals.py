@@ -21,6 +21,7 @@ from shared.domain.sessions import Refusal, SessionKey, StoredFile
 from shared.services.outbox import Outbox
 from shared.services.retries import attempts, pause, too_busy
 from shared.services.sessions import Sessions
+from shared.services.together import together
 from shared.storage.account import Storage, storage
 from shared.storage.table import Operation
 from shared.storage.table_calls import ConcurrentChangeError
@@ -74,7 +75,7 @@ class SessionRefusals:
             findings=refusal.findings,
         )
         for _ in attempts():
-            snapshot, _ = await asyncio.gather(self._sessions.snapshot(key), self._audit.expect(record))
+            snapshot, _ = await together(self._sessions.snapshot(key), self._audit.expect(record))
             session, now = snapshot.session, utc_now()
             if_match.check(session.etag)
             check_open(session, now, self._config.idle)

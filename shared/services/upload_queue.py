@@ -1,4 +1,4 @@
-"""Lets the uploads into one session within this process take turns, and learn from each other."""
+"""Lets uploads into one session within this process add their files in turn, and learn from each other."""
 
 import asyncio
 import time
@@ -13,7 +13,7 @@ _RECENT_SECONDS = 1
 
 
 class UploadQueue:
-    """Serializes the uploads into one session within this process; each passes its result to the others.
+    """Lets one upload at a time add its file to a session, and passes its result to the others of this process.
 
     Correctness does not depend on it: every write is conditional, and other processes have queues of their own. It
     saves the reads of an upload that follows another one, and the reads and the write that losing a race costs.

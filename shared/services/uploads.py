@@ -31,6 +31,7 @@ from shared.services.expectations import with_expectations
 from shared.services.file_upload import FileUpload, begin_upload
 from shared.services.session_refusals import Remembered, session_refusals
 from shared.services.sessions import Sessions, Snapshot
+from shared.services.together import together
 from shared.storage.account import storage
 from shared.storage.blobs import BlobWriter
 from shared.telemetry.instruments import FINDINGS, REFUSALS, ROWS
@@ -38,10 +39,6 @@ from shared.telemetry.spans import UploadStages, upload_stages
 
 # The part of a body that is processed before other requests get a turn: less than a millisecond's work.
 _PIECE_BYTES = 256 * 1024
-
-# Turns of the event loop until the read at the beginning is sent: it is a task of a task. A small body is there at
-# once, and checking it first would delay the read by a millisecond.
-_TURNS_UNTIL_SENT = 4
 
 
 class ReceivedFile(NamedTuple):
@@ -87,8 +84,8 @@ async def _upload(
     config = settings()
     new_file = await begin_upload(actor, key, if_match)
     try:
-        for _ in range(_TURNS_UNTIL_SENT):
-            await asyncio.sleep(0)
+        # A small body is there at once: the read is sent first, and the body is checked while storage answers.
+        await asyncio.sleep(0)
         with stages.receive:
             received = await receive(body, content_type, config, new_file.writer, stages)
     except BaseException:
@@ -128,9 +125,13 @@ async def _store(new_file: FileUpload, received: ReceivedFile, key: SessionKey) 
         uploaded=utc_now(),
     )
     store = await storage()
-    seen, description = await asyncio.gather(new_file.put_blob(file), store.resources.get(key.resource))
+    try:
+        known, description = await together(new_file.put_blob(file), store.resources.get(key.resource))
+    except BaseException:
+        await new_file.writer.abandon()
+        raise
     received = _compared(received, description)
-    return await new_file.add(file._replace(warnings=received.report.warning_count), seen), received
+    return await new_file.add(file._replace(warnings=received.report.warning_count), known), received
 
 
 async def validate(actor: Actor, key: SessionKey, body: AsyncIterator[bytes], content_type: str | None) -> ReceivedFile:
@@ -194,7 +195,7 @@ async def receive(
                         with stages.stage:
                             await writer.write(data)
                 if writer is not None and (size > config.max_file_bytes or validator.finding_count):
-                    await writer.discard()
+                    await writer.abandon()
                     writer = None
         name = form.close()
         for _ in stages.validate.timed(validator.finishing()):

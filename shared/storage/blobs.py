@@ -203,6 +203,7 @@ class BlobWriter:
         if not self._blocks:
             self._sent = True
             content = b"".join(self._pieces)
+            self._pieces.clear()
             await self._in_container(lambda: self._blob.upload_blob(content, overwrite=True))
             return
         if self._pieces:

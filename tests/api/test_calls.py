@@ -25,13 +25,11 @@ from shared.domain.sessions import ResourceKey, Review, SessionKey
 from shared.services.completion import Completion
 from shared.services.grants import put_grant
 from shared.services.resources import put_resource
-from shared.services.retries import too_busy
 from shared.services.sessions import Sessions
 from shared.services.upload_queue import queue_of
 from shared.services.uploads import upload, validate
 from shared.services.visible_resources import list_resources
 from shared.storage.account import Storage as OwnStorage
-from shared.storage.table_calls import ConcurrentChangeError
 from tests.support.access_files import access_file
 from tests.support.client import multipart, part
 from tests.support.invariants import Storage
@@ -198,7 +196,7 @@ async def test_an_upload_reads_the_session_if_the_last_one_is_not_recent(
 
     await upload(SERVICE, uploading, _body(access_file(), "second.csv"), FORM, IfMatch())
 
-    assert len(calls) == 6, calls
+    assert len(calls) == 5, calls
 
 
 @pytest.mark.parametrize("content", [access_file(), b"not,valid"], ids=["valid", "invalid"])
@@ -229,29 +227,6 @@ async def test_an_upload_beside_another_one_sees_a_file_that_another_process_has
     assert [file.name for file in snapshot.files] == ["first.csv", "second.csv"]
     assert snapshot.session.files_uploaded == 2
     assert sorted(await store.blobs.names(uploading)) == sorted(file.id for file in snapshot.files)
-
-
-async def test_a_file_that_was_added_keeps_its_blob_if_the_session_cannot_be_read_then(
-    uploading: SessionKey, store: OwnStorage, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    add_file = store.table.add_file
-
-    async def add_file_and_lose_the_answer(*args: Any, **options: Any) -> None:
-        await add_file(*args, **options)
-        raise ConcurrentChangeError
-
-    async def read(self: Sessions, key: SessionKey) -> None:
-        raise too_busy()
-
-    monkeypatch.setattr(store.table, "add_file", add_file_and_lose_the_answer)
-    monkeypatch.setattr(Sessions, "snapshot", read)
-
-    with pytest.raises(GraphError):
-        await upload(SERVICE, uploading, _body(access_file(), "second.csv"), FORM, IfMatch())
-
-    files = await store.table.files(uploading)
-    assert [file.name for file in files] == ["first.csv", "second.csv"]
-    assert await store.blobs.names(uploading) == [file.id for file in files]
 
 
 async def test_a_condition_on_a_state_that_is_only_known_here_fails(uploading: SessionKey) -> None:

@@ -1,0 +1,178 @@
+"""The steps in which an uploaded file is stored, when something happens between two of them.
+
+The app's services run in this process, on the tests' storage.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator
+from hashlib import sha256
+from typing import Any
+from uuid import uuid4
+
+import pytest
+from azure.core.exceptions import AzureError, ServiceResponseError
+
+import shared.services.file_deletion
+import shared.services.file_upload
+import shared.services.uploads
+from shared.core.errors import GraphError
+from shared.core.ids import utc_now
+from shared.core.settings import Settings, settings
+from shared.domain.audit import SERVICE
+from shared.domain.etags import IfMatch
+from shared.domain.sessions import ResourceKey, Review, SessionKey, StoredFile
+from shared.services.file_deletion import delete_stored_file
+from shared.services.file_upload import FileUpload
+from shared.services.retries import too_busy
+from shared.services.sessions import Sessions, Snapshot
+from shared.services.upload_queue import queue_of
+from shared.services.uploads import upload
+from shared.storage.account import Storage as OwnStorage
+from shared.storage.blobs import BlobWriter
+from shared.storage.table_calls import ConcurrentChangeError
+from tests.support.access_files import access_file
+from tests.support.client import multipart, part
+from tests.support.invariants import Storage
+
+CONTENT = access_file()
+
+
+@pytest.fixture
+async def store(storage: Storage, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[OwnStorage]:
+    """The app's storage, as the services in this process use it."""
+    own = OwnStorage.connect(Settings().model_copy(update={"storage": storage.connection_string}))
+
+    async def connected() -> OwnStorage:
+        return own
+
+    for module in (shared.services.file_deletion, shared.services.file_upload, shared.services.uploads):
+        monkeypatch.setattr(module, "storage", connected)
+    await own.create()
+    yield own
+    await own.close()
+
+
+@pytest.fixture
+async def key(store: OwnStorage) -> SessionKey:
+    """A new session."""
+    resource = ResourceKey(str(uuid4()), str(uuid4()))
+    return (await Sessions(store, settings(), SERVICE).create(resource, Review(str(uuid4()), str(uuid4())))).key
+
+
+async def _begun(store: OwnStorage, key: SessionKey, name: str) -> tuple[FileUpload, StoredFile]:
+    """An upload whose bytes are received."""
+    new_file = FileUpload(store, settings(), SERVICE, key, IfMatch())
+    await new_file.writer.write(CONTENT)
+    digest = sha256(CONTENT).hexdigest()
+    return new_file, StoredFile(new_file.file_id, name, len(CONTENT), digest, 1, "graph", 0, utc_now())
+
+
+async def _add(store: OwnStorage, key: SessionKey, name: str) -> Snapshot:
+    """Upload a file; nothing of it is remembered in this process, as if another one had done it."""
+    new_file, file = await _begun(store, key, name)
+    return await new_file.add(file, await new_file.put_blob(file))
+
+
+async def _upload(key: SessionKey, name: str = "access.csv") -> Snapshot:
+    async def body() -> AsyncIterator[bytes]:
+        yield multipart(part(CONTENT, filename=name.encode()))
+
+    snapshot, _ = await upload(SERVICE, key, body(), "multipart/form-data; boundary=testboundary", IfMatch())
+    return snapshot
+
+
+async def _stored(store: OwnStorage, key: SessionKey) -> list[str]:
+    """The names of the session's files, each of which has its blob; no other blob is there."""
+    files = await store.table.files(key)
+    assert sorted(await store.blobs.names(key)) == sorted(file.id for file in files)
+    return [file.name for file in files]
+
+
+@pytest.mark.parametrize("failing", ["description", "hour"])
+async def test_nothing_goes_on_or_stays_if_a_call_beside_the_blob_fails(
+    failing: str, store: OwnStorage, key: SessionKey, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    commit = BlobWriter.commit
+
+    async def fail(*_args: object) -> None:
+        raise ServiceResponseError("no answer")
+
+    async def commit_later(writer: BlobWriter) -> None:
+        await asyncio.sleep(0.05)
+        await commit(writer)
+
+    if failing == "description":
+        monkeypatch.setattr(store.resources, "get", fail)
+    else:
+        monkeypatch.setattr(store.audit, "expect", fail)
+    monkeypatch.setattr(BlobWriter, "commit", commit_later)
+    before = asyncio.all_tasks()
+
+    with pytest.raises(AzureError):
+        await _upload(key)
+
+    assert asyncio.all_tasks() == before
+    assert await _stored(store, key) == []
+
+
+async def test_a_session_that_only_seemed_to_have_expired_takes_the_file(store: OwnStorage, key: SessionKey) -> None:
+    new_file, file = await _begun(store, key, "access.csv")
+    known = await new_file.put_blob(file)
+    outdated = Snapshot(known.session._replace(last_active=utc_now() - settings().idle), known.files)
+
+    snapshot = await new_file.add(file, outdated)
+
+    assert [each.id for each in snapshot.files] == [file.id]
+
+
+async def test_a_file_is_stored_again_if_it_was_deleted_meanwhile(store: OwnStorage, key: SessionKey) -> None:
+    earlier = (await _add(store, key, "access.csv")).files[0]
+    new_file, file = await _begun(store, key, "access.csv")
+    known = await new_file.put_blob(file)
+    assert [each.id for each in known.files] == [earlier.id]
+    await delete_stored_file(SERVICE, key, earlier.id, IfMatch())
+
+    snapshot = await new_file.add(file, known)
+
+    assert [each.id for each in snapshot.files] == [file.id]
+    assert await _stored(store, key) == ["access.csv"]
+
+
+async def test_other_uploads_do_not_wait_while_a_blob_is_removed(
+    store: OwnStorage, key: SessionKey, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    queue = queue_of(key)
+    await _upload(key)
+    abandon, locked = BlobWriter.abandon, []
+
+    async def observed(writer: BlobWriter) -> None:
+        locked.append(queue.lock.locked())
+        await abandon(writer)
+
+    monkeypatch.setattr(BlobWriter, "abandon", observed)
+
+    await _upload(key)
+
+    assert locked == [False]
+    assert await _stored(store, key) == ["access.csv"]
+
+
+async def test_a_file_that_was_added_keeps_its_blob_if_the_session_cannot_be_read_then(
+    store: OwnStorage, key: SessionKey, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    add_file = store.table.add_file
+
+    async def add_file_and_lose_the_answer(*args: Any, **options: Any) -> None:
+        await add_file(*args, **options)
+        raise ConcurrentChangeError
+
+    async def read(_sessions: Sessions, _key: SessionKey) -> None:
+        raise too_busy()
+
+    monkeypatch.setattr(store.table, "add_file", add_file_and_lose_the_answer)
+    monkeypatch.setattr(Sessions, "snapshot", read)
+
+    with pytest.raises(GraphError):
+        await _upload(key)
+
+    assert await _stored(store, key) == ["access.csv"]
