@@ -3,9 +3,10 @@
 import azure.functions as func
 from fastapi import Request, Response
 
+from shared.domain.sessions import Snapshot
 from shared.models.requests import CREATE_BODY, parse_create
 from shared.models.responses import SessionEntity
-from shared.services.sessions import Snapshot, sessions
+from shared.services.sessions import sessions
 from shared.telemetry.instruments import SESSIONS_CREATED
 from shared.web.contracts import Contract
 from shared.web.endpoint import operation

@@ -1,5 +1,6 @@
 """Upload sessions and what belongs to them, as data. ``shared.domain.lifecycle`` has the rules for changing them."""
 
+from collections.abc import Sequence
 from datetime import datetime
 from enum import StrEnum
 from hashlib import sha256
@@ -75,6 +76,13 @@ class StoredFile(NamedTuple):
     layout: str | None
     warnings: int
     uploaded: datetime
+
+
+class Snapshot(NamedTuple):
+    """A session and its files at one moment."""
+
+    session: Session
+    files: Sequence[StoredFile]
 
 
 class Refusal(NamedTuple):

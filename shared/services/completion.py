@@ -9,11 +9,11 @@ from shared.domain.audit import Activity, Actor, Outcome, new_record
 from shared.domain.etags import IfMatch
 from shared.domain.lifecycle import check_open, completed, idle_deadline
 from shared.domain.plausibility import ALLOW_CHANGE, LastComplete, unexpected_change
-from shared.domain.sessions import Refusal, ResourceKey, Session, SessionKey, Status, StoredFile
+from shared.domain.sessions import Refusal, ResourceKey, Session, SessionKey, Snapshot, Status, StoredFile
 from shared.services.manifests import write_manifest
 from shared.services.outbox import Outbox
 from shared.services.retries import attempts, pause, too_busy
-from shared.services.sessions import Sessions, Snapshot
+from shared.services.sessions import Sessions
 from shared.storage.account import Storage, storage
 from shared.storage.session_rows import put_last_complete
 from shared.storage.table import Operation

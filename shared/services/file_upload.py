@@ -12,9 +12,9 @@ from shared.core.settings import Settings, settings
 from shared.domain.audit import Activity, Actor, AuditRecord, Outcome, file_details, new_record
 from shared.domain.etags import IfMatch
 from shared.domain.lifecycle import check_file_count, check_open, find_identical, with_file
-from shared.domain.sessions import Session, SessionKey, StoredFile, refusal_id
+from shared.domain.sessions import Session, SessionKey, Snapshot, StoredFile, refusal_id
 from shared.services.retries import attempts, pause, too_busy
-from shared.services.sessions import Sessions, Snapshot
+from shared.services.sessions import Sessions
 from shared.services.together import together
 from shared.services.upload_queue import queue_of
 from shared.storage.account import Storage, storage
@@ -85,7 +85,7 @@ class FileUpload:
     async def _add(self, file: StoredFile, known: Snapshot) -> Snapshot | None:
         """The session with the file, or with an identical one.
 
-        What ``known`` or another upload says may be outdated. A write is conditional on it. An answer without a write,
+        What ``known`` or the queue says may be outdated. A write is conditional on it. An answer without a write,
         which is an error or that the session has the file already, needs a fresh read.
 
         Returns:
@@ -97,7 +97,7 @@ class FileUpload:
             for _ in attempts():
                 if not fresh and not self._seems_to_fit(snapshot, file):
                     snapshot, fresh = await self._sessions.snapshot(self._key), True
-                if self._find_identical(snapshot, file) is not None:
+                if fresh and self._find_identical(snapshot, file) is not None:
                     return snapshot
                 session = snapshot.session
                 refused = session.open_refusals and await self._table.refusal(self._key, refusal_id(file.name))
@@ -116,9 +116,9 @@ class FileUpload:
         raise too_busy()
 
     async def _open(self) -> Session:
-        """The session, if it is active: as another upload has just stored it, or read.
+        """The session, if it is active: as this process has just stored it, or read.
 
-        What another upload has stored can let an upload begin, and never refuse one.
+        What it has stored may be outdated. It can let an upload begin, and never refuse one.
         """
         recent = self._queue.recent
         if recent is not None:
@@ -130,7 +130,7 @@ class FileUpload:
         return session
 
     async def _with_files(self, opened: Session) -> Snapshot:
-        """The session and its files, without a call if another upload has just stored them or there are none."""
+        """The session and its files, without a call if this process has just stored it or there are none."""
         if self._queue.recent is not None:
             return self._queue.recent
         files = await self._table.files(self._key) if opened.files_uploaded else []

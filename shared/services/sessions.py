@@ -6,7 +6,6 @@ whose answer was lost is recognized by its audit record. Each operation can ther
 
 import asyncio
 from collections.abc import AsyncIterator, Sequence
-from typing import NamedTuple
 
 from azure.core.exceptions import ResourceNotFoundError
 
@@ -23,10 +22,11 @@ from shared.domain.lifecycle import (
     session_not_found,
     warning_time,
 )
-from shared.domain.sessions import ResourceKey, Review, Session, SessionKey, Status, StoredFile
+from shared.domain.sessions import ResourceKey, Review, Session, SessionKey, Snapshot, Status, StoredFile
 from shared.services.outbox import Outbox
 from shared.services.removal import end, purge
 from shared.services.retries import attempts, pause, too_busy
+from shared.services.upload_queue import queue_of
 from shared.storage.account import Storage, storage
 from shared.storage.table_calls import ConcurrentChangeError
 from shared.storage.time_index import DueSession
@@ -34,13 +34,6 @@ from shared.telemetry.instruments import count_expired
 
 # Range queries of one request at the same time.
 _QUERIES_AT_ONCE = 8
-
-
-class Snapshot(NamedTuple):
-    """A session and its files at one moment."""
-
-    session: Session
-    files: Sequence[StoredFile]
 
 
 class Sessions:
@@ -147,9 +140,12 @@ class Sessions:
         await self._prepare(session, record)
         for _ in attempts():
             try:
-                return await self._table.insert_session(session, record)
+                created = await self._table.insert_session(session, record)
             except ConcurrentChangeError:
                 holder = await self._holder(resource, review.instance_id)
+            else:
+                queue_of(created.key).learn(Snapshot(created, []))
+                return created
             # A session that is stored as expired or deleted has released its reference, perhaps to another one already.
             if holder is None or holder.status in (Status.EXPIRED, Status.DELETED):
                 await pause()

@@ -25,12 +25,12 @@ from shared.domain.audit import Actor
 from shared.domain.etags import IfMatch
 from shared.domain.lifecycle import HOW_TO_WITHDRAW, check_open, how_to_replace
 from shared.domain.resources import ResourceDescription
-from shared.domain.sessions import Refusal, SessionKey, StoredFile
+from shared.domain.sessions import Refusal, SessionKey, Snapshot, StoredFile
 from shared.models.upload_form import FormFile
 from shared.services.expectations import with_expectations
 from shared.services.file_upload import FileUpload, begin_upload
 from shared.services.session_refusals import Remembered, session_refusals
-from shared.services.sessions import Sessions, Snapshot
+from shared.services.sessions import Sessions
 from shared.services.together import together
 from shared.storage.account import storage
 from shared.storage.blobs import BlobWriter

@@ -11,12 +11,11 @@ from shared.access_data.findings import Report
 from shared.core.ids import utc_now
 from shared.core.settings import settings
 from shared.domain.deliveries import Delivery
-from shared.domain.sessions import Session, StoredFile
+from shared.domain.sessions import Session, Snapshot, StoredFile
 from shared.models.dialects import Dialect
 from shared.models.serializers import delivery_json, session_json
 from shared.query.options import Query, select_properties
 from shared.services.listing import matching_files, page_of_files
-from shared.services.sessions import Snapshot
 from shared.web.request import dialect
 from shared.web.urls import metadata_url, sessions_context
 

@@ -8,6 +8,7 @@ from uuid import uuid4
 import pytest
 from azure.core.pipeline.transport import AioHttpTransport
 
+import shared.services.file_deletion
 import shared.services.file_upload
 import shared.services.grants
 import shared.services.resources
@@ -23,6 +24,7 @@ from shared.domain.etags import IfMatch
 from shared.domain.resources import ResourceDescription
 from shared.domain.sessions import ResourceKey, Review, SessionKey
 from shared.services.completion import Completion
+from shared.services.file_deletion import delete_stored_file
 from shared.services.grants import put_grant
 from shared.services.resources import put_resource
 from shared.services.sessions import Sessions
@@ -39,6 +41,7 @@ NAMED = 20
 SERVICES = (
     shared.services.grants,
     shared.services.resources,
+    shared.services.file_deletion,
     shared.services.file_upload,
     shared.services.session_refusals,
     shared.services.uploads,
@@ -142,6 +145,7 @@ async def test_an_upload_reads_the_session_before_the_body_ends(
 ) -> None:
     resource = ResourceKey(str(uuid4()), str(uuid4()))
     session = await Sessions(store, settings(), SERVICE).create(resource, Review(str(uuid4()), str(uuid4())))
+    queue_of(session.key).forget()
     calls.clear()
 
     async def body() -> AsyncIterator[bytes]:
@@ -186,6 +190,30 @@ async def test_an_upload_beside_another_one_does_not_read_the_session(uploading:
 
     assert [file.name for file in snapshot.files] == ["first.csv", "second.csv"]
     assert len(calls) == 3, calls
+
+
+async def test_an_upload_right_after_the_create_does_not_read_the_session(store: OwnStorage, calls: list[str]) -> None:
+    resource = ResourceKey(str(uuid4()), str(uuid4()))
+    session = await Sessions(store, settings(), SERVICE).create(resource, Review(str(uuid4()), str(uuid4())))
+    calls.clear()
+
+    snapshot, _ = await upload(SERVICE, session.key, _body(access_file(), "first.csv"), FORM, IfMatch())
+
+    assert [file.name for file in snapshot.files] == ["first.csv"]
+    assert len(calls) == 3, calls
+
+
+async def test_an_upload_right_after_a_deletion_reads_the_session(
+    uploading: SessionKey, store: OwnStorage, calls: list[str]
+) -> None:
+    first = (await store.table.files(uploading))[0]
+    await delete_stored_file(SERVICE, uploading, first.id, IfMatch())
+    calls.clear()
+
+    snapshot, _ = await upload(SERVICE, uploading, _body(access_file(), "first.csv"), FORM, IfMatch())
+
+    assert [file.name for file in snapshot.files] == ["first.csv"]
+    assert len(calls) == 4, calls
 
 
 async def test_an_upload_reads_the_session_if_the_last_one_is_not_recent(

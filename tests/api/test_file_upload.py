@@ -20,11 +20,11 @@ from shared.core.ids import utc_now
 from shared.core.settings import Settings, settings
 from shared.domain.audit import SERVICE
 from shared.domain.etags import IfMatch
-from shared.domain.sessions import ResourceKey, Review, SessionKey, StoredFile
+from shared.domain.sessions import ResourceKey, Review, SessionKey, Snapshot, StoredFile
 from shared.services.file_deletion import delete_stored_file
 from shared.services.file_upload import FileUpload
 from shared.services.retries import too_busy
-from shared.services.sessions import Sessions, Snapshot
+from shared.services.sessions import Sessions
 from shared.services.upload_queue import queue_of
 from shared.services.uploads import upload
 from shared.storage.account import Storage as OwnStorage
@@ -118,6 +118,7 @@ async def test_nothing_goes_on_or_stays_if_a_call_beside_the_blob_fails(
 async def test_a_session_that_only_seemed_to_have_expired_takes_the_file(store: OwnStorage, key: SessionKey) -> None:
     new_file, file = await _begun(store, key, "access.csv")
     known = await new_file.put_blob(file)
+    queue_of(key).forget()
     outdated = Snapshot(known.session._replace(last_active=utc_now() - settings().idle), known.files)
 
     snapshot = await new_file.add(file, outdated)
