@@ -13,7 +13,6 @@ from shared.domain.lifecycle import check_open, file_not_found, with_change, wit
 from shared.domain.sessions import SessionKey
 from shared.services.retries import attempts, pause, too_busy
 from shared.services.sessions import Sessions
-from shared.services.upload_queue import queue_of
 from shared.storage.account import storage
 from shared.storage.table_calls import ConcurrentChangeError
 
@@ -40,7 +39,6 @@ async def delete_stored_file(actor: Actor, key: SessionKey, file_id: str, if_mat
             if not await store.audit.has(record):
                 await pause()
                 continue
-        queue_of(key).forget()
         # The file is deleted, whatever happens now: a blob without a row is removed when the session ends.
         with suppress(AzureError):
             await store.blobs.delete(key, [file_id])

@@ -4,7 +4,7 @@
 """
 
 import asyncio
-from contextlib import suppress
+import time
 
 from shared.core.errors import GraphError
 from shared.core.ids import new_id, utc_now
@@ -24,8 +24,8 @@ from shared.storage.table_calls import ConcurrentChangeError
 class FileUpload:
     """One file on its way into a session: ``writer`` takes its bytes, ``put_blob`` stores them, ``add`` counts them.
 
-    ``opened`` is the session, which is read while the file is received: the constructor begins with it. It fails with a
-    GraphError if the session accepts no file (404; 409 when it is not active; 412), and with an AzureError.
+    ``session`` is read while the file is received: the constructor begins with it. It fails with a GraphError if the
+    session accepts no file (404; 409 when it is not active; 412), and with an AzureError.
     """
 
     def __init__(self, store: Storage, config: Settings, actor: Actor, key: SessionKey, if_match: IfMatch) -> None:
@@ -38,22 +38,24 @@ class FileUpload:
         self._if_match = if_match
         # Kept from here on, so that uploads that begin meanwhile learn what this one stores.
         self._queue = queue_of(key)
+        self._began = time.monotonic()
         self.file_id = new_id(utc_now())
-        self.opened: asyncio.Future[Session] = asyncio.ensure_future(self._open())
-        # It sends nothing before it is clear that the session is active.
-        self.writer = store.blobs.writer(key, self.file_id, self.opened)
+        self.session: asyncio.Future[Session] = asyncio.ensure_future(self._read())
+        # It stages nothing before it is clear that the session is active.
+        self.writer = store.blobs.writer(key, self.file_id, self.session)
 
     async def put_blob(self, file: StoredFile) -> Snapshot:
         """Write the blob; gives the session with its files, which are read meanwhile.
 
+        If this process has just stored that the session is active, the blob does not wait for the read of the session.
+
         Raises:
-            GraphError: 404 when the session was deleted; 503.
+            GraphError: as ``session``; 503.
             AzureError: storage failed.
         """
-        opened = await self.opened
-        _, _, known = await together(
-            self.writer.commit(), self._audit.expect(self._record(file)), self._with_files(opened)
-        )
+        if not self._seems_open():
+            await self.session
+        known, _, _ = await together(self._with_files(), self.writer.commit(), self._audit.expect(self._record(file)))
         return known
 
     async def add(self, file: StoredFile, known: Snapshot) -> Snapshot:
@@ -93,7 +95,7 @@ class FileUpload:
         """
         record = self._record(file)
         async with self._queue.lock:
-            snapshot, fresh = self._queue.recent or known, False
+            snapshot, fresh = self._queue.learned_since(self._began) or known, False
             for _ in attempts():
                 if not fresh and not self._seems_to_fit(snapshot, file):
                     snapshot, fresh = await self._sessions.snapshot(self._key), True
@@ -115,27 +117,33 @@ class FileUpload:
                     return added
         raise too_busy()
 
-    async def _open(self) -> Session:
-        """The session, if it is active: as this process has just stored it, or read.
-
-        What it has stored may be outdated. It can let an upload begin, and never refuse one.
-        """
-        recent = self._queue.recent
-        if recent is not None:
-            with suppress(GraphError):
-                self._check_open(recent.session)
-                return recent.session
+    async def _read(self) -> Session:
         session = await self._sessions.get(self._key)
         self._check_open(session)
         return session
 
-    async def _with_files(self, opened: Session) -> Snapshot:
-        """The session and its files, without a call if this process has just stored it or there are none."""
-        if self._queue.recent is not None:
-            return self._queue.recent
-        files = await self._table.files(self._key) if opened.files_uploaded else []
-        if len(files) == opened.files_uploaded:
-            return Snapshot(opened, files)
+    def _seems_open(self) -> bool:
+        """Whether this process has just stored that the session is active. It may be outdated."""
+        recent = self._queue.recent
+        if recent is None:
+            return False
+        try:
+            self._check_open(recent.session)
+        except GraphError:
+            return False
+        return True
+
+    async def _with_files(self) -> Snapshot:
+        """The session and its files, which are read unless they are known or there are none."""
+        session = await self.session
+        newer, latest = self._queue.learned_since(self._began), self._queue.latest
+        if newer is not None:
+            return newer
+        if latest is not None and latest.session.etag == session.etag:
+            return latest
+        files = await self._table.files(self._key) if session.files_uploaded else []
+        if len(files) == session.files_uploaded:
+            return Snapshot(session, files)
         return await self._sessions.snapshot(self._key)
 
     def _seems_to_fit(self, snapshot: Snapshot, file: StoredFile) -> bool:

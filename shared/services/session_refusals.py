@@ -22,7 +22,6 @@ from shared.services.outbox import Outbox
 from shared.services.retries import attempts, pause, too_busy
 from shared.services.sessions import Sessions
 from shared.services.together import together
-from shared.services.upload_queue import queue_of
 from shared.storage.account import Storage, storage
 from shared.storage.table import Operation
 from shared.storage.table_calls import ConcurrentChangeError
@@ -85,7 +84,6 @@ class SessionRefusals:
             try:
                 if accepted is not None:
                     await self._table.update_session(with_change(session, now), record)
-                    queue_of(key).forget()
                     return Remembered(accepted)
                 known = bool(session.open_refusals) and await self._table.refusal(key, refusal.id) is not None
                 if not known and not has_room_for_refusal(session, self._config.max_files):
@@ -100,7 +98,6 @@ class SessionRefusals:
                     await pause()
                     continue
                 # The answer was lost: this request has made the change.
-            queue_of(key).forget()
             await self._outbox.wake(key, outgoing)
             return Remembered(accepted)
         raise too_busy()
@@ -133,7 +130,6 @@ class SessionRefusals:
                 if not await self._audit.has(record):
                     await pause()
                     continue
-            queue_of(key).forget()
             return
         raise too_busy()
 

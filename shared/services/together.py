@@ -20,7 +20,11 @@ async def together(*calls: Awaitable[Any]) -> tuple[Any, ...]:
     not be undone, and would go on after the request. Of several errors, the one of the first argument is raised.
     """
     results = await asyncio.gather(*calls, return_exceptions=True)
-    for result in results:
-        if isinstance(result, BaseException):
-            raise result
-    return tuple(results)
+    failure = next((result for result in results if isinstance(result, BaseException)), None)
+    if failure is None:
+        return tuple(results)
+    try:
+        raise failure
+    finally:
+        # The exception refers to this frame. If the frame referred to it, what it holds would stay, such as a block.
+        del results, failure

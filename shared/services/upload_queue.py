@@ -1,7 +1,7 @@
 """What uploads into one session share within this process: each adds its file in turn, and knows what was just stored.
 
 Correctness does not depend on it: every write is conditional, and other processes have queues of their own. It saves
-the reads of an upload that follows a create or another upload, and what a lost race costs.
+calls, and what a lost race costs.
 """
 
 import asyncio
@@ -11,47 +11,46 @@ from weakref import WeakValueDictionary
 
 from shared.domain.sessions import SessionKey, Snapshot
 
-# An upload goes on from what was stored at most so long ago. The older it is, the likelier another process has changed
-# the session since, which costs a lost race.
-_RECENT_SECONDS = 1
+# How long the state is known that a create or an upload has stored, while no other upload is in the queue.
+_KEPT_SECONDS = 1
 
 
 class UploadQueue:
-    """The queue of one session: a lock for adding a file, and the session's newest state that is known here."""
+    """The queue of one session: a lock for adding a file, and the newest state that this process has stored."""
 
     def __init__(self) -> None:
         self.lock = asyncio.Lock()
-        self._latest: Snapshot | None = None
-        self._learned = 0.0
+        self.latest: Snapshot | None = None
+        self._learned_at = 0.0
 
     def learn(self, snapshot: Snapshot) -> None:
-        """Remember the state that a create or an upload has just stored."""
-        self._latest, self._learned = snapshot, time.monotonic()
+        """Remember the state that a create or an upload has stored."""
+        self.latest, self._learned_at = snapshot, time.monotonic()
         _keep(snapshot.session.key, self)
 
-    def forget(self) -> None:
-        """Forget the state, since the session was changed otherwise."""
-        self._latest = None
+    def learned_since(self, moment: float) -> Snapshot | None:
+        """The newest state, if this process has stored it since a moment of the monotonic clock."""
+        return self.latest if self._learned_at > moment else None
 
     @property
     def recent(self) -> Snapshot | None:
-        """The state that was stored last, if that was just now."""
-        return self._latest if time.monotonic() < self._learned + _RECENT_SECONDS else None
+        """The newest state, if this process has just stored it."""
+        return self.learned_since(time.monotonic() - _KEPT_SECONDS)
 
 
 _queues: WeakValueDictionary[SessionKey, UploadQueue] = WeakValueDictionary()
 
-# Queues that exist only for what they remember, in the order in which they have learned it.
+# Queues that are kept although no upload may be in them; the one that has learned something last is the last.
 _kept: OrderedDict[SessionKey, UploadQueue] = OrderedDict()
 
 
 def queue_of(key: SessionKey) -> UploadQueue:
-    """The queue of a session. It exists as long as an upload is in it or it remembers something."""
+    """The queue of a session. It exists while an upload is in it, and a little longer."""
     return _queues.setdefault(key, UploadQueue())
 
 
 def _keep(key: SessionKey, queue: UploadQueue) -> None:
-    """Keep a queue while what it remembers is recent; those that are no longer are dropped."""
+    """Keep a queue, and no longer those that have learned nothing recently."""
     _kept[key] = queue
     _kept.move_to_end(key)
     while _kept and next(iter(_kept.values())).recent is None:

@@ -86,7 +86,7 @@ class BlobStore:
         await self._container.get_container_properties()
 
     def writer(self, key: SessionKey, file_id: str, opened: asyncio.Future[Any]) -> "BlobWriter":
-        """A writer for a new blob. It sends nothing before ``opened`` is done."""
+        """A writer for a new blob. It stages nothing before ``opened`` is done."""
         blob = self._container.get_blob_client(_prefix(key) + file_id)
         return BlobWriter(
             blob,
@@ -164,7 +164,7 @@ class BlobWriter:
 
         Args:
             blob: where to write.
-            opened: nothing is sent before it is done; an exception of it is raised by ``write``.
+            opened: no block is staged before it is done; an exception of it is raised by ``write``.
             in_container: makes a call that needs the container.
             block_bytes: size of a block.
             in_flight: limits the blocks that are being staged.

@@ -134,7 +134,7 @@ async def _authorize(req: Request, need: Need) -> None:
         check_head_size(raw_path(req), req.scope["query_string"], req.headers.raw)
         return
     caller = await authenticate(req.headers)
-    req.state.actor = Actor(caller, actor(req).request_id)
+    req.state.actor = actor(req)._replace(caller=caller)
     check_head_size(raw_path(req), req.scope["query_string"], req.headers.raw)
     # Checked before anything changes, because the response will have links.
     base = base_url(req)

@@ -13,7 +13,6 @@ import shared.services.file_upload
 import shared.services.grants
 import shared.services.resources
 import shared.services.session_refusals
-import shared.services.upload_queue
 import shared.services.uploads
 import shared.services.visible_resources
 from shared.core.errors import GraphError
@@ -145,7 +144,6 @@ async def test_an_upload_reads_the_session_before_the_body_ends(
 ) -> None:
     resource = ResourceKey(str(uuid4()), str(uuid4()))
     session = await Sessions(store, settings(), SERVICE).create(resource, Review(str(uuid4()), str(uuid4())))
-    queue_of(session.key).forget()
     calls.clear()
 
     async def body() -> AsyncIterator[bytes]:
@@ -183,27 +181,16 @@ async def uploading(store: OwnStorage) -> AsyncIterator[SessionKey]:
     del in_progress
 
 
-async def test_an_upload_beside_another_one_does_not_read_the_session(uploading: SessionKey, calls: list[str]) -> None:
+async def test_an_upload_beside_another_one_does_not_read_the_files(uploading: SessionKey, calls: list[str]) -> None:
     calls.clear()
 
     snapshot, _ = await upload(SERVICE, uploading, _body(access_file(), "second.csv"), FORM, IfMatch())
 
     assert [file.name for file in snapshot.files] == ["first.csv", "second.csv"]
-    assert len(calls) == 3, calls
+    assert len(calls) == 4, calls
 
 
-async def test_an_upload_right_after_the_create_does_not_read_the_session(store: OwnStorage, calls: list[str]) -> None:
-    resource = ResourceKey(str(uuid4()), str(uuid4()))
-    session = await Sessions(store, settings(), SERVICE).create(resource, Review(str(uuid4()), str(uuid4())))
-    calls.clear()
-
-    snapshot, _ = await upload(SERVICE, session.key, _body(access_file(), "first.csv"), FORM, IfMatch())
-
-    assert [file.name for file in snapshot.files] == ["first.csv"]
-    assert len(calls) == 3, calls
-
-
-async def test_an_upload_right_after_a_deletion_reads_the_session(
+async def test_an_upload_right_after_a_deletion_loses_no_race(
     uploading: SessionKey, store: OwnStorage, calls: list[str]
 ) -> None:
     first = (await store.table.files(uploading))[0]
@@ -216,14 +203,18 @@ async def test_an_upload_right_after_a_deletion_reads_the_session(
     assert len(calls) == 4, calls
 
 
-async def test_an_upload_reads_the_session_if_the_last_one_is_not_recent(
-    uploading: SessionKey, calls: list[str], monkeypatch: pytest.MonkeyPatch
+async def test_an_upload_right_after_one_in_another_process_loses_no_race(
+    uploading: SessionKey, store: OwnStorage, calls: list[str]
 ) -> None:
-    monkeypatch.setattr(shared.services.upload_queue, "_RECENT_SECONDS", 0)
+    stale = queue_of(uploading).latest
+    assert stale is not None
+    await upload(SERVICE, uploading, _body(access_file(), "second.csv"), FORM, IfMatch())
+    queue_of(uploading).learn(stale)
     calls.clear()
 
-    await upload(SERVICE, uploading, _body(access_file(), "second.csv"), FORM, IfMatch())
+    snapshot, _ = await upload(SERVICE, uploading, _body(access_file(), "third.csv"), FORM, IfMatch())
 
+    assert [file.name for file in snapshot.files] == ["first.csv", "second.csv", "third.csv"]
     assert len(calls) == 5, calls
 
 
@@ -245,7 +236,7 @@ async def test_an_upload_beside_another_one_is_refused_if_another_process_has_co
 async def test_an_upload_beside_another_one_sees_a_file_that_another_process_has_added(
     uploading: SessionKey, store: OwnStorage
 ) -> None:
-    content, stale = access_file(), queue_of(uploading).recent
+    content, stale = access_file(), queue_of(uploading).latest
     assert stale is not None
     await upload(SERVICE, uploading, _body(content, "second.csv"), FORM, IfMatch())
     queue_of(uploading).learn(stale)
@@ -258,7 +249,7 @@ async def test_an_upload_beside_another_one_sees_a_file_that_another_process_has
 
 
 async def test_a_condition_on_a_state_that_is_only_known_here_fails(uploading: SessionKey) -> None:
-    stale = queue_of(uploading).recent
+    stale = queue_of(uploading).latest
     assert stale is not None
     await upload(SERVICE, uploading, _body(access_file(), "second.csv"), FORM, IfMatch())
     queue_of(uploading).learn(stale)
@@ -270,7 +261,7 @@ async def test_a_condition_on_a_state_that_is_only_known_here_fails(uploading: S
 
 
 async def test_a_condition_on_a_state_that_is_not_known_here_is_met(uploading: SessionKey) -> None:
-    stale = queue_of(uploading).recent
+    stale = queue_of(uploading).latest
     assert stale is not None
     stored, _ = await upload(SERVICE, uploading, _body(access_file(), "second.csv"), FORM, IfMatch())
     queue_of(uploading).learn(stale)

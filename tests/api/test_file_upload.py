@@ -20,7 +20,8 @@ from shared.core.ids import utc_now
 from shared.core.settings import Settings, settings
 from shared.domain.audit import SERVICE
 from shared.domain.etags import IfMatch
-from shared.domain.sessions import ResourceKey, Review, SessionKey, Snapshot, StoredFile
+from shared.domain.sessions import ResourceKey, Review, Session, SessionKey, Snapshot, StoredFile
+from shared.services import upload_queue
 from shared.services.file_deletion import delete_stored_file
 from shared.services.file_upload import FileUpload
 from shared.services.retries import too_busy
@@ -68,7 +69,7 @@ async def _begun(store: OwnStorage, key: SessionKey, name: str) -> tuple[FileUpl
 
 
 async def _add(store: OwnStorage, key: SessionKey, name: str) -> Snapshot:
-    """Upload a file; nothing of it is remembered in this process, as if another one had done it."""
+    """Upload a file."""
     new_file, file = await _begun(store, key, name)
     return await new_file.add(file, await new_file.put_blob(file))
 
@@ -115,10 +116,61 @@ async def test_nothing_goes_on_or_stays_if_a_call_beside_the_blob_fails(
     assert await _stored(store, key) == []
 
 
+async def test_the_blob_does_not_wait_for_a_session_that_was_just_stored(
+    store: OwnStorage, key: SessionKey, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    get, commit, is_put = Sessions.get, BlobWriter.commit, asyncio.Event()
+
+    async def get_later(sessions: Sessions, key: SessionKey) -> Session:
+        await asyncio.wait_for(is_put.wait(), 5)
+        return await get(sessions, key)
+
+    async def observed(writer: BlobWriter) -> None:
+        await commit(writer)
+        is_put.set()
+
+    monkeypatch.setattr(Sessions, "get", get_later)
+    monkeypatch.setattr(BlobWriter, "commit", observed)
+
+    await _upload(key)
+
+    assert await _stored(store, key) == ["access.csv"]
+
+
+async def test_the_blob_waits_for_any_other_session(
+    store: OwnStorage, key: SessionKey, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    upload_queue._kept.clear()
+    await Sessions(store, settings(), SERVICE).delete(key, IfMatch())
+    sent = []
+
+    async def observed(_writer: BlobWriter) -> None:
+        sent.append("Put Blob")
+
+    monkeypatch.setattr(BlobWriter, "commit", observed)
+
+    with pytest.raises(GraphError) as caught:
+        await _upload(key)
+
+    assert caught.value.problem.status == 404
+    assert sent == []
+
+
+async def test_the_blob_is_removed_if_the_session_was_deleted_in_the_same_second(
+    store: OwnStorage, key: SessionKey
+) -> None:
+    await Sessions(store, settings(), SERVICE).delete(key, IfMatch())
+
+    with pytest.raises(GraphError) as caught:
+        await _upload(key)
+
+    assert caught.value.problem.status == 404
+    assert await _stored(store, key) == []
+
+
 async def test_a_session_that_only_seemed_to_have_expired_takes_the_file(store: OwnStorage, key: SessionKey) -> None:
     new_file, file = await _begun(store, key, "access.csv")
     known = await new_file.put_blob(file)
-    queue_of(key).forget()
     outdated = Snapshot(known.session._replace(last_active=utc_now() - settings().idle), known.files)
 
     snapshot = await new_file.add(file, outdated)

@@ -61,10 +61,12 @@ def test_what_is_no_longer_recent_is_dropped_when_something_else_is_stored(clock
     assert list(upload_queue._kept) == [first.session.key, third.session.key]
 
 
-def test_a_state_that_was_forgotten_is_not_known() -> None:
+def test_what_was_stored_before_a_moment_is_not_newer(clock: Clock) -> None:
     stored = _snapshot()
-    queue_of(stored.session.key).learn(stored)
+    queue = queue_of(stored.session.key)
+    before = clock.seconds
+    clock.seconds += 1
+    queue.learn(stored)
 
-    queue_of(stored.session.key).forget()
-
-    assert queue_of(stored.session.key).recent is None
+    assert queue.learned_since(before) == stored
+    assert queue.learned_since(clock.seconds) is None
