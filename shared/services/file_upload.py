@@ -24,8 +24,8 @@ from shared.storage.table_calls import ConcurrentChangeError
 class FileUpload:
     """One file on its way into a session: ``writer`` takes its bytes, ``put_blob`` stores them, ``add`` counts them.
 
-    ``session`` is read while the file is received: the constructor begins with it. It fails with a GraphError if the
-    session accepts no file (404; 409 when it is not active; 412), and with an AzureError.
+    The session is read while the file is received: the constructor begins with it. If this process has just stored that
+    the session is active, the read is made beside Put Blob instead.
     """
 
     def __init__(self, store: Storage, config: Settings, actor: Actor, key: SessionKey, if_match: IfMatch) -> None:
@@ -40,22 +40,32 @@ class FileUpload:
         self._queue = queue_of(key)
         self._began = time.monotonic()
         self.file_id = new_id(utc_now())
-        self.session: asyncio.Future[Session] = asyncio.ensure_future(self._read())
+        self._session: asyncio.Future[Session] | None = None
         # It stages nothing before it is clear that the session is active.
         self.writer = store.blobs.writer(key, self.file_id, self.session)
+        if not self._seems_open():
+            self.session()
+
+    def session(self) -> asyncio.Future[Session]:
+        """The session, which is read once.
+
+        It fails with a GraphError if the session accepts no file (404; 409 when it is not active; 412), and with an
+        AzureError.
+        """
+        if self._session is None:
+            self._session = asyncio.ensure_future(self._read())
+        return self._session
 
     async def put_blob(self, file: StoredFile) -> Snapshot:
         """Write the blob; gives the session with its files, which are read meanwhile.
-
-        If this process has just stored that the session is active, the blob does not wait for the read of the session.
 
         Raises:
             GraphError: as ``session``; 503.
             AzureError: storage failed.
         """
         if not self._seems_open():
-            await self.session
-        known, _, _ = await together(self._with_files(), self.writer.commit(), self._audit.expect(self._record(file)))
+            await self.session()
+        _, _, known = await together(self.writer.commit(), self._audit.expect(self._record(file)), self._with_files())
         return known
 
     async def add(self, file: StoredFile, known: Snapshot) -> Snapshot:
@@ -135,7 +145,7 @@ class FileUpload:
 
     async def _with_files(self) -> Snapshot:
         """The session and its files, which are read unless they are known or there are none."""
-        session = await self.session
+        session = await self.session()
         newer, latest = self._queue.learned_since(self._began), self._queue.latest
         if newer is not None:
             return newer

@@ -89,12 +89,12 @@ async def _upload(
         with stages.receive:
             received = await receive(body, content_type, config, new_file.writer, stages)
     except BaseException:
-        await asyncio.wait([new_file.session])
+        await asyncio.wait([new_file.session()])
         # An error of the session takes precedence over an error of the body.
-        new_file.session.result()
+        new_file.session().result()
         raise
     if received.refused:
-        await new_file.session
+        await new_file.session()
         await new_file.writer.abandon()
         refusal = Refusal(received.name, utc_now(), max(1, received.report.finding_count))
         sha256 = None if received.too_large else received.sha256
