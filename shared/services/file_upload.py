@@ -25,7 +25,7 @@ class FileUpload:
     """One file on its way into a session: ``writer`` takes its bytes, ``put_blob`` stores them, ``add`` counts them.
 
     The session is read while the file is received: the constructor begins with it. If this process has just stored that
-    the session is active, the read is made beside Put Blob instead.
+    the session is active, it is read beside Put Blob instead, or before the first block.
     """
 
     def __init__(self, store: Storage, config: Settings, actor: Actor, key: SessionKey, if_match: IfMatch) -> None:

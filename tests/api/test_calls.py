@@ -16,7 +16,7 @@ import shared.services.session_refusals
 import shared.services.uploads
 import shared.services.visible_resources
 from shared.core.errors import GraphError
-from shared.core.settings import Settings, settings
+from shared.core.settings import settings
 from shared.domain.audit import SERVICE
 from shared.domain.callers import READ_ALL, Caller, Grant, GrantKey, Role
 from shared.domain.etags import IfMatch
@@ -34,6 +34,7 @@ from shared.services.visible_resources import list_resources
 from shared.storage.account import Storage as OwnStorage
 from tests.support.access_files import access_file
 from tests.support.client import multipart, part
+from tests.support.in_process import FORM, form_body, own_storage
 from tests.support.invariants import Storage
 
 NAMED = 20
@@ -52,16 +53,8 @@ SERVICES = (
 @pytest.fixture
 async def store(storage: Storage, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[OwnStorage]:
     """The app's storage, as the services in this process use it."""
-    own = OwnStorage.connect(Settings().model_copy(update={"storage": storage.connection_string}))
-
-    async def connected() -> OwnStorage:
-        return own
-
-    for module in SERVICES:
-        monkeypatch.setattr(module, "storage", connected)
-    await own.create()
-    yield own
-    await own.close()
+    async with own_storage(storage, monkeypatch, SERVICES) as own:
+        yield own
 
 
 @pytest.fixture
@@ -157,20 +150,12 @@ async def test_an_upload_reads_the_session_before_the_body_ends(
         assert len(calls) == before, calls
         yield multipart(part(access_file()))
 
-    form = "multipart/form-data; boundary=testboundary"
     if operation == "upload":
-        await upload(SERVICE, session.key, body(), form, IfMatch())
+        await upload(SERVICE, session.key, body(), FORM, IfMatch())
     else:
-        await validate(SERVICE, session.key, body(), form)
+        await validate(SERVICE, session.key, body(), FORM)
 
     assert len(calls) == before + after, calls
-
-
-FORM = "multipart/form-data; boundary=testboundary"
-
-
-async def _body(content: bytes, name: str) -> AsyncIterator[bytes]:
-    yield multipart(part(content, filename=name.encode()))
 
 
 @pytest.fixture
@@ -179,7 +164,7 @@ async def uploading(store: OwnStorage) -> AsyncIterator[SessionKey]:
     resource = ResourceKey(str(uuid4()), str(uuid4()))
     session = await Sessions(store, settings(), SERVICE).create(resource, Review(str(uuid4()), str(uuid4())))
     in_progress = queue_of(session.key)
-    await upload(SERVICE, session.key, _body(access_file(), "first.csv"), FORM, IfMatch())
+    await upload(SERVICE, session.key, form_body(access_file(), "first.csv"), FORM, IfMatch())
     yield session.key
     del in_progress
 
@@ -187,7 +172,7 @@ async def uploading(store: OwnStorage) -> AsyncIterator[SessionKey]:
 async def test_an_upload_beside_another_one_does_not_read_the_files(uploading: SessionKey, calls: list[str]) -> None:
     calls.clear()
 
-    snapshot, _ = await upload(SERVICE, uploading, _body(access_file(), "second.csv"), FORM, IfMatch())
+    snapshot, _ = await upload(SERVICE, uploading, form_body(access_file(), "second.csv"), FORM, IfMatch())
 
     assert [file.name for file in snapshot.files] == ["first.csv", "second.csv"]
     assert len(calls) == 4, calls
@@ -200,7 +185,7 @@ async def test_an_upload_right_after_a_deletion_loses_no_race(
     await delete_stored_file(SERVICE, uploading, first.id, IfMatch())
     calls.clear()
 
-    snapshot, _ = await upload(SERVICE, uploading, _body(access_file(), "first.csv"), FORM, IfMatch())
+    snapshot, _ = await upload(SERVICE, uploading, form_body(access_file(), "first.csv"), FORM, IfMatch())
 
     assert [file.name for file in snapshot.files] == ["first.csv"]
     assert len(calls) == 4, calls
@@ -211,11 +196,11 @@ async def test_an_upload_right_after_one_in_another_process_loses_no_race(
 ) -> None:
     stale = queue_of(uploading).latest
     assert stale is not None
-    await upload(SERVICE, uploading, _body(access_file(), "second.csv"), FORM, IfMatch())
+    await upload(SERVICE, uploading, form_body(access_file(), "second.csv"), FORM, IfMatch())
     queue_of(uploading).learn(stale)
     calls.clear()
 
-    snapshot, _ = await upload(SERVICE, uploading, _body(access_file(), "third.csv"), FORM, IfMatch())
+    snapshot, _ = await upload(SERVICE, uploading, form_body(access_file(), "third.csv"), FORM, IfMatch())
 
     assert [file.name for file in snapshot.files] == ["first.csv", "second.csv", "third.csv"]
     assert len(calls) == 5, calls
@@ -230,7 +215,7 @@ async def test_an_upload_beside_another_one_is_refused_if_another_process_has_co
     )
 
     with pytest.raises(GraphError) as caught:
-        await upload(SERVICE, uploading, _body(content, "second.csv"), FORM, IfMatch())
+        await upload(SERVICE, uploading, form_body(content, "second.csv"), FORM, IfMatch())
 
     assert caught.value.problem.status == 409
     assert [file.name for file in await store.table.files(uploading)] == ["first.csv"]
@@ -241,10 +226,10 @@ async def test_an_upload_beside_another_one_sees_a_file_that_another_process_has
 ) -> None:
     content, stale = access_file(), queue_of(uploading).latest
     assert stale is not None
-    await upload(SERVICE, uploading, _body(content, "second.csv"), FORM, IfMatch())
+    await upload(SERVICE, uploading, form_body(content, "second.csv"), FORM, IfMatch())
     queue_of(uploading).learn(stale)
 
-    snapshot, _ = await upload(SERVICE, uploading, _body(content, "second.csv"), FORM, IfMatch())
+    snapshot, _ = await upload(SERVICE, uploading, form_body(content, "second.csv"), FORM, IfMatch())
 
     assert [file.name for file in snapshot.files] == ["first.csv", "second.csv"]
     assert snapshot.session.files_uploaded == 2
@@ -254,11 +239,11 @@ async def test_an_upload_beside_another_one_sees_a_file_that_another_process_has
 async def test_a_condition_on_a_state_that_is_only_known_here_fails(uploading: SessionKey) -> None:
     stale = queue_of(uploading).latest
     assert stale is not None
-    await upload(SERVICE, uploading, _body(access_file(), "second.csv"), FORM, IfMatch())
+    await upload(SERVICE, uploading, form_body(access_file(), "second.csv"), FORM, IfMatch())
     queue_of(uploading).learn(stale)
 
     with pytest.raises(GraphError) as caught:
-        await upload(SERVICE, uploading, _body(access_file(), "third.csv"), FORM, IfMatch.parse(stale.session.etag))
+        await upload(SERVICE, uploading, form_body(access_file(), "third.csv"), FORM, IfMatch.parse(stale.session.etag))
 
     assert caught.value.problem.status == 412
 
@@ -266,11 +251,11 @@ async def test_a_condition_on_a_state_that_is_only_known_here_fails(uploading: S
 async def test_a_condition_on_a_state_that_is_not_known_here_is_met(uploading: SessionKey) -> None:
     stale = queue_of(uploading).latest
     assert stale is not None
-    stored, _ = await upload(SERVICE, uploading, _body(access_file(), "second.csv"), FORM, IfMatch())
+    stored, _ = await upload(SERVICE, uploading, form_body(access_file(), "second.csv"), FORM, IfMatch())
     queue_of(uploading).learn(stale)
 
     snapshot, _ = await upload(
-        SERVICE, uploading, _body(access_file(), "third.csv"), FORM, IfMatch.parse(stored.session.etag)
+        SERVICE, uploading, form_body(access_file(), "third.csv"), FORM, IfMatch.parse(stored.session.etag)
     )
 
     assert snapshot.session.files_uploaded == 3
@@ -279,6 +264,6 @@ async def test_a_condition_on_a_state_that_is_not_known_here_is_met(uploading: S
 async def test_a_dry_run_beside_an_upload_reads_the_session(uploading: SessionKey, calls: list[str]) -> None:
     calls.clear()
 
-    await validate(SERVICE, uploading, _body(access_file(), "second.csv"), FORM)
+    await validate(SERVICE, uploading, form_body(access_file(), "second.csv"), FORM)
 
     assert len(calls) == 2, calls

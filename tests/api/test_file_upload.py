@@ -17,7 +17,7 @@ import shared.services.file_upload
 import shared.services.uploads
 from shared.core.errors import GraphError
 from shared.core.ids import utc_now
-from shared.core.settings import Settings, settings
+from shared.core.settings import settings
 from shared.domain.audit import SERVICE
 from shared.domain.etags import IfMatch
 from shared.domain.sessions import ResourceKey, Review, Session, SessionKey, Snapshot, StoredFile
@@ -32,7 +32,7 @@ from shared.storage.account import Storage as OwnStorage
 from shared.storage.blobs import BlobWriter
 from shared.storage.table_calls import ConcurrentChangeError
 from tests.support.access_files import access_file
-from tests.support.client import multipart, part
+from tests.support.in_process import FORM, form_body, own_storage
 from tests.support.invariants import Storage
 
 CONTENT = access_file()
@@ -41,16 +41,11 @@ CONTENT = access_file()
 @pytest.fixture
 async def store(storage: Storage, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[OwnStorage]:
     """The app's storage, as the services in this process use it."""
-    own = OwnStorage.connect(Settings().model_copy(update={"storage": storage.connection_string}))
-
-    async def connected() -> OwnStorage:
-        return own
-
-    for module in (shared.services.file_deletion, shared.services.file_upload, shared.services.uploads):
-        monkeypatch.setattr(module, "storage", connected)
-    await own.create()
-    yield own
-    await own.close()
+    modules = (shared.services.file_deletion, shared.services.file_upload, shared.services.uploads)
+    # What was just stored is known for as long as a test takes.
+    monkeypatch.setattr(upload_queue, "_KEPT_SECONDS", 60)
+    async with own_storage(storage, monkeypatch, modules) as own:
+        yield own
 
 
 @pytest.fixture
@@ -75,10 +70,7 @@ async def _add(store: OwnStorage, key: SessionKey, name: str) -> Snapshot:
 
 
 async def _upload(key: SessionKey, name: str = "access.csv") -> Snapshot:
-    async def body() -> AsyncIterator[bytes]:
-        yield multipart(part(CONTENT, filename=name.encode()))
-
-    snapshot, _ = await upload(SERVICE, key, body(), "multipart/form-data; boundary=testboundary", IfMatch())
+    snapshot, _ = await upload(SERVICE, key, form_body(CONTENT, name), FORM, IfMatch())
     return snapshot
 
 
@@ -156,7 +148,7 @@ async def test_the_blob_waits_for_any_other_session(
     assert sent == []
 
 
-async def test_the_blob_is_removed_if_the_session_was_deleted_in_the_same_second(
+async def test_the_blob_is_removed_if_the_session_was_deleted_since_it_was_stored(
     store: OwnStorage, key: SessionKey
 ) -> None:
     await Sessions(store, settings(), SERVICE).delete(key, IfMatch())
