@@ -3,9 +3,10 @@
 import json
 import socket
 from functools import partial
+from urllib.parse import unquote
 from uuid import uuid4
 
-from local.routing import Route, Router
+from local.host.routing import Route, Router
 
 
 class Invocations:
@@ -17,17 +18,18 @@ class Invocations:
         self._socket.connect(path)
         functions = json.loads(self._socket.makefile().readline())
         self._router = Router(
-            Route(each["route"], frozenset(each["methods"]), partial(self._invoke, each["id"])) for each in functions
+            Route(each["name"], each["route"], frozenset(each["methods"]), partial(self._invoke, each["id"]))
+            for each in functions
         )
 
     def __call__(self, request: bytes) -> bytes:
         """Send the invocation of a request; gives the request with the id of the invocation in it."""
         line, rest = request.split(b"\r\n", 1)
         method, path, _ = line.decode().split(" ")
-        found = self._router.find(method, path.partition("?")[0])
+        found = self._router.find(method, unquote(path.partition("?")[0]))
         assert found is not None, path
-        invoke, route = found
-        return b"%b\r\nx-ms-invocation-id: %b\r\n%b" % (line, invoke(method, path, route), rest)
+        route, parameters = found
+        return b"%b\r\nx-ms-invocation-id: %b\r\n%b" % (line, route.handler(method, path, parameters), rest)
 
     def _invoke(self, function_id: str, method: str, path: str, route: dict[str, str]) -> bytes:
         invocation_id = str(uuid4())

@@ -36,7 +36,8 @@ def _route(function: Any) -> dict[str, Any] | None:
     """The route of a function, if it has one, and its methods."""
     for binding in map(json.loads, function.raw_bindings):
         if binding["type"] == "httpTrigger":
-            return {"id": function.function_id, "route": binding["route"], "methods": binding["methods"]}
+            route = {"id": function.function_id, "name": function.name}
+            return route | {"route": binding["route"], "methods": binding["methods"]}
     return None
 
 

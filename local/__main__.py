@@ -10,6 +10,7 @@ import socket
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
+from importlib import import_module
 from pathlib import Path
 from threading import Thread
 
@@ -23,6 +24,8 @@ from shared.core.environment import SettingsError, storage_variables
 
 ROOT = Path(__file__).parent.parent
 
+BODY_LIMIT = "FUNCTIONS_REQUEST_BODY_SIZE_LIMIT"
+
 
 def main() -> int:
     """Run until SIGINT or SIGTERM; gives the exit code."""
@@ -34,11 +37,14 @@ def main() -> int:
     try:
         with ExitStack() as running:
             listener = running.enter_context(_listening(arguments.port))
+            port = listener.getsockname()[1]
+            url = f"http://127.0.0.1:{port}"
+            if arguments.app:
+                asyncio.run(_serve(arguments.app, listener, url))
+                return 0
             if _own_storage() or arguments.auth == "entra":
                 running.enter_context(_locked(arguments.data))
             _choose_auth(arguments, running)
-            port = listener.getsockname()[1]
-            url = f"http://127.0.0.1:{port}"
             if arguments.host == "func":
                 listener.close()
                 running.enter_context(_storage(arguments.data))
@@ -51,7 +57,7 @@ def main() -> int:
             # Before the app is imported, which reads it. With it, links do not come from a caller's Host header.
             os.environ.setdefault("UPLOADS_PUBLIC_URL", url)
             running.enter_context(_storage(arguments.data, meanwhile=_import_app))
-            asyncio.run(_serve(listener, url))
+            asyncio.run(_serve_own_app(listener, url))
     except (AzuriteError, CoreToolsError, SettingsError, StartError) as error:
         sys.stderr.write(f"{error}\n")
         return 1
@@ -145,19 +151,39 @@ def _import_app() -> None:
         import function_app  # noqa: F401, PLC0415
 
 
-async def _serve(listener: socket.socket, url: str) -> None:
-    from function_app import app  # noqa: PLC0415  # see above
-    from local.host import Host  # noqa: PLC0415  # it brings the app's packages
+async def _serve_own_app(listener: socket.socket, url: str) -> None:
+    # Imported here, since it reads the settings.
+    from shared.core.settings import settings  # noqa: PLC0415
     from shared.storage.account import close_storage  # noqa: PLC0415
 
-    host = Host(app, ROOT / "host.json")
-    server = _Server(
-        uvicorn.Config(host, log_config=None, access_log=False, timeout_graceful_shutdown=3, lifespan="on"), url
-    )
+    # The limit that the templates give the host: a file, and the form around it.
+    config = settings()
+    os.environ.setdefault(BODY_LIMIT, str(config.max_file_bytes + config.max_form_bytes))
     try:
-        await server.serve(sockets=[listener])
+        await _serve(ROOT, listener, url)
     finally:
         await close_storage()
+
+
+async def _serve(folder: Path, listener: socket.socket, url: str) -> None:
+    """Serve the ``function_app.py`` of a folder with its ``host.json``."""
+    # Imported here, since they bring the app's packages.
+    from local.host.app import Host  # noqa: PLC0415
+    from local.host.kestrel import KestrelProtocol  # noqa: PLC0415
+
+    sys.path.insert(0, str(folder))
+    host = Host(import_module("function_app").app, folder / "host.json")
+    config = uvicorn.Config(
+        host,
+        http=KestrelProtocol,
+        ws="none",
+        lifespan="on",
+        log_config=None,
+        access_log=False,
+        proxy_headers=False,
+        timeout_graceful_shutdown=3,
+    )
+    await _Server(config, url).serve(sockets=[listener])
 
 
 class _Server(uvicorn.Server):

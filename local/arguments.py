@@ -28,6 +28,12 @@ def run_parser() -> argparse.ArgumentParser:
         "--host", choices=("local", "func"), default="local", help="our own host, or Core Tools' func (default local)"
     )
     parser.add_argument(
+        "--app",
+        type=lambda path: Path(path).resolve(),
+        metavar="FOLDER",
+        help="serve the function_app.py and host.json of another folder instead, without storage",
+    )
+    parser.add_argument(
         "--telemetry",
         action="store_true",
         help="print traces and metrics, or send them to OTEL_EXPORTER_OTLP_ENDPOINT; with the local host only",

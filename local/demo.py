@@ -123,7 +123,7 @@ def tell(story: Story, *, idle_seconds: float | None, others: Others | None = No
         )
         other = story.create()
         time.sleep(idle_seconds + 0.1)
-        story.send("POST", "/admin/functions/expire_sessions", 202, json={"input": ""})
+        story.send("POST", "/admin/functions/expire_sessions?wait=1", 202, json={"input": ""})
         story.send("GET", f"{story.sessions}/{other['id']}", 200, "status")
 
     if others is not None:

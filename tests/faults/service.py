@@ -92,7 +92,7 @@ async def running() -> AsyncIterator[Service]:
     """The app in this process, with small batches so that small sessions need several."""
     import function_app  # noqa: PLC0415  # it reads the settings
     import shared.services.removal  # noqa: PLC0415
-    from local.host import Host  # noqa: PLC0415
+    from local.host.app import Host  # noqa: PLC0415
     from shared.storage.account import close_storage  # noqa: PLC0415
 
     shared.services.removal.MAX_TRANSACTION = 3  # type: ignore[attr-defined]

@@ -9,7 +9,7 @@ import pytest
 from azure.functions.queue import QueueMessage
 from azure.storage.queue import QueueClient, TextBase64EncodePolicy
 
-from local.queues import QueueTrigger
+from local.host.queues import QueueTrigger
 from tests.support.invariants import Storage
 
 OPTIONS = {"batchSize": 2, "maxDequeueCount": 2, "visibilityTimeout": "00:00:00"}

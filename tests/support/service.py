@@ -38,8 +38,8 @@ def running_service(
 
 
 def fire_timer(url: str) -> None:
-    """Fire ``expire_sessions`` now, as Core Tools does it."""
-    answer = httpx.post(f"{url}/admin/functions/expire_sessions", json={"input": ""}, timeout=60, verify=NO_TLS)
+    """Run ``expire_sessions`` now."""
+    answer = httpx.post(f"{url}/admin/functions/expire_sessions?wait=1", json={"input": ""}, timeout=60, verify=NO_TLS)
     assert answer.status_code in (200, 202), answer.text
 
 

@@ -2,9 +2,10 @@
 
 import http.client
 import json
+import select
 import socket
 from collections.abc import Iterable, Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
@@ -66,6 +67,35 @@ def read_answer(connected: socket.socket) -> RawAnswer:
     assert response.headers["client-request-id"]
     assert response.headers["Date"]
     return RawAnswer(response.status, response.headers, body)
+
+
+def read_host_answer(connected: socket.socket) -> int:
+    """Read an answer that the Functions host gives itself: it has no body and no request id. Gives its status."""
+    with closing(http.client.HTTPResponse(connected)) as response:
+        response.begin()
+        assert response.read() == b""
+    assert "request-id" not in response.headers
+    return response.status
+
+
+def send_until_refused(connected: socket.socket, pieces: Iterable[bytes], *, pause: float) -> None:
+    """Send pieces, with a pause after each. Before the last one the host must answer 500, or end the connection."""
+    with suppress(ConnectionError):  # it may end while a piece is on its way
+        for piece in pieces:
+            if select.select([connected], [], [], pause)[0]:
+                break
+            connected.sendall(piece)
+        else:
+            raise AssertionError("the body was received to its end")
+        assert read_host_answer(connected) == 500
+
+
+def host_answer(service: str, pieces: Iterable[bytes]) -> int:
+    """Send the pieces one by one; gives the status of the answer, which the Functions host gives itself."""
+    with connection(service) as connected:
+        for piece in pieces:
+            connected.sendall(piece)
+        return read_host_answer(connected)
 
 
 def exchange(service: str, pieces: Iterable[bytes]) -> RawAnswer:

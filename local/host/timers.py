@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from azure.functions.timer import TimerRequest
 from croniter import croniter
 
-_log = logging.getLogger("local.timers")
+_log = logging.getLogger("local.host.timers")
 
 
 class Timer:

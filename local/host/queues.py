@@ -21,7 +21,7 @@ _LONGEST_PAUSE = 1.0
 # A message is hidden for this long while a function works on it.
 _HIDDEN_SECONDS = 600
 
-_log = logging.getLogger("local.queues")
+_log = logging.getLogger("local.host.queues")
 
 
 class QueueTrigger:
