@@ -23,7 +23,7 @@ from deliveries import deliver_session, redeliver_session
 from files import count_files, delete_file, get_file, get_file_value, list_files
 from grants import delete_grant, list_grants, put_grant
 from list_sessions import count_sessions, list_sessions
-from meta import get_health, get_openapi, unknown_path
+from meta import get_health, get_openapi, wrong_path
 from refusals import delete_refusal, list_refusals
 from resources import delete_resource, get_resource, list_resources, put_resource
 from shared.core.settings import settings
@@ -65,7 +65,7 @@ for operation in (
     get_openapi,
     get_health,
     page,
-    unknown_path,
+    wrong_path,
     expire_sessions,
     deliver_session,
 ):

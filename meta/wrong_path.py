@@ -1,4 +1,8 @@
-"""The catch-all routes: paths with keys in parentheses, and errors for unknown paths and unsupported methods."""
+"""The catch-all routes: paths with keys in parentheses, and errors for unknown paths and unsupported methods.
+
+The Functions host tries routes in the order of the functions' names (``shared/web/routes.py``): the names of these must
+come after those of all other functions under the versions.
+"""
 
 import azure.functions as func
 from fastapi import Request, Response
@@ -14,7 +18,7 @@ blueprint = func.Blueprint()
 METHODS = ["GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS"]
 
 
-async def unknown_path(req: Request) -> Response:
+async def wrong_path(req: Request) -> Response:
     """Respond with 405 and ``Allow`` if the path exists, else with 404.
 
     The Functions host would respond to both with 404 and no body. The catch-all routes are under the versions: one at
@@ -23,18 +27,18 @@ async def unknown_path(req: Request) -> Response:
     raise no_route(req)
 
 
-unknown = endpoint(unknown_path, Need.IDENTITY)
+refuse = endpoint(wrong_path, Need.IDENTITY)
 
 
 async def any_path(req: Request) -> Response:
     """Serve ``uploadSessions('{id}')`` with the function for ``uploadSessions/{id}``."""
     found = find_parenthesized(req.method, raw_path(req))
     if found is None:
-        return await unknown(req)
+        return await refuse(req)
     handler, req.scope["path_params"] = found
     return await handler(req)
 
 
 for dialect in Dialect:
-    name = f"unknown_path_{dialect.name.lower()}"
+    name = f"wrong_path_{dialect.name.lower()}"
     blueprint.function_name(name)(blueprint.route(route=f"{dialect}/{{*path}}", methods=METHODS)(any_path))

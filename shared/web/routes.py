@@ -1,8 +1,11 @@
 """The paths of the API, and the registry of the HTTP functions that serve them.
 
-All path prefixes are literal up to the ids. The catch-all routes, which return Graph's error format for unknown paths,
-would otherwise take requests away from the operations: in Azure Functions a literal segment has precedence over a
-parameter.
+**The Functions host tries routes in the order of the functions' names**, in upper case and by code point ("_" comes
+after letters and digits), and the first function whose template and methods fit takes the request. A literal segment
+has no precedence over a parameter, nor that over a catch-all (azure-functions-host, issues 3153, 6062 and 9876). So a
+function with a more exact template needs a name that comes first: ``count_files`` before ``get_file``, and
+``wrong_path`` last.
+``tests/api/test_routes.py`` computes for every function of the app whether its own requests reach it.
 """
 
 import re

@@ -247,7 +247,7 @@ def test_a_message_delivers_a_session_in_the_worker(storage: Storage, graph: Gra
 
 
 def test_an_error_keeps_its_shape_in_the_worker(worker: Worker) -> None:
-    unknown = worker.call("unknown_path_v1", "GET /v1.0/nothing/here", {"path": "nothing/here"})
+    unknown = worker.call("wrong_path_v1", "GET /v1.0/nothing/here", {"path": "nothing/here"})
 
     assert unknown.status == 404
     assert unknown.json()["error"]["code"] == "itemNotFound"
