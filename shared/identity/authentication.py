@@ -134,17 +134,15 @@ class EntraAuthentication:
 
     async def caller(self, headers: Headers) -> Caller:
         """The caller whose token the request has."""
-        sent = headers.getlist("authorization")
-        if not sent:
+        sent = headers.get("authorization")
+        if sent is None:
             # RFC 6750, section 3.1: no error code if the request has no token.
             raise GraphError(
                 UNAUTHENTICATED,
                 "This request requires a token. Send the header 'Authorization: Bearer <token>'.",
                 headers={"WWW-Authenticate": self._challenge},
             )
-        if len(sent) > 1:
-            self._refuse("invalid_request", "The request must have exactly one Authorization header.")
-        scheme, _, token = sent[0].partition(" ")
+        scheme, _, token = sent.partition(" ")
         if scheme.lower() != "bearer":
             self._refuse("invalid_request", "The Authorization header must use the scheme Bearer.")
         try:

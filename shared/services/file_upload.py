@@ -54,6 +54,8 @@ class FileUpload:
         """
         if self._session is None:
             self._session = asyncio.ensure_future(self._read())
+            # After a cancellation nobody waits for it, and asyncio would log its error as one that nobody has seen.
+            self._session.add_done_callback(lambda read: read.cancelled() or read.exception())
         return self._session
 
     async def put_blob(self, file: StoredFile) -> Snapshot:

@@ -88,9 +88,10 @@ async def _upload(
         await asyncio.sleep(0)
         with stages.receive:
             received = await receive(body, content_type, config, new_file.writer, stages)
-    except BaseException:
+    except Exception:
         await asyncio.wait([new_file.session()])
-        # An error of the session takes precedence over an error of the body.
+        # An error of the session takes precedence over an error of the body, but not over a cancellation: otherwise the
+        # time limit of the upload would not end it.
         new_file.session().result()
         raise
     if received.refused:

@@ -29,6 +29,7 @@ from shared.web.contracts import Contract
 from shared.web.limits import RequestLimit, check_head_size
 from shared.web.log import log_defect, log_request, log_storage_fault
 from shared.web.request import actor, raw_path, resource_key, session_key
+from shared.web.request_body import received_whole
 from shared.web.response import json_response
 from shared.web.routes import RESOURCE_PREFIXES, HttpFunction, PathPrefix, register
 from shared.web.urls import base_url
@@ -92,6 +93,7 @@ def endpoint(
         req.state.contract = contract
         req.state.actor = Actor(request_id=request_id)
         req.state.received = 0
+        req.state.body_at_end = False
         failure = None
         with function_span(handler.__name__):
             try:
@@ -105,6 +107,8 @@ def endpoint(
                     status=error.problem.status,
                     headers=error.headers,
                 )
+            if not await received_whole(req):
+                response.headers["Connection"] = "close"
             seconds = time.perf_counter() - started
             end_request(
                 handler.__name__,

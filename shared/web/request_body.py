@@ -2,10 +2,11 @@
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import ExitStack, asynccontextmanager, suppress
+from contextlib import asynccontextmanager, suppress
 from functools import cache
 
 from fastapi import Request
+from starlette.requests import ClientDisconnect
 
 from shared.core.errors import BODY_TOO_LARGE, REQUEST_TIMEOUT, UNSUPPORTED_MEDIA_TYPE, GraphError
 from shared.core.settings import settings
@@ -14,9 +15,9 @@ from shared.web.contracts import Contract
 from shared.web.limits import UploadLimit
 from shared.web.request import actor
 
-# Read of the body of an upload that is refused because too many are in progress.
-_MAX_REFUSED_BYTES = 1024 * 1024
-_MAX_REFUSED_SECONDS = 2
+# Read of a chunked body that was answered before anybody read it.
+_MAX_UNREAD_BYTES = 1024 * 1024
+_MAX_UNREAD_SECONDS = 2
 
 
 async def read_json(req: Request) -> bytes:
@@ -50,9 +51,9 @@ async def read_json(req: Request) -> bytes:
 async def streamed_body(req: Request) -> AsyncIterator[AsyncIterator[bytes]]:
     """The decoded body as a stream, while the request is one of the uploads in progress.
 
-    After an error, the rest of the body is read and discarded before the error is raised: otherwise a client that is
-    still sending would get a broken pipe instead of the response. All of it, with the work of the caller of this
-    function, is limited by the maximum duration of an upload.
+    After an error, the rest of the body is read and discarded before the error is raised: the Functions host does not
+    pass on an answer before the end of a chunked body. All of it, with the work of the caller of this function, is
+    limited by the maximum duration of an upload.
 
     Raises:
         GraphError: 400 if the body cannot be decoded, 408 if the client stalls or the time is over, 415 for a content
@@ -61,13 +62,7 @@ async def streamed_body(req: Request) -> AsyncIterator[AsyncIterator[bytes]]:
     config = settings()
     body = _pieces(req)
     failure: GraphError | None = None
-    with ExitStack() as slot:
-        try:
-            slot.enter_context(_upload_limit().taken(actor(req).object_id or ""))
-        except GraphError as error:
-            # Without a slot only a little is read. A client that is sending more may lose this response.
-            await _discard(body, error, max_bytes=_MAX_REFUSED_BYTES, seconds=_MAX_REFUSED_SECONDS)
-            raise
+    with _upload_limit().taken(actor(req).object_id or ""):
         deadline = asyncio.timeout(config.max_upload_seconds)
         try:
             async with deadline:
@@ -75,7 +70,7 @@ async def streamed_body(req: Request) -> AsyncIterator[AsyncIterator[bytes]]:
                     yield gunzipped(body) if _coding(req) == GZIP else body
                 except GraphError as error:
                     failure = error
-                    await _discard(body, error, max_bytes=config.max_file_bytes)
+                    await _discard(body, max_bytes=config.max_file_bytes)
         except TimeoutError:
             if not deadline.expired():
                 raise
@@ -86,19 +81,30 @@ async def streamed_body(req: Request) -> AsyncIterator[AsyncIterator[bytes]]:
         raise failure
 
 
-async def _discard(
-    body: AsyncIterator[bytes], error: GraphError, *, max_bytes: int, seconds: float | None = None
-) -> None:
-    """Read and discard the rest of a body, within limits. If there is more of it, ``error`` closes the connection."""
-    error.headers["Connection"] = "close"
+async def received_whole(req: Request) -> bool:
+    """Whether the body of a request that has been handled is received to its end, so that its connection can stay.
+
+    The Functions host receives a body with a length itself. A chunked one goes on for as long as the caller likes, in a
+    slot of the host, after it was answered. What nobody has begun to read is read here, within limits, so that a small
+    request gets its answer; a reader that stopped before the end had a reason.
+    """
+    if "transfer-encoding" not in req.headers:
+        return True
+    if not req.state.body_at_end and not req.state.received:
+        with suppress(TimeoutError, GraphError, ClientDisconnect):
+            async with asyncio.timeout(_MAX_UNREAD_SECONDS):
+                await _discard(_pieces(req), max_bytes=_MAX_UNREAD_BYTES)
+    return bool(req.state.body_at_end)
+
+
+async def _discard(body: AsyncIterator[bytes], *, max_bytes: int) -> None:
+    """Read and discard the rest of a body, up to a number of bytes."""
     discarded = 0
-    with suppress(TimeoutError, GraphError):
-        async with asyncio.timeout(seconds):
-            async for piece in body:
-                discarded += len(piece)
-                if discarded > max_bytes:
-                    return
-            del error.headers["Connection"]
+    with suppress(GraphError):
+        async for piece in body:
+            discarded += len(piece)
+            if discarded > max_bytes:
+                return
 
 
 @cache
@@ -122,11 +128,11 @@ async def _pieces(req: Request) -> AsyncIterator[bytes]:
         except TimeoutError:
             raise _too_slow(f"No data was received for {patience} seconds", "UPLOADS_STALL_SECONDS") from None
         if piece is None:
+            req.state.body_at_end = True
             return
         req.state.received += len(piece)
         yield piece
 
 
 def _too_slow(what: str, setting: str) -> GraphError:
-    message = f"{what}, which is the limit ({setting})."
-    return GraphError(REQUEST_TIMEOUT, message, headers={"Connection": "close"})
+    return GraphError(REQUEST_TIMEOUT, f"{what}, which is the limit ({setting}).")

@@ -42,7 +42,7 @@ from tests.support.client import (
 )
 from tests.support.invariants import Storage
 from tests.support.service import running_service
-from tests.support.wire import exchange, head, upload_head
+from tests.support.wire import chunk, connection, exchange, head, host_answer, send_until_refused, upload_head
 
 Mint = Callable[[Authority], str]
 
@@ -159,7 +159,6 @@ BAD_TOKENS: dict[str, Mint] = {
     "a header that is a list": lambda _: f"{encode([])}.{encode({})}.AAAA",
     "a header that is no text": lambda _: f"{encode(bytes(range(128, 255)))}.{encode({})}.AAAA",
     "a key id that is a number": lambda authority: f"{encode({'alg': 'RS256', 'kid': 1})}.{encode({})}.AAAA",
-    "huge": lambda authority: authority.token(padding="x" * 40_000),
 }
 
 
@@ -203,12 +202,17 @@ def test_another_scheme_is_refused(guarded: str, authorization: str) -> None:
 
 
 def test_two_authorization_headers_are_refused(guarded: str, authority: Authority) -> None:
+    """The host joins them with a comma, and no token has one."""
     good = f"Bearer {authority.token()}"
 
     for pair in ((good, good), (good, "Bearer x"), ("Bearer x", good)):
-        answer = ask(guarded, *pair)
-        assert_error(answer, 401, "unauthenticated")
-        assert 'error="invalid_request"' in answer.headers["WWW-Authenticate"]
+        assert_error(ask(guarded, *pair), 401, "unauthenticated")
+
+
+def test_a_huge_token_is_refused_by_the_host(guarded: str, authority: Authority) -> None:
+    token = authority.token(padding="x" * 40_000)
+
+    assert host_answer(guarded, [head("GET", any_list(), {"Authorization": f"Bearer {token}"})]) == 431
 
 
 def test_a_token_in_the_query_is_ignored(guarded: str, authority: Authority) -> None:
@@ -218,7 +222,7 @@ def test_a_token_in_the_query_is_ignored(guarded: str, authority: Authority) -> 
 
 
 @pytest.mark.parametrize(
-    "path", ["/v1.0", "/beta/users", "/v1.0/$metadata", "/v1.0/uploads", "/beta/uploads/grants/x", "/v1.0/%00"]
+    "path", ["/v1.0", "/beta/users", "/v1.0/$metadata", "/v1.0/uploads", "/beta/uploads/grants/x", "/v1.0/%0A"]
 )
 @pytest.mark.parametrize("method", ["GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"])
 def test_unknown_paths_require_authentication_too(guarded: str, authority: Authority, path: str, method: str) -> None:
@@ -247,10 +251,15 @@ def test_a_refused_upload_gets_its_response(guarded: str, authority: Authority) 
     assert answer.status == 401
 
 
-def test_a_response_does_not_wait_for_an_unauthenticated_body(guarded: str) -> None:
-    path = any_list()
+def test_an_unauthenticated_body_that_goes_on_is_ended(guarded: str) -> None:
+    """The host passes no answer on before the end of the body. It would take an endless one, in a slot of its own."""
+    with connection(guarded) as connected:
+        connected.sendall(head("POST", any_list(), {"Transfer-Encoding": "chunked"}))
+        send_until_refused(connected, [chunk(b"x")] * 100, pause=0.2)
 
-    answer = exchange(guarded, [head("POST", path, {"Content-Length": "1000000000"})])
+
+def test_an_unauthenticated_request_with_a_small_chunked_body_gets_its_response(guarded: str) -> None:
+    answer = exchange(guarded, [head("POST", any_list(), {"Transfer-Encoding": "chunked"}), chunk(b"{}"), chunk(b"")])
 
     assert answer.status == 401
 

@@ -6,7 +6,7 @@ import pytest
 
 from tests.support.client import Session
 from tests.support.invariants import Storage
-from tests.support.wire import RawAnswer, exchange, head
+from tests.support.wire import RawAnswer, exchange, head, host_answer
 
 Write = Callable[[str, str], str]
 
@@ -19,30 +19,26 @@ SAME: dict[str, Write] = {
     "a key in brackets": lambda path, key: f"{path}('{key}')",
     "a key in brackets and a slash": lambda path, key: f"{path}('{key}')/",
     "an encoded key": lambda path, key: f"{path}%28%27{key}%27%29",
-    "a host in the path": lambda path, key: f"http://evil.example{path}/{key}",
     "an empty query": lambda path, key: f"{path}/{key}?",
-    "a fragment": lambda path, key: f"{path}/{key}#x",
-}
-
-NOWHERE: dict[str, Write] = {
-    "two slashes at the end": lambda path, key: f"{path}/{key}//",
-    "two slashes behind a key in brackets": lambda path, key: f"{path}('{key}')//",
-    "two slashes": lambda path, key: f"{path}//{key}",
-    "two slashes behind the version": lambda path, key: f"/v1.0/{path.removeprefix('/v1.0')}/{key}",
     "a dot": lambda path, key: f"{path}/./{key}",
     "an encoded dot": lambda path, key: f"{path}/%2e/{key}",
     "up and down": lambda path, key: f"{path}/x/../{key}",
     "up and down, encoded": lambda path, key: f"{path}/%2e%2e/uploadSessions/{key}",
-    "up and down, encoded in one": lambda path, key: f"{path}/..%2fuploadSessions%2f{key}",
     "down from another version": lambda path, key: f"/beta/..{path}/{key}",
-    "far up": lambda path, key: f"{path}/{key}/{'../' * 50}etc/passwd",
+}
+
+NOWHERE: dict[str, Write] = {
+    "a fragment": lambda path, key: f"{path}/{key}#x",
+    "two slashes at the end": lambda path, key: f"{path}/{key}//",
+    "two slashes behind a key in brackets": lambda path, key: f"{path}('{key}')//",
+    "two slashes": lambda path, key: f"{path}//{key}",
+    "two slashes behind the version": lambda path, key: f"/v1.0/{path.removeprefix('/v1.0')}/{key}",
+    "up and down, encoded in one": lambda path, key: f"{path}/..%2fuploadSessions%2f{key}",
     "an encoded slash before": lambda path, key: f"{path}%2f{key}",
     "an encoded slash behind": lambda path, key: f"{path}/{key}%2f",
     "a slash that is overlong": lambda path, key: f"{path}/{key}%c0%af",
     "a backslash": lambda path, key: f"{path}/{key}\\..\\x",
     "an encoded backslash": lambda path, key: f"{path}/{key}%5c..",
-    "NUL": lambda path, key: f"{path}/{key}%00",
-    "NUL and more": lambda path, key: f"{path}/{key}%00.csv",
     "a blank": lambda path, key: f"{path}/{key}%20",
     "a line break": lambda path, key: f"{path}/{key}%0d%0aX:%20y",
     "a parameter of the segment": lambda path, key: f"{path}/{key};x=1",
@@ -61,6 +57,14 @@ NOWHERE: dict[str, Write] = {
     "two keys": lambda path, key: f"{path}('{key}')('{key}')",
     "a key, and an id": lambda path, key: f"{path}('{key}')/{key}",
     "a quote within a key": lambda path, key: f"{path}('{key}'''')",
+}
+
+# What the Functions host refuses by itself, and with which status.
+REFUSED_BY_THE_HOST: dict[str, tuple[Write, int]] = {
+    "far up": (lambda path, key: f"{path}/{key}/{'../' * 50}etc/passwd", 404),
+    "NUL": (lambda path, key: f"{path}/{key}%00", 400),
+    "NUL and more": (lambda path, key: f"{path}/{key}%00.csv", 400),
+    "another host in the path": (lambda path, key: f"http://evil.example{path}/{key}", 400),
 }
 
 
@@ -86,3 +90,13 @@ def test_malformed_paths_are_refused(session: Session, service: str, storage: St
             answer = call(service, method, target)
             assert answer.status in (400, 404), answer.body
             assert answer.json()["error"]["innerError"]["code"]
+
+
+@pytest.mark.parametrize("way", REFUSED_BY_THE_HOST)
+def test_paths_that_the_host_refuses(session: Session, service: str, storage: Storage, way: str) -> None:
+    write, status = REFUSED_BY_THE_HOST[way]
+    target = write(session.resource.path, session.id)
+
+    with storage.unchanged(session.resource):
+        for method in ("GET", "DELETE"):
+            assert host_answer(service, [head(method, target, {"Connection": "close"})]) == status
