@@ -120,3 +120,17 @@ class ApiError(AccupError):
         if self.status == 413:
             return True
         return self.status == 400 and self.inner_code not in ("maxItemCountExceeded", "requestTimeout")
+
+
+class HostError(ApiError):
+    """An answer of the service's host in place of the service: without a body and without a request id."""
+
+    def __init__(self, status: int, message: str, *, headers: Mapping[str, str] | None = None) -> None:
+        super().__init__(status, message, headers=headers)
+        # A 404 does not mean that the caller lacks a permission.
+        self.exit_code = ExitCode.REFUSED if self.refuses_file else ExitCode.SERVICE
+
+    @property
+    def refuses_file(self) -> bool:
+        """Whether the answer to an upload says that the file itself cannot be accepted: a 400 of the host does not."""
+        return self.status == 413

@@ -9,6 +9,7 @@ from accup.api.resource import Resource
 from accup.api.retries import RetryPolicy
 from accup.api.targets import Target
 from accup.api.transport import Tokens, Transport
+from accup.api.upload import Uploader
 from accup.signin.tokens import NoToken, StaticToken
 from accup.version import VERSION
 
@@ -38,6 +39,7 @@ class Client:
         self.target = url if isinstance(url, Target) else Target.parse(url)
         tokens = StaticToken(token) if isinstance(token, str) else token or NoToken()
         self._transport = Transport(self.target, tokens, retries=retries, user_agent=f"accup/{VERSION}", log=log)
+        self._uploader = Uploader(self._transport)
 
     def __enter__(self) -> "Client":
         """The client itself."""
@@ -59,7 +61,7 @@ class Client:
 
     def resource(self, catalog_id: str, resource_id: str) -> Resource:
         """The upload sessions of one resource; both ids are GUIDs."""
-        return Resource(self._transport, catalog_id, resource_id)
+        return Resource(self._transport, self._uploader, catalog_id, resource_id)
 
     def audit(self, filter: str) -> Iterator[AuditRecord]:  # noqa: A002  # OData's name
         """The audit records that an OData ``$filter`` selects (not on Graph).

@@ -12,7 +12,7 @@ from accup.api.models import Delivery, Refusal, Review, Session, StoredFile
 from accup.api.multipart import Progress
 from accup.api.transport import Transport
 from accup.api.upload import Upload, Uploader
-from accup.errors import ApiError, ConflictError
+from accup.errors import ApiError, ConflictError, HostError
 
 _SESSION_TYPE = "#microsoft.graph.customDataProvidedResourceAccessReviewUploadSession"
 _DATA_TYPE = "#microsoft.graph.customDataProvidedResourcePayloads.accessReviewContextData"
@@ -26,10 +26,10 @@ class Resource:
     answer.
     """
 
-    def __init__(self, transport: Transport, catalog_id: str, resource_id: str) -> None:
+    def __init__(self, transport: Transport, uploader: Uploader, catalog_id: str, resource_id: str) -> None:
         self._transport = transport
         self._path = transport.target.sessions(catalog_id, resource_id)
-        self._uploader = Uploader(transport)
+        self._uploader = uploader
 
     # Sessions
 
@@ -126,7 +126,8 @@ class Resource:
     ) -> Session:
         """Upload a file, and give the session as it is then.
 
-        A lost answer is no fault: before the file is sent again, the session is read to see whether it arrived.
+        A lost answer is no fault: before the file is sent again, the session is read to see whether it arrived. Before
+        a file above 1 MiB is sent, the session is read, and the service's limits are asked once (not on Graph).
 
         Args:
             session_id: the session.
@@ -139,8 +140,10 @@ class Resource:
             compress: whether to send it compressed; if not given, where the service accepts that and it saves time.
 
         Raises:
-            ApiError: ``refuses_file`` tells whether the file is at fault; ``findings`` say what is wrong.
-            ConflictError: the file does not have the size or the digest that was given.
+            ApiError: ``refuses_file`` tells whether the file is at fault; ``findings`` say what is wrong. A file above
+                the service's limits is not sent (413).
+            ConflictError: the file does not have the size or the digest that was given; or the session is over, or has
+                as many files as it may.
             UsageError: a name or size is missing, or the name cannot be used.
         """
         upload = Upload.of(source, name=name, size=size, sha256=sha256)
@@ -193,7 +196,7 @@ class Resource:
                 self._transport.once("DELETE", path)
             except ApiError as error:
                 # An attempt before this one may have deleted it, and its answer was lost.
-                if error.status != 404 or attempts == 1:
+                if error.status != 404 or attempts == 1 or isinstance(error, HostError):
                     raise
 
         self._transport.retrying(once)

@@ -71,6 +71,11 @@ class Target:
         """Whether a token can be sent without being readable on the network."""
         return self.base.startswith("https://") or self.is_loopback
 
+    @property
+    def configuration(self) -> str:
+        """The URL at which a service of ours tells its limits; it has no version."""
+        return self.base.removesuffix(f"/{self.version}") + "/uploads/config"
+
     def sessions(self, catalog_id: str, resource_id: str) -> str:
         """The path of a resource's sessions, below ``base``."""
         catalogs, resources = "catalogs", "resources"

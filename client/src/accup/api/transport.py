@@ -12,9 +12,10 @@ from uuid import uuid4
 
 import httpx
 
+from accup.api.host_answers import HOST_ANSWERS
 from accup.api.retries import RetryPolicy, TransientError, seconds_of
 from accup.api.targets import Target
-from accup.errors import ApiError, InterruptedByUserError, NotPermittedError, ServiceError
+from accup.errors import ApiError, HostError, InterruptedByUserError, NotPermittedError, ServiceError
 from accup.findings import Finding
 from accup.signin.challenge import Challenge
 
@@ -182,7 +183,7 @@ class Transport:
                 f"{self.target.host} answered with a redirect ({answer.status_code}), which is not followed: it may "
                 "lead to another host. Give the service's own URL."
             )
-        error = _api_error(answer)
+        error = _api_error(answer, of_graph=self.target.is_graph)
         if answer.status_code in _TRANSIENT:
             raise TransientError(error, seconds_of(answer.headers.get("Retry-After")))
         raise error
@@ -203,13 +204,20 @@ def _unreachable(target: Target, error: httpx.TransportError) -> str:
     return f"The connection to {target.host} broke: {error}."
 
 
-def _api_error(answer: httpx.Response) -> ApiError:
+def _api_error(answer: httpx.Response, *, of_graph: bool) -> ApiError:
     """The error of an answer, whether or not it has the shape that it should have."""
     read = bytearray()
     for piece in answer.iter_bytes():
         read += piece
         if len(read) > _MAX_ERROR_BYTES:
             break
+    host_answer = HOST_ANSWERS.get(answer.status_code)
+    if host_answer and not read and "request-id" not in answer.headers and not of_graph:
+        message = (
+            f"The Functions host answered {answer.status_code} in place of the service. "
+            f"{host_answer.meaning} {host_answer.advice}"
+        )
+        return HostError(answer.status_code, message, headers=answer.headers)
     error: Any = None
     with suppress(ValueError, KeyError, TypeError):
         error = loads(bytes(read))["error"]

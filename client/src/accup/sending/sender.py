@@ -133,8 +133,9 @@ class Sender:
         except ApiError as error:
             if not error.refuses_file:
                 raise
-            if outcome.rows is None:
-                # The service has said what is wrong, and not how many rows there are.
+            if outcome.rows is None and error.status != 413:
+                # The service has said what is wrong, and not how many rows there are. Of a file that is too large,
+                # nothing more needs to be known.
                 outcome.take(check(outcome.file, self.options.principal_types))
             return error
         except OSError as error:
