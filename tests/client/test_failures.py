@@ -31,7 +31,9 @@ def check_stored(resource: Resource, session_id: str, files: dict[str, bytes]) -
 
 
 def some_files(dice: random.Random, count: int) -> dict[str, bytes]:
-    return {f"file{number}": access_file(dice.choice([3, 300, 10_000])) for number in range(count)}
+    """Small ones, which are sent with a length, and at least one that is large, and sent in chunks."""
+    sizes = [20_000, *(dice.choice([3, 300, 20_000]) for _ in range(count - 1))]
+    return {f"file{number}": access_file(rows) for number, rows in enumerate(sizes)}
 
 
 def send_through_faults(

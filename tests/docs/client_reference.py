@@ -10,6 +10,7 @@ from tests.docs.documents import ROOT
 # pytest finds the client by its settings; ``python -m tests.docs`` does not.
 sys.path.insert(0, str(ROOT / "client" / "src"))
 
+from accup.api.host_answers import HOST_ANSWERS
 from accup.commands.main import cli
 from accup.commands.options import SHARED
 from accup.exit_codes import ExitCode
@@ -20,6 +21,11 @@ _CONTEXT = click.Context(cli, info_name="accup")
 def exit_codes() -> list[Sequence[str]]:
     """Rows: a code and its meaning."""
     return [(f"`{code.value}`", code.meaning) for code in ExitCode]
+
+
+def host_answers() -> list[Sequence[str]]:
+    """Rows: a status of the Functions host, its meaning, and what to do."""
+    return [(str(status), answer.meaning, answer.advice) for status, answer in HOST_ANSWERS.items()]
 
 
 def shared_options() -> list[Sequence[str]]:

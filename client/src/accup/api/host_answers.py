@@ -21,18 +21,18 @@ HOST_BODY_BYTES = 104_857_600
 HOST_ANSWERS = {
     # Seen for %00 in a path, header names and values that are not ASCII, and two lengths that differ.
     400: HostAnswer(
-        "It does not accept the form of the request: the address or a header has characters that are not allowed.",
-        "Check --url and the token. If a proxy is in between, try without it.",
+        "The host does not accept the form of the request: the address or a header has characters that are not allowed.",
+        "Check the URL and the token. If a proxy is in between, try without it.",
     ),
     # Seen for each path of no function; and for each path at all after a wrong setting, with "0 functions loaded".
     404: HostAnswer(
-        "It has no function at this address: the URL is not that of the service, or the service has not started.",
-        'Check --url. If the log says "0 functions loaded", it also names the setting that is missing or wrong.',
+        "The host has no function at this address: the URL is not that of the service, or the service has not started.",
+        'Check the URL. If the log says "0 functions loaded", it also names the setting that is missing or wrong.',
     ),
     # Not seen: 4.1037.0 answers 500. It is Kestrel's own answer to a large body, and that of gateways (RFC 9110,
     # section 15.5.14).
     413: HostAnswer(
-        "The body is larger than it accepts.",
+        "The body is larger than the host accepts.",
         "Split the file, or let the administrator raise FUNCTIONS_REQUEST_BODY_SIZE_LIMIT "
         f"(default {HOST_BODY_BYTES:,} bytes).",
     ),
