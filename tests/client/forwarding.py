@@ -23,7 +23,7 @@ class ForwardingHandler(BaseHTTPRequestHandler):
         """Answer a request, whose body has not been read."""
         raise NotImplementedError
 
-    def do_GET(self) -> None:  # noqa: N802  # the name that the base class calls
+    def do_GET(self) -> None:
         self.serve()
 
     do_POST = do_PATCH = do_DELETE = do_GET  # noqa: N815  # the names that the base class calls

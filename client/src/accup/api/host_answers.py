@@ -1,7 +1,7 @@
-"""What Microsoft's Functions host means by an answer of its own, and what to do. Data only, with the source of each row.
+"""What an answer of Microsoft's Functions host itself means, and what to do. Data only, with the source of each row.
 
-Such an answer has no body and no ``request-id`` header; every answer of the service has both. "Seen" means: on Functions
-host 4.1037.0, with its Python worker.
+Such an answer has no body and no ``request-id`` header; every answer of the service has both. "Seen" means: on
+Functions host 4.1037.0, with its Python worker.
 """
 
 from dataclasses import dataclass
@@ -21,7 +21,7 @@ HOST_BODY_BYTES = 104_857_600
 HOST_ANSWERS = {
     # Seen for %00 in a path, header names and values that are not ASCII, and two lengths that differ.
     400: HostAnswer(
-        "The host does not accept the form of the request: the address or a header has characters that are not allowed.",
+        "The host does not accept the request: its address or a header has characters that are not allowed.",
         "Check the URL and the token. If a proxy is in between, try without it.",
     ),
     # Seen for each path of no function; and for each path at all after a wrong setting, with "0 functions loaded".

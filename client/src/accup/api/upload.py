@@ -19,9 +19,9 @@ _SMALLEST_TO_COMPRESS = 4 * 1024
 CHUNKED_ABOVE_BYTES = 1024 * 1024
 """A larger form is sent in chunks to a service of ours, and only after a look at the session and the limits.
 
-Microsoft's Functions host reads a body with ``Content-Length`` into memory before the function is called, 5.7 bytes for
-each byte of it; a chunked one streams (seen on Functions host 4.1037.0: 800 MB took 4,759 MB with a length and 174 MB in
-chunks). And it hands on an early answer, such as 401 or 409, only when the whole body has been sent, if at all.
+Microsoft's Functions host reads a body with ``Content-Length`` into memory before the function is called, 5.7 bytes
+for each byte of it; a chunked one streams (seen on Functions host 4.1037.0: 800 MB took 4,759 MB with a length, and
+174 MB in chunks). And it hands on an early answer, such as 401 or 409, only when the whole body was sent, if at all.
 """
 
 
@@ -112,7 +112,7 @@ class Uploader:
         """Send a file once. ``limits`` are those of a service of ours, which gets the file in chunks."""
         most = limits.max_body_bytes if limits else None
         compressed = self._accepts_gzip and self._compresses(upload, most, compress)
-        if most is not None and _least_length(upload, compressed=compressed) > most:
+        if most is not None and not _fits(upload, most, compressed=compressed):
             raise body_too_large(upload.name, most, compressed=compressed)
         form = FileForm(
             upload.name,
@@ -149,10 +149,10 @@ class Uploader:
         return saves_time or (most is not None and form_length(upload.name, upload.size) > most)
 
 
-def _least_length(upload: Upload, *, compressed: bool) -> int:
-    """The bytes of a file's form, or what they are likely to be if it is compressed."""
+def _fits(upload: Upload, most: int, *, compressed: bool) -> bool:
+    """Whether a file's form has at most ``most`` bytes, or is likely to if it is compressed."""
     plain = form_length(upload.name, upload.size)
-    return compressed_length(upload.opened, plain) if compressed else plain
+    return plain <= most or (compressed and compressed_length(upload.opened, plain) <= most)
 
 
 def _has_arrived(upload: Upload, session: Session) -> bool:
@@ -192,6 +192,6 @@ def _check_fits(upload: Upload, session: Session, limits: Limits) -> None:
     limits.check_file(upload.name, upload.size)
     if limits.max_files is not None and len(session.files) >= limits.max_files and session.file(upload.name) is None:
         raise ConflictError(
-            f"'{upload.name}' cannot be uploaded: the upload session {session.id} has {limits.max_files:,} files, which "
-            "is the most that the service accepts. The administrator can raise UPLOADS_MAX_FILES."
+            f"'{upload.name}' cannot be uploaded: the upload session {session.id} has {limits.max_files:,} files, "
+            "which is the most that the service accepts. The administrator can raise UPLOADS_MAX_FILES."
         )
