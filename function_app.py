@@ -28,10 +28,12 @@ from refusals import delete_refusal, list_refusals
 from resources import delete_resource, get_resource, list_resources, put_resource
 from shared.core.settings import settings
 from shared.web.log import quiet_libraries
+from shared.web.pairing import guard_pairing
 from shared.web.startup import check_configuration
 
 check_configuration(settings(), os.environ, Path(__file__).parent / "host.json")
 quiet_libraries()
+guard_pairing(os.environ)
 
 app = func.FunctionApp(
     http_auth_level=func.AuthLevel.FUNCTION if settings().function_keys else func.AuthLevel.ANONYMOUS
