@@ -10,6 +10,12 @@ from pathlib import Path
 
 import azure.functions as func
 
+from shared.web.log import quiet_libraries
+from shared.web.startup import checked_settings
+
+# Before the operations are imported, since some of them read settings, too.
+config = checked_settings(os.environ, Path(__file__).parent / "host.json")
+
 import create_session
 import delete_session
 import expire_sessions
@@ -26,18 +32,12 @@ from list_sessions import count_sessions, list_sessions
 from meta import get_health, get_openapi, wrong_path
 from refusals import delete_refusal, list_refusals
 from resources import delete_resource, get_resource, list_resources, put_resource
-from shared.core.settings import settings
-from shared.web.log import quiet_libraries
 from shared.web.pairing import guard_pairing
-from shared.web.startup import check_configuration
 
-check_configuration(settings(), os.environ, Path(__file__).parent / "host.json")
 quiet_libraries()
 guard_pairing(os.environ)
 
-app = func.FunctionApp(
-    http_auth_level=func.AuthLevel.FUNCTION if settings().function_keys else func.AuthLevel.ANONYMOUS
-)
+app = func.FunctionApp(http_auth_level=func.AuthLevel.FUNCTION if config.function_keys else func.AuthLevel.ANONYMOUS)
 
 for operation in (
     create_session,

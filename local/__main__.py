@@ -9,10 +9,10 @@ import signal
 import socket
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager, suppress
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, contextmanager
 from importlib import import_module
 from pathlib import Path
-from threading import Thread
 
 import uvicorn
 
@@ -135,20 +135,22 @@ def _storage(data: Path, meanwhile: Callable[[], None] = lambda: None) -> Iterat
         return
     account = Azurite(data)
     os.environ["UPLOADS_STORAGE"] = account.connection_string
-    other = Thread(target=meanwhile)
-    other.start()
     try:
-        account.start()
-        other.join()
+        with ThreadPoolExecutor(1) as threads:
+            other = threads.submit(meanwhile)
+            account.start()
+            other.result()
         yield
     finally:
         account.stop()
 
 
 def _import_app() -> None:
-    # It reads the settings, which must be set before. An error in them is raised again, and shown, by _serve.
-    with suppress(Exception):
+    # It reads the settings, which must be set before, and writes what is wrong with them to standard error.
+    try:
         import function_app  # noqa: F401, PLC0415
+    except SettingsError:
+        raise SystemExit(1) from None
 
 
 async def _serve_own_app(listener: socket.socket, url: str) -> None:

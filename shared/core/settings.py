@@ -16,6 +16,10 @@ from shared.core.environment import PREFIX, SettingsError, check_names, storage_
 MIB = 1024 * 1024
 GIB = 1024 * MIB
 
+# The limits of settings that messages mention.
+MIN_UPLOAD_SECONDS = 1
+MAX_BLOCK_BYTES = 100 * MIB
+
 
 def _split_hosts(text: object) -> object:
     return _split_list(text.lower() if isinstance(text, str) else text)
@@ -193,7 +197,7 @@ class Settings(BaseModel):
     )
     max_upload_seconds: int = Field(
         default=540,
-        ge=1,
+        ge=MIN_UPLOAD_SECONDS,
         description="Maximum duration of one upload, in seconds, at least 60 less than functionTimeout in host.json. "
         "What an older upload left in storage is deleted.",
     )
@@ -249,7 +253,7 @@ class Settings(BaseModel):
         description="Maximum number of requests by one caller in a minute, or in one burst, for each process.",
     )
     block_bytes: int = Field(
-        default=4 * MIB, ge=64 * 1024, le=100 * MIB, description="Size of one staged block of a blob, in bytes."
+        default=4 * MIB, ge=64 * 1024, le=MAX_BLOCK_BYTES, description="Size of one staged block of a blob, in bytes."
     )
     blocks_in_flight: int = Field(
         default=4,

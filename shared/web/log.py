@@ -14,12 +14,18 @@ _log = logging.getLogger("uploads")
 
 
 def quiet_libraries() -> None:
-    """Keep the SDKs from logging every call, and the multipart parser from quoting request data.
+    """Keep the SDKs from logging every call, the multipart parser from quoting request data, and the server from both.
 
     The Functions worker forwards everything that is logged at level information or above.
     """
     logging.getLogger("azure").setLevel(logging.WARNING)
     logging.getLogger("python_multipart").setLevel(logging.CRITICAL)
+    # The worker's server sets the level of this logger, and its handlers, when it starts, which is later.
+    logging.getLogger("uvicorn.access").addFilter(_nothing)
+
+
+def _nothing(_: logging.LogRecord) -> bool:
+    return False
 
 
 def log_request(req: Request, operation: str, status: int, seconds: float) -> None:

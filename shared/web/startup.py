@@ -1,15 +1,15 @@
 """Checks the configuration when the app starts: it does not start if settings are insecure or contradict each other."""
 
 import json
-import logging
 import re
+import sys
 from collections.abc import Collection, Iterator, Mapping
 from datetime import timedelta
 from pathlib import Path
 
 from shared.access_data.layouts import LAYOUTS
 from shared.core.environment import SettingsError
-from shared.core.settings import MIB, Settings
+from shared.core.settings import MAX_BLOCK_BYTES, MIB, MIN_UPLOAD_SECONDS, Settings, settings
 from shared.delivery.addresses import LOOPBACK, ForbiddenAddressError, check_url
 from shared.delivery.cloud_events import BadSecretError, secret_key
 from shared.identity.authentication import check_authentication, runs_in_azure
@@ -31,21 +31,37 @@ _HOST_TIMEOUT = "AzureFunctionsJobHost__functionTimeout"
 _DEFAULT_TIMEOUT = timedelta(minutes=5)
 _TIME_SPAN = re.compile(r"(?:(\d+)\.)?(\d+):(\d+):(\d+)(?:\.\d+)?")
 
-_log = logging.getLogger("uploads.startup")
+
+def checked_settings(environment: Mapping[str, str], host_json: Path) -> Settings:
+    """The settings of this process, checked; what is wrong with them is written to standard error.
+
+    The Functions host logs what the app prints while it is imported, but neither what it gives to ``logging`` then nor
+    its exception: the host starts with "0 functions loaded" and answers 404 to everything.
+
+    Raises:
+        SettingsError: as ``settings`` and ``check_configuration``.
+    """
+    try:
+        config = settings()
+        check_configuration(config, environment, host_json)
+    except SettingsError as error:
+        sys.stderr.write(f"{error}\n")
+        raise
+    for warning in warnings(config, environment):
+        sys.stderr.write(f"Warning: {warning}\n")
+    return config
 
 
 def check_configuration(config: Settings, environment: Mapping[str, str], host_json: Path) -> None:
     """Check the settings against each other, against the environment and against ``host.json``.
 
     Raises:
-        SettingsError: the app must not start; the message names the settings to change.
+        SettingsError: the app must not start; the message names the settings to change, with values that they accept.
     """
     check_authentication(config, environment)
     _check_upload_time(config, function_timeout(environment, host_json))
     _check_file_size(config)
     _check_targets(config)
-    for warning in warnings(config, environment):
-        _log.warning("%s", warning)
 
 
 def function_timeout(environment: Mapping[str, str], host_json: Path) -> timedelta | None:
@@ -67,25 +83,36 @@ def function_timeout(environment: Mapping[str, str], host_json: Path) -> timedel
     return timedelta(days=days, hours=hours, minutes=minutes, seconds=seconds)
 
 
+def _time_span(time: timedelta) -> str:
+    """The same as ``functionTimeout`` is written."""
+    minutes, seconds = divmod(time.seconds, 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{f'{time.days}.' if time.days else ''}{hours:02}:{minutes:02}:{seconds:02}"
+
+
 def _check_upload_time(config: Settings, timeout: timedelta | None) -> None:
     # At its timeout the host restarts the worker process, which ends all other requests in it (azure-functions-host,
     # issue 8720).
-    if timeout is not None and config.max_upload + timedelta(seconds=FINISH_SECONDS) > timeout:
-        limit = timeout.total_seconds() - FINISH_SECONDS
+    needed = config.max_upload + timedelta(seconds=FINISH_SECONDS)
+    if timeout is not None and needed > timeout:
+        limit = int(timeout.total_seconds()) - FINISH_SECONDS
+        lower = f"UPLOADS_MAX_UPLOAD_SECONDS to {limit} or less, or " if limit >= MIN_UPLOAD_SECONDS else ""
         raise SettingsError(
-            f"UPLOADS_MAX_UPLOAD_SECONDS is {config.max_upload_seconds}, and the host ends a function after {timeout} "
-            f"(functionTimeout in host.json, or {_HOST_TIMEOUT}). Set UPLOADS_MAX_UPLOAD_SECONDS to {limit:.0f} or "
-            "less, or raise functionTimeout if the hosting plan allows it."
+            f"UPLOADS_MAX_UPLOAD_SECONDS is {config.max_upload_seconds}, and the host ends a function after "
+            f"{_time_span(timeout)} (functionTimeout in host.json, or {_HOST_TIMEOUT}). Set {lower}functionTimeout to "
+            f"{_time_span(needed)} or more if the hosting plan allows it."
         )
 
 
 def _check_file_size(config: Settings) -> None:
     limit = MAX_BLOCKS * config.block_bytes
     if config.max_file_bytes > limit:
+        needed = -(-config.max_file_bytes // MAX_BLOCKS)
+        larger = f", or UPLOADS_BLOCK_BYTES to {needed} or more" if needed <= MAX_BLOCK_BYTES else ""
         raise SettingsError(
             f"UPLOADS_MAX_FILE_BYTES is {config.max_file_bytes}, but a blob has at most {MAX_BLOCKS} blocks of "
-            f"UPLOADS_BLOCK_BYTES ({config.block_bytes}), which is {limit} bytes. Lower the first or raise the second "
-            "setting."
+            f"UPLOADS_BLOCK_BYTES ({config.block_bytes}), which is {limit} bytes. Set UPLOADS_MAX_FILE_BYTES to "
+            f"{limit} or less{larger}."
         )
 
 
@@ -130,8 +157,10 @@ def warnings(config: Settings, environment: Mapping[str, str]) -> Iterator[str]:
     host_limit = int(setting) if setting.isdecimal() else HOST_BODY_BYTES
     needed = config.max_file_bytes + config.max_form_bytes
     if needed > host_limit:
+        fits = host_limit - config.max_form_bytes
+        lower = f", or UPLOADS_MAX_FILE_BYTES to {fits} or less" if fits > 0 else ""
         yield (
             f"The Functions host refuses bodies larger than {host_limit} bytes with status 500, but "
             f"UPLOADS_MAX_FILE_BYTES allows files of {config.max_file_bytes}. Set {_HOST_BODY_LIMIT} to {needed} or "
-            "more, or lower UPLOADS_MAX_FILE_BYTES."
+            f"more{lower}."
         )

@@ -25,6 +25,8 @@ from tests.support.registered import functions
 
 Binding = dict[str, Any]
 
+WORKER_HOST = [sys.executable, "-m", "tests.support.worker_host"]
+
 
 @dataclass(frozen=True, slots=True)
 class Reply:
@@ -108,14 +110,18 @@ def graph() -> Iterator[GraphStandIn]:
         yield running
 
 
+def _environment(storage: Storage, **settings: str) -> dict[str, str]:
+    ours = {name: value for name, value in os.environ.items() if not name.startswith(("UPLOADS_", "AzureWebJobs"))}
+    own = {"UPLOADS_STORAGE": storage.connection_string, "UPLOADS_AUTH": "none", "PYTHONPATH": str(ROOT)}
+    return ours | own | settings
+
+
 @contextmanager
 def running_worker(storage: Storage, **settings: str) -> Iterator[Worker]:
-    env = {name: value for name, value in os.environ.items() if not name.startswith(("UPLOADS_", "AzureWebJobs"))}
-    env |= {"UPLOADS_STORAGE": storage.connection_string, "UPLOADS_AUTH": "none", "PYTHONPATH": str(ROOT), **settings}
     with subprocess.Popen(
-        [sys.executable, "-m", "tests.support.worker_host"],
+        WORKER_HOST,
         cwd=ROOT,
-        env=env,
+        env=_environment(storage, **settings),
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         text=True,
@@ -252,3 +258,32 @@ def test_an_error_keeps_its_shape_in_the_worker(worker: Worker) -> None:
     assert unknown.status == 404
     assert unknown.json()["error"]["code"] == "itemNotFound"
     assert unknown.json()["error"]["innerError"]["request-id"] == unknown.headers["request-id"]
+
+
+def test_a_wrong_setting_is_on_stderr_when_the_worker_loads_the_app(storage: Storage) -> None:
+    host_json = json.loads((ROOT / "host.json").read_text())
+    settings = {"UPLOADS_MAX_UPLOAD_SECONDS": "541"}
+
+    worker = subprocess.run(
+        WORKER_HOST, cwd=ROOT, env=_environment(storage, **settings), input="", capture_output=True, text=True
+    )
+
+    assert host_json["functionTimeout"] == "00:10:00"
+    assert worker.stdout == "", "no function was found"
+    # A line of its own, which the app has printed, and not one of the traceback.
+    (line,) = [line for line in worker.stderr.splitlines() if line.startswith("UPLOADS_MAX_UPLOAD_SECONDS is 541, ")]
+    assert "Set UPLOADS_MAX_UPLOAD_SECONDS to 540 or less, or functionTimeout to 00:10:01 or more" in line
+
+
+def test_a_request_is_one_line_of_the_log(storage: Storage) -> None:
+    call = {"function": "get_health", "method": "GET", "path": "/uploads/health?a=b", "route": {}, "headers": {}}
+    calls = f"{json.dumps(call | {'body': ''})}\n" * 3
+
+    worker = subprocess.run(
+        WORKER_HOST, cwd=ROOT, env=_environment(storage), input=calls, capture_output=True, text=True, check=True
+    )
+
+    lines = (worker.stdout + worker.stderr).splitlines()
+    assert len([line for line in lines if "operation=get_health status=200" in line]) == 3
+    # Nor the client that sends the requests in this process.
+    assert [line for line in lines if "/uploads/health" in line and not line.startswith(("[", "INFO:httpx:"))] == []

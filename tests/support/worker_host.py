@@ -8,6 +8,7 @@ holds the response.
 import asyncio
 import base64
 import json
+import logging
 import sys
 from collections.abc import Mapping
 from typing import Any
@@ -64,4 +65,6 @@ async def main() -> None:
 
 
 if __name__ == "__main__":
+    # The worker hands what is logged at this level on to the host.
+    logging.basicConfig(level=logging.INFO)
     asyncio.run(main())

@@ -1,6 +1,9 @@
 """The app does not start with settings that contradict each other or the host's."""
 
 import json
+import os
+import subprocess
+import sys
 from datetime import timedelta
 from pathlib import Path
 
@@ -40,18 +43,23 @@ def test_an_upload_can_take_as_long_as_the_function(host_json: Path, seconds: in
 
 
 @pytest.mark.parametrize(
-    ("seconds", "environment", "limit"),
+    ("seconds", "environment", "said"),
     [
-        (541, {}, "540"),
-        (7200, {}, "540"),
-        (7200, {TIMEOUT: "00:30:00"}, "1740"),
-        (540, {TIMEOUT.upper(): "00:05:00"}, "240"),
+        (541, {}, "Set UPLOADS_MAX_UPLOAD_SECONDS to 540 or less, or functionTimeout to 00:10:01 or more"),
+        (7200, {}, "Set UPLOADS_MAX_UPLOAD_SECONDS to 540 or less, or functionTimeout to 02:01:00 or more"),
+        (7200, {TIMEOUT: "00:30:00"}, "to 1740 or less, or functionTimeout to 02:01:00 or more"),
+        (540, {TIMEOUT.upper(): "00:05:00"}, "to 240 or less, or functionTimeout to 00:10:00 or more"),
+        (100_000, {TIMEOUT: "1.00:00:00"}, "to 86340 or less, or functionTimeout to 1.03:47:40 or more"),
+        (540, {TIMEOUT: "00:01:01"}, "Set UPLOADS_MAX_UPLOAD_SECONDS to 1 or less, or functionTimeout to 00:10:00"),
+        # No upload can be so short.
+        (540, {TIMEOUT: "00:01:00"}, "ends a function after 00:01:00 .*. Set functionTimeout to 00:10:00 or more"),
+        (540, {TIMEOUT: "00:00:20"}, "ends a function after 00:00:20 .*. Set functionTimeout to 00:10:00 or more"),
     ],
 )
 def test_an_upload_that_can_take_longer_than_the_function_is_refused(
-    host_json: Path, seconds: int, environment: dict[str, str], limit: str
+    host_json: Path, seconds: int, environment: dict[str, str], said: str
 ) -> None:
-    with pytest.raises(SettingsError, match=f"UPLOADS_MAX_UPLOAD_SECONDS to {limit} or less"):
+    with pytest.raises(SettingsError, match=said):
         check_configuration(settings(max_upload_seconds=seconds), environment, host_json)
 
 
@@ -81,8 +89,17 @@ def test_a_function_timeout_that_is_not_a_time_span_is_refused(host_json: Path) 
 def test_a_file_that_needs_more_blocks_than_a_blob_can_have_is_refused(host_json: Path) -> None:
     check_configuration(settings(max_file_bytes=50_000 * 65_536, block_bytes=65_536), {}, host_json)
 
-    with pytest.raises(SettingsError, match=r"UPLOADS_MAX_FILE_BYTES.*UPLOADS_BLOCK_BYTES"):
+    with pytest.raises(
+        SettingsError, match="Set UPLOADS_MAX_FILE_BYTES to 3276800000 or less, or UPLOADS_BLOCK_BYTES to 65537 or more"
+    ):
         check_configuration(settings(max_file_bytes=50_000 * 65_536 + 1, block_bytes=65_536), {}, host_json)
+
+
+def test_a_file_that_no_blob_can_hold_is_refused_without_a_word_on_blocks(host_json: Path) -> None:
+    most = 50_000 * 100 * MIB
+
+    with pytest.raises(SettingsError, match=f"Set UPLOADS_MAX_FILE_BYTES to {most} or less\\.$"):
+        check_configuration(settings(max_file_bytes=most + 1, block_bytes=100 * MIB), {}, host_json)
 
 
 @pytest.mark.parametrize(
@@ -93,7 +110,6 @@ def test_a_file_that_needs_more_blocks_than_a_blob_can_have_is_refused(host_json
 def test_a_body_limit_of_the_host_below_the_file_limit_is_a_warning(environment: dict[str, str]) -> None:
     (warning,) = warnings(settings(), environment)
 
-    assert "UPLOADS_MAX_FILE_BYTES" in warning
     assert f"{BODY_LIMIT} to {1024 * MIB + 65_536}" in warning
 
 
@@ -105,10 +121,72 @@ def test_limits_that_fit_each_other_need_no_warning(environment: dict[str, str],
     assert list(warnings(settings(max_file_bytes=max_file_bytes), environment)) == []
 
 
-def test_a_warning_does_not_prevent_the_start(host_json: Path, caplog: pytest.LogCaptureFixture) -> None:
-    check_configuration(settings(), {BODY_LIMIT: "1"}, host_json)
+@pytest.mark.parametrize(
+    ("limit", "said"),
+    [
+        (1024 * MIB, f"or UPLOADS_MAX_FILE_BYTES to {1024 * MIB - 65_536} or less."),
+        # Not even a form without a file fits.
+        (65_536, f"Set {BODY_LIMIT} to {1024 * MIB + 65_536} or more."),
+    ],
+)
+def test_a_warning_gives_only_values_that_can_be_set(limit: int, said: str) -> None:
+    (warning,) = warnings(settings(), {BODY_LIMIT: str(limit)})
 
-    assert BODY_LIMIT in caplog.text
+    assert warning.endswith(said)
+
+
+def imported(**environment: str) -> "subprocess.CompletedProcess[str]":
+    """The app, imported by a Python that has neither our host nor logging configured."""
+    ours = {name: value for name, value in os.environ.items() if not name.startswith(("UPLOADS_", "AzureWebJobs"))}
+    command = "try:\n    import function_app\nexcept Exception as error:\n    print(type(error).__name__)"
+    return subprocess.run(
+        [sys.executable, "-c", command], cwd=ROOT, env=ours | environment, capture_output=True, text=True, check=True
+    )
+
+
+@pytest.mark.parametrize(
+    ("environment", "said"),
+    [
+        ({"UPLOADS_AUTH": "open"}, "UPLOADS_AUTH: Input should be 'entra', 'platform' or 'none'."),
+        ({"UPLOADS_AUTH": "none", "UPLOADS_GRACE": "1"}, "UPLOADS_GRACE is not a setting. Did you mean UPLOADS_"),
+        ({"UPLOADS_AUTH": "none", TIMEOUT: "ten minutes"}, "functionTimeout must be a time span"),
+    ],
+    ids=["a value that is not allowed", "an unknown setting", "a contradiction"],
+)
+def test_what_stops_the_start_is_on_stderr_when_the_app_is_imported(environment: dict[str, str], said: str) -> None:
+    app = imported(**environment)
+
+    assert app.stdout == "SettingsError\n"
+    assert app.stderr.startswith(said)
+    assert app.stderr.count("\n") == 1
+
+
+def test_a_warning_is_on_stderr_when_the_app_is_imported_and_does_not_prevent_the_start() -> None:
+    app = imported(UPLOADS_AUTH="none", **{BODY_LIMIT: "1"})
+
+    assert app.stdout == ""
+    assert app.stderr.startswith("Warning: The Functions host refuses bodies larger than 1 bytes")
+    assert app.stderr.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    ("environment", "said"),
+    [({"UPLOADS_AUTH": "open"}, "UPLOADS_AUTH: "), ({BODY_LIMIT: "1"}, "Warning: The Functions host refuses bodies")],
+)
+def test_our_own_host_says_it_once(tmp_path: Path, environment: dict[str, str], said: str) -> None:
+    ours = {name: value for name, value in os.environ.items() if not name.startswith(("UPLOADS_", "AzureWebJobs"))}
+    # Nothing listens there, and nothing asks.
+    storage = {"UPLOADS_STORAGE": "UseDevelopmentStorage=true"}
+    with subprocess.Popen(
+        [sys.executable, "-m", "local", "--port", "0", "--data", str(tmp_path)],
+        cwd=ROOT, env=ours | storage | environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+    ) as host:  # fmt: skip
+        assert host.stdout is not None
+        host.stdout.readline()
+        host.terminate()
+        _, printed = host.communicate(timeout=30)
+
+    assert printed.count(said) == 1
 
 
 @pytest.mark.parametrize(
