@@ -25,7 +25,7 @@ _MAX_CLEAN_CELL = 32 * 1024 - 1
 _UNCLEAN_START = bytes(byte in b'=+-@\t "' for byte in range(256))
 
 _OWNER = rb'""[^"\\\r\n]*+""'
-_OWNERS = compiled(rb"\[(?:%s(?:, ?%s)*+)?\]" % (_OWNER, _OWNER))
+_OWNERS = compiled(rb"\[(?:%s(?:, ?%s)*)?\]" % (_OWNER, _OWNER))
 
 
 class ScannedLines:

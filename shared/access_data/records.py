@@ -22,8 +22,9 @@ _QUOTED_OR = rb'(?:"((?:[^"]++|"")*+)("?)([^,\n]*+)|(%b))([,\n]?)'
 _CELL = compiled(_QUOTED_OR % rb"[^,\n]*+")
 
 # The same for a cell that begins with a bracket and may be a JSON array. It reaches to the first closing bracket
-# outside JSON strings, and the text after it, or to the end of the line.
-_STRING = rb'"[^"\\\n]*+(?:\\[^\n][^"\\\n]*+)*+"'
+# outside JSON strings, and the text after it, or to the end of the line. A string without an end reaches to the end of
+# the line, where no bracket follows.
+_STRING = rb'"[^"\\\n]*+(?:\\[^\n][^"\\\n]*+)*+"?+'
 _ARRAY = rb'\[[^"\]\n]*+(?:%b[^"\]\n]*+)*+\][^,\n]*+|\[[^\n]*+' % _STRING
 _ARRAY_CELL = compiled(_QUOTED_OR % _ARRAY)
 

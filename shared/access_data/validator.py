@@ -29,7 +29,7 @@ MAX_FINDINGS_COUNTED = 100_000
 # Cells that the careful reader reads in one step; a record has between 1 and 1,000.
 _CELLS_A_STEP = 400
 
-_BLANK_LINES = compiled(rb"(?:\r?\n)++")
+_BLANK_LINES = compiled(rb"(?:\n|\r\n)++")
 
 
 class Validator:

@@ -1,12 +1,30 @@
-"""The patterns without possessive quantifiers, as Python 3.10 gets them: they match the same."""
+"""The patterns match the same without possessive quantifiers, as Python 3.10 gets them, and on Python 3.11.0 to 3.11.4.
 
+Those versions match some possessive groups wrongly (CPython, gh-100061 and gh-106052). Where one of them is installed, as
+``python3`` of Debian 12, it is tried; the rule that avoids what they get wrong is tested everywhere.
+"""
+
+import importlib
+import json
+import pkgutil
 import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterable, Iterator
+from functools import cache
+from random import Random
+from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+import shared
 from shared.access_data import cells, clean_rows, patterns, records, validator
+
+# ``re``'s own parser has no public name.
+PARSER: Any = importlib.import_module("re._parser")
 
 PATTERNS = {
     "cell": records._CELL.pattern,
@@ -15,15 +33,13 @@ PATTERNS = {
     "owners": clean_rows._OWNERS.pattern,
     "blank lines": validator._BLANK_LINES.pattern,
 }
-TEXTS = st.lists(
-    st.sampled_from([b'"', b'""', b",", b"\n", b"\r\n", b"a", b"7", b"-", b"@", b".", b"[", b"]", b", ", b" ", b"\\"]),
-    max_size=25,
-).map(b"".join)
+PIECES = [b'"', b'""', b",", b"\n", b"\r\n", b"a", b"7", b"-", b"@", b".", b"[", b"]", b", ", b" ", b"\\"]
+TEXTS = st.lists(st.sampled_from(PIECES), max_size=25).map(b"".join)
 
 
 def test_possessive_quantifiers_become_ordinary_ones() -> None:
     assert patterns.without_possessives(r"a++(?:b|c)*+") == r"a+(?:b|c)*"
-    assert patterns.without_possessives(rb"[^x]*+") == rb"[^x]*"
+    assert patterns.without_possessives(rb"[^x]*+y?+") == rb"[^x]*y?"
 
 
 @pytest.mark.parametrize("name", PATTERNS)
@@ -33,3 +49,116 @@ def test_they_match_the_same(name: str, text: bytes) -> None:
     for match in ("match", "fullmatch"):
         first, second = getattr(possessive, match)(text), getattr(ordinary, match)(text)
         assert (first and (first.span(), first.groups())) == (second and (second.span(), second.groups()))
+
+
+def all_patterns() -> dict[str, re.Pattern[Any]]:
+    """Every pattern that is a global name of a module of the app."""
+    modules = [importlib.import_module(each.name) for each in pkgutil.walk_packages(shared.__path__, "shared.")]
+    return {
+        f"{module.__name__}.{name}": value
+        for module in modules
+        for name, value in vars(module).items()
+        if isinstance(value, re.Pattern)
+    }
+
+
+def possessive_bodies(parsed: Any) -> Iterator[Any]:
+    """What is repeated possessively in a parsed pattern, at any depth."""
+    if isinstance(parsed, tuple) and parsed and parsed[0] is PARSER.POSSESSIVE_REPEAT:
+        yield parsed[1][2]
+    if isinstance(parsed, tuple | list | PARSER.SubPattern):
+        for part in parsed:
+            yield from possessive_bodies(part)
+
+
+def can_fail_behind_a_quantifier(body: Iterable[Any]) -> bool:
+    """Whether a group can fail when a quantifier within it has matched; also for what is too complicated to tell."""
+    items = list(body)
+    if len(items) == 1 and items[0][0] is PARSER.BRANCH:
+        return any(can_fail_behind_a_quantifier(branch) for branch in items[0][1][1])
+    behind = False
+    for place, (kind, argument) in enumerate(items):
+        if kind in (PARSER.MAX_REPEAT, PARSER.POSSESSIVE_REPEAT):
+            least, _, repeated = argument
+            # One that must match, and stands behind a character, moves the position before it fails.
+            if (least and place) or can_fail_behind_a_quantifier(repeated):
+                return True
+            behind = True
+        elif behind or kind not in (PARSER.LITERAL, PARSER.NOT_LITERAL, PARSER.IN, PARSER.ANY):
+            return True
+    return False
+
+
+@pytest.mark.parametrize(
+    ("pattern", "wrong"),
+    [
+        (r"(?:a++\.)++", True),
+        (r"(?:\r?\n)++", True),
+        (r"(?:-++a)*+", True),
+        (r"(?:-a++)*+", True),
+        (r"(?:(?:ab++)*+)*+", True),
+        (r"(?:\n|\r\n)++", False),
+        (r'(?:[^"]++|"")*+', False),
+        (r"(?:\\.[^x]*+)*+", False),
+    ],
+)
+def test_the_rule_tells_which_groups_go_wrong(pattern: str, wrong: bool) -> None:
+    assert any(map(can_fail_behind_a_quantifier, possessive_bodies(PARSER.parse(pattern)))) is wrong
+
+
+@pytest.mark.skipif(sys.version_info < (3, 11), reason="Python 3.10 has no possessive quantifiers")
+def test_no_possessive_group_can_fail_behind_a_quantifier() -> None:
+    found = all_patterns()
+
+    assert {id(pattern) for pattern in found.values()} >= {id(records._CELL), id(cells._PRINCIPAL)}
+    for name, pattern in found.items():
+        for body in possessive_bodies(PARSER.parse(pattern.pattern, pattern.flags)):
+            assert not can_fail_behind_a_quantifier(body), name
+
+
+@cache
+def wrong_python() -> str | None:
+    """A Python from 3.11.0 to 3.11.4 on this machine."""
+    for name in ("python3.11", "python3", "/usr/bin/python3.11", "/usr/bin/python3"):
+        program = shutil.which(name)
+        if program is not None:
+            asked = [program, "-c", "import sys; print((3, 11) <= sys.version_info < (3, 11, 5))"]
+            if subprocess.run(asked, capture_output=True, text=True, check=False).stdout == "True\n":
+                return program
+    return None
+
+
+MATCH = """
+import json, re, sys
+for pattern, texts in json.load(sys.stdin):
+    pattern = re.compile(pattern)
+    for text in texts:
+        for found in pattern.match(text), pattern.fullmatch(text):
+            print(found and (found.span(), found.groups()))
+"""
+
+
+@pytest.mark.skipif(wrong_python() is None, reason="no Python 3.11.0 to 3.11.4, such as Debian 12's, is installed")
+def test_the_versions_that_go_wrong_match_the_same() -> None:
+    random = Random(1)
+    domains, owners = ["a", "b7", "-", ".", "contoso"], ['""', "a", '""a""', ",", ", ", "]"]
+    pieces = [piece.decode() for piece in PIECES]
+
+    def texts(start: str, some: list[str]) -> list[str]:
+        return [start + "".join(random.choices(some, k=random.randint(0, 14))) for _ in range(2000)]
+
+    cases = [
+        (pattern.decode(), [*texts("", pieces), *texts("[", owners), *texts("alice@", domains)])
+        for pattern in PATTERNS.values()
+    ]
+
+    programs = wrong_python(), sys.executable
+    theirs, ours = (
+        subprocess.run(
+            [str(program), "-c", MATCH], input=json.dumps(cases), capture_output=True, text=True, check=True
+        ).stdout.splitlines()
+        for program in programs
+    )
+
+    assert len(ours) > 50_000
+    assert [(mine, other) for mine, other in zip(ours, theirs, strict=True) if mine != other] == []
