@@ -34,6 +34,7 @@ collect_ignore = ["api/test_pairing.py", "api/test_worker.py"] if sys.version_in
 @pytest.fixture(scope="session", autouse=True)
 def log_folder(pytestconfig: pytest.Config) -> Path:
     """Where the services that the tests start keep their logs."""
+    tests.support.service.host = pytestconfig.getoption("host")
     tests.support.service.log_folder = folder = pytestconfig.stash[FOLDER]
     return folder
 

@@ -320,6 +320,11 @@ class Settings(BaseModel):
         return timedelta(seconds=self.max_upload_seconds)
 
     @property
+    def max_body_bytes(self) -> int:
+        """The largest body of an upload: a file with the form around it."""
+        return self.max_file_bytes + self.max_form_bytes
+
+    @property
     def authority_base(self) -> str:
         """The authority of version 2.0 tokens, without a trailing slash."""
         return str(self.authority).rstrip("/")

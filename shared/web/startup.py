@@ -155,7 +155,7 @@ def warnings(config: Settings, environment: Mapping[str, str]) -> Iterator[str]:
     if not setting and not runs_in_azure(environment):
         return
     host_limit = int(setting) if setting.isdecimal() else HOST_BODY_BYTES
-    needed = config.max_file_bytes + config.max_form_bytes
+    needed = config.max_body_bytes
     if needed > host_limit:
         fits = host_limit - config.max_form_bytes
         lower = f", or UPLOADS_MAX_FILE_BYTES to {fits} or less" if fits > 0 else ""

@@ -37,6 +37,8 @@ from tests.support.client import multipart, part
 from tests.support.in_process import FORM, form_body, own_storage
 from tests.support.invariants import Storage
 
+pytestmark = pytest.mark.own_host("in the process of the tests")
+
 NAMED = 20
 
 SERVICES = (

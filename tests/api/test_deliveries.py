@@ -295,6 +295,7 @@ def test_only_listed_resources_are_forwarded_if_so_configured(storage: Storage, 
         assert eventually(lambda: state(sessions[0]) == "delivered")
 
 
+@pytest.mark.own_host("on a clock that tests move")
 def test_each_event_has_the_data_that_the_documentation_lists(pair: Pair, storage: Storage, tmp_path: Path) -> None:
     forwarded, refused = pair.resource()[0].new_session(), pair.resource()[0].new_session()
     forwarded.uploaded("a.csv")

@@ -35,6 +35,8 @@ from tests.support.access_files import access_file
 from tests.support.in_process import FORM, form_body, own_storage
 from tests.support.invariants import Storage
 
+pytestmark = pytest.mark.own_host("in the process of the tests")
+
 CONTENT = access_file()
 
 

@@ -84,6 +84,7 @@ def test_an_outage_of_one_instance_does_not_concern_the_other(pair: Pair, resour
     assert storage.violations(resource) == []
 
 
+@pytest.mark.own_host("on a clock that tests move")
 @pytest.mark.parametrize("which", ["tables", "blobs"])
 @pytest.mark.parametrize("end", ["complete", "delete"])
 def test_an_upload_that_hangs_in_one_instance_comes_too_late_after_the_other_has_ended_the_session(

@@ -5,6 +5,7 @@ from pathlib import Path
 from uuid import uuid4
 
 import httpx
+import pytest
 
 from tests.support.client import Resource
 from tests.support.log_check import REQUEST, unknown_lines
@@ -12,6 +13,7 @@ from tests.support.log_check import REQUEST, unknown_lines
 TIME = "2026-11-24 15:40:42,123"
 
 
+@pytest.mark.own_host("on the form of its log")
 def test_a_request_is_one_line_with_the_ids_of_its_path(log_folder: Path, http: httpx.Client) -> None:
     resource, name = Resource(http), f"{uuid4()}.csv"
     session = resource.new_session()

@@ -15,6 +15,8 @@ from tests.support.clocked import Clock
 from tests.support.invariants import Storage
 from tests.support.service import eventually, fire_timer, running_service
 
+pytestmark = pytest.mark.own_host("on a clock that tests move")
+
 PAST_THE_GRACE = timedelta(days=3).total_seconds()
 
 

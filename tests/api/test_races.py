@@ -322,6 +322,7 @@ async def test_uploads_conditional_on_one_etag_have_one_winner(
         assert storage.violations(resource) == []
 
 
+@pytest.mark.own_host("on a clock that tests move")
 async def test_only_leftovers_are_swept(
     resource: Resource, racers: httpx.AsyncClient, storage: Storage, racing_service: str, clock: Clock
 ) -> None:

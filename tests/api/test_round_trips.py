@@ -19,6 +19,8 @@ from tests.support.authority import Authority
 from tests.support.invariants import Storage
 from tests.support.service import running_service
 
+pytestmark = pytest.mark.own_host("with calls counted in the service")
+
 # Several times what the service writes at a time, by which a block may be larger.
 BLOCK_BYTES = 512 * 1024
 LARGE_BYTES = LARGE_BLOCKS * BLOCK_BYTES - BLOCK_BYTES // 2

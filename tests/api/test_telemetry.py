@@ -27,6 +27,8 @@ from tests.support.invariants import Storage
 from tests.support.platform import served
 from tests.support.service import eventually, fire_timer, running_service
 
+pytestmark = pytest.mark.own_host("with telemetry collected in the service")
+
 FILE_NAME = "quarterly-access-of-the-vault.csv"
 BLOCK_BYTES = 65536
 HOUR = 3600

@@ -23,6 +23,8 @@ from tests.support.client import create_body, multipart, part
 from tests.support.invariants import Storage
 from tests.support.registered import functions
 
+pytestmark = pytest.mark.own_host("in the worker library")
+
 Binding = dict[str, Any]
 
 WORKER_HOST = [sys.executable, "-m", "tests.support.worker_host"]

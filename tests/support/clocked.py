@@ -6,11 +6,18 @@ from pathlib import Path
 
 
 class Clock:
-    """The clock of services that run by ``program``; it starts at the present."""
+    """The clock of services that run by ``program``; it starts at the present.
+
+    Under another host than our own they run on the real one. Tests that move the clock are marked ``own_host``.
+    """
 
     def __init__(self, file: Path) -> None:
+        # Imported here, since the services do not need it.
+        from tests.support import service  # noqa: PLC0415
+
         self._file = file
-        self.program = ("tests.support.clocked", str(file))
+        own = service.host == "local"
+        self.program: tuple[str, ...] = ("tests.support.clocked", str(file)) if own else service.OWN_PROGRAM
         self.seconds = 0.0
         self.move(0)
 

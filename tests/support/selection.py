@@ -2,6 +2,9 @@
 
 A run without ``--all`` leaves out the tests that are marked ``slow`` and says so at its end. It also tries less random
 input in the property tests, and runs races less often.
+
+With ``--host func`` the services of ``tests/api`` and ``tests/deliveries`` run under Core Tools. What can only be tried on
+our own host is marked ``own_host``; it is left out then, and counted by its reasons.
 """
 
 import os
@@ -12,10 +15,15 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
+from local.core_tools import CoreToolsError, find
 from tests.support.chromium import chromium
 
 _PAGE = Path(__file__).parent.parent / "page"
 _LEFT_OUT = pytest.StashKey[Counter[str]]()
+_OWN_HOST = pytest.StashKey[Counter[str]]()
+
+# What runs on another host without further arguments: the tests of what the service answers and delivers.
+_ON_ANY_HOST = ("tests/api", "tests/deliveries")
 # Also without its last digits, or without hyphens: so tests write ids that are none.
 _GUID = re.compile(r"[0-9a-f]{8}(?:-?[0-9a-f]{4}){3}-?[0-9a-f]{8,12}", re.IGNORECASE)
 
@@ -28,19 +36,35 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group = parser.getgroup("selection")
     group.addoption("--all", action="store_true", help="run the slow tests, too")
     group.addoption("--no-browser", action="store_true", help="leave out the tests that use a browser")
+    group.addoption(
+        "--host",
+        choices=("local", "func"),
+        default="local",
+        help="what runs the services: our own host, or Core Tools' func, for tests/api and tests/deliveries",
+    )
 
 
 def pytest_configure(config: pytest.Config) -> None:
     """Declare the marks, and choose how much random input is tried; ``--hypothesis-profile long`` takes hours.
 
     Raises:
-        pytest.UsageError: a browser is needed, and there is none: known now, and not when other tests have run.
+        pytest.UsageError: a browser or Core Tools are needed, and are not there: known now, and not when other tests
+            have run.
     """
+    if config.getoption("host") == "func":
+        try:
+            find()
+        except CoreToolsError as error:
+            raise pytest.UsageError(str(error)) from None
+        if config.args_source is pytest.Config.ArgsSource.TESTPATHS:
+            config.args = list(_ON_ANY_HOST)
     if _asks_for_the_page(config) and not config.getoption("--no-browser"):
         chromium()
     config.addinivalue_line("markers", "slow(what): takes long by nature; runs with --all. what: named at the end")
     config.addinivalue_line("markers", "waits: mostly waits, so that it starts first, while others use the processor")
+    config.addinivalue_line("markers", "own_host(reason): can only be tried on our own host. reason: named at the end")
     config.stash[_LEFT_OUT] = Counter()
+    config.stash[_OWN_HOST] = Counter()
     for profile, examples in (("long", 100_000), ("all", 600), ("quick", 100)):
         settings.register_profile(profile, max_examples=examples, deadline=None)
     settings.load_profile(config.getoption("--hypothesis-profile") or ("all" if config.getoption("--all") else "quick"))
@@ -65,7 +89,10 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     left_out: list[pytest.Item] = []
     for item in items:
         slow = item.get_closest_marker("slow")
-        if slow is not None and not config.getoption("--all"):
+        own_host = item.get_closest_marker("own_host")
+        if own_host is not None and config.getoption("host") != "local":
+            config.stash[_OWN_HOST][own_host.args[0]] += 1
+        elif slow is not None and not config.getoption("--all"):
             config.stash[_LEFT_OUT][slow.args[0]] += 1
         elif "browser" in getattr(item, "fixturenames", ()) and config.getoption("--no-browser"):
             config.stash[_LEFT_OUT]["in a browser"] += 1
@@ -87,16 +114,17 @@ def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
 
 def pytest_sessionfinish(session: pytest.Session) -> None:
     """In a worker: tell the controller what was left out."""
-    left_out = session.config.stash[_LEFT_OUT]
     if hasattr(session.config, "workeroutput"):
-        session.config.workeroutput["left_out"] = dict(left_out)
+        session.config.workeroutput["left_out"] = dict(session.config.stash[_LEFT_OUT])
+        session.config.workeroutput["own_host"] = dict(session.config.stash[_OWN_HOST])
 
 
 def pytest_testnodedown(node: object) -> None:
     """In the controller: every worker has left out the same."""
     config: pytest.Config = node.config  # type: ignore[attr-defined]
-    left_out = config.stash[_LEFT_OUT]
-    left_out |= Counter(getattr(node, "workeroutput", {}).get("left_out", {}))
+    for key, name in ((_LEFT_OUT, "left_out"), (_OWN_HOST, "own_host")):
+        counted = config.stash[key]
+        counted |= Counter(getattr(node, "workeroutput", {}).get(name, {}))
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
@@ -111,8 +139,13 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: p
     )
     if cases:
         terminalreporter.line(f"{cases} calls were made to fail.")
-    left_out = config.stash[_LEFT_OUT]
+    left_out, own_host = config.stash[_LEFT_OUT], config.stash[_OWN_HOST]
+    if own_host:
+        terminalreporter.line(f"Left out {_counted(own_host)}: only our own host can run them.")
     if left_out:
-        what = ", ".join(f"{count} {name}" for name, count in left_out.items())
-        tests = "1 test" if left_out.total() == 1 else f"{left_out.total()} tests"
-        terminalreporter.line(f"Left out {tests} ({what}). Run all: python3 dev.py test --all")
+        terminalreporter.line(f"Left out {_counted(left_out)}. Run all: python3 dev.py test --all")
+
+
+def _counted(left_out: Counter[str]) -> str:
+    what = ", ".join(f"{count} {name}" for name, count in left_out.items())
+    return f"{'1 test' if left_out.total() == 1 else f'{left_out.total()} tests'} ({what})"
