@@ -1,11 +1,10 @@
-"""``--host func``, with a stand-in for Core Tools: what it is started with, when it counts as ready, and how it ends."""
+"""``--host func``, with a stand-in for Core Tools: how it is started, when it counts as ready, and how it ends."""
 
 import json
 import os
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -92,12 +91,12 @@ def func(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> StandIn:
 
 
 @pytest.fixture
-def on_func(monkeypatch: pytest.MonkeyPatch, func: StandIn) -> Iterator[StandIn]:
+def on_func(monkeypatch: pytest.MonkeyPatch, func: StandIn) -> StandIn:
     """The tests' services run under Core Tools, as with ``dev.py test --host func``."""
     monkeypatch.setattr(service, "host", "func")
     # Its lines are not ours, which are checked.
     monkeypatch.setattr(service, "log_folder", func.folder)
-    yield func
+    return func
 
 
 def alive(pid: int) -> bool:
@@ -165,14 +164,20 @@ def test_a_timer_that_fails_is_noticed(on_func: StandIn) -> None:
 
 
 def test_another_program_needs_our_own_host(on_func: StandIn) -> None:
-    with pytest.raises(AssertionError, match="own_host"), service.running_service(STORAGE, None, (), ("bench.counted",)):
+    with (
+        pytest.raises(AssertionError, match="own_host"),
+        service.running_service(STORAGE, None, (), ("bench.counted",)),
+    ):
         pass
 
 
 def test_a_wrong_setting_is_told_before_it_is_started(func: StandIn) -> None:
-    with pytest.raises(ServiceNotReadyError, match="UPLOADS_IDLE_SECONDS"):
-        with running_service({"storage": STORAGE, "idle_seconds": "soon"}, arguments=["--host", "func"]):
-            pass
+    wrong = {"storage": STORAGE, "idle_seconds": "soon"}
+    with (
+        pytest.raises(ServiceNotReadyError, match="UPLOADS_IDLE_SECONDS"),
+        running_service(wrong, arguments=["--host", "func"]),
+    ):
+        pass
     assert not (func.folder / "started").exists()
 
 
@@ -218,14 +223,15 @@ def test_five(): pass
 """
 
 
-def run_tests(tmp_path: Path, *arguments: str) -> str:
+def run_tests(folder: Path, *arguments: str) -> str:
     """The output of pytest with the plugin that selects tests."""
-    (tmp_path / "test_some.py").write_text(TESTS)
-    (tmp_path / "pytest.ini").write_text("[pytest]\naddopts = --strict-markers\n")
+    (folder / "test_some.py").write_text(TESTS)
+    (folder / "pytest.ini").write_text("[pytest]\naddopts = --strict-markers\n")
+    plugins = ("tests.support.selection", "xdist.plugin", "_hypothesis_pytestplugin", "no:cacheprovider")
     done = subprocess.run(
-        [sys.executable, "-m", "pytest", "-p", "tests.support.selection", "-p", "no:cacheprovider", *arguments],
-        cwd=tmp_path,
-        env=os.environ | {"PYTHONPATH": str(ROOT)},
+        [sys.executable, "-m", "pytest", *(part for plugin in plugins for part in ("-p", plugin)), *arguments],
+        cwd=folder,
+        env=os.environ | {"PYTHONPATH": str(ROOT), "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"},
         capture_output=True,
         text=True,
         check=False,
@@ -233,10 +239,9 @@ def run_tests(tmp_path: Path, *arguments: str) -> str:
     return done.stdout + done.stderr
 
 
-@pytest.mark.parametrize("processes", ["0", "2"])
-def test_tests_that_need_our_own_host_are_left_out_and_counted(func: StandIn, processes: str) -> None:
-    here = run_tests(func.folder, "-n", processes, "test_some.py")
-    there = run_tests(func.folder, "-n", processes, "test_some.py", "--host", "func")
+def test_tests_that_need_our_own_host_are_left_out_and_counted(func: StandIn) -> None:
+    here = run_tests(func.folder, "test_some.py")
+    there = run_tests(func.folder, "test_some.py", "--host", "func", "-n", "2")
 
     assert "3 passed" in here
     assert "own host" not in here

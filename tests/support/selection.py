@@ -3,8 +3,8 @@
 A run without ``--all`` leaves out the tests that are marked ``slow`` and says so at its end. It also tries less random
 input in the property tests, and runs races less often.
 
-With ``--host func`` the services of ``tests/api`` and ``tests/deliveries`` run under Core Tools. What can only be tried on
-our own host is marked ``own_host``; it is left out then, and counted by its reasons.
+With ``--host func`` the services of ``tests/api`` and ``tests/deliveries`` run under Core Tools. What can only be tried
+on our own host is marked ``own_host``; it is left out then, and counted by its reasons.
 """
 
 import os
@@ -114,9 +114,9 @@ def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
 
 def pytest_sessionfinish(session: pytest.Session) -> None:
     """In a worker: tell the controller what was left out."""
+    left_out, own_host = session.config.stash[_LEFT_OUT], session.config.stash[_OWN_HOST]
     if hasattr(session.config, "workeroutput"):
-        session.config.workeroutput["left_out"] = dict(session.config.stash[_LEFT_OUT])
-        session.config.workeroutput["own_host"] = dict(session.config.stash[_OWN_HOST])
+        session.config.workeroutput |= {"left_out": dict(left_out), "own_host": dict(own_host)}
 
 
 def pytest_testnodedown(node: object) -> None:

@@ -59,7 +59,7 @@ class _Timer:
     lock: Lock = field(default_factory=Lock)
 
     def runs(self) -> list[str]:
-        """How each run has ended, by the host's log: ``Executed 'Functions.NAME' (Succeeded, Id=..., Duration=...)``."""
+        """How each run has ended, by the host's log: ``Executed 'Functions.NAME' (Succeeded, Id=..., ...)``."""
         return _EXECUTED.findall(self.log.read_text(errors="replace"))
 
 

@@ -1,7 +1,7 @@
 """The patterns match the same without possessive quantifiers, as Python 3.10 gets them, and on Python 3.11.0 to 3.11.4.
 
-Those versions match some possessive groups wrongly (CPython, gh-100061 and gh-106052). Where one of them is installed, as
-``python3`` of Debian 12, it is tried; the rule that avoids what they get wrong is tested everywhere.
+Those versions match some possessive groups wrongly (CPython, gh-100061 and gh-106052). Where one of them is installed,
+as ``python3`` of Debian 12, it is tried; the rule that avoids what they get wrong is tested everywhere.
 """
 
 import importlib
