@@ -33,6 +33,7 @@ param updateStrategy string
 @description('Accepted audiences of access tokens, comma-separated.')
 param audience string
 
+param maxBodyBytes int
 param maxFileBytes int
 param publicUrl string
 
@@ -143,8 +144,10 @@ var hostSettings = {
   AzureWebJobsStorage__clientId: identityClientId
   // The host's own start page would tell strangers that something is here.
   AzureWebJobsDisableHomepage: 'true'
-  // The host refuses larger bodies with 500. A form is a little larger than its file.
-  FUNCTIONS_REQUEST_BODY_SIZE_LIMIT: string(maxFileBytes + 1048576)
+  // The host refuses larger bodies with 500. It reads all others into memory before the app is called, so the number of
+  // requests at a time counts, too: the host holds to it by itself, whatever the platform sends to the instance.
+  FUNCTIONS_REQUEST_BODY_SIZE_LIMIT: string(maxBodyBytes)
+  AzureFunctionsJobHost__extensions__http__maxConcurrentRequests: string(httpConcurrency)
 }
 
 var telemetrySettings = {

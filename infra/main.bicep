@@ -23,7 +23,7 @@ param clientId string = ''
 param identifierUri string = ''
 
 @allowed([512, 2048, 4096])
-@description('Memory of one instance. 2,048 MB come with one core.')
+@description('Memory of one instance. 2,048 MB come with one core. See maxBodyBytes.')
 param instanceMemoryMB int = 2048
 
 @minValue(40)
@@ -33,8 +33,13 @@ param maximumInstanceCount int = 40
 
 @minValue(1)
 @maxValue(1000)
-@description('Requests that one instance serves at the same time before another one is started.')
-param httpConcurrency int = 16
+@description('Requests that one instance serves at the same time before another one is started. See maxBodyBytes.')
+param httpConcurrency int = 8
+
+// The host holds 5.7 bytes for each byte of a body, whoever sends it: preflight.py has the rule that these three keep.
+@minValue(1048576)
+@description('Bytes of the largest body that the host takes.')
+param maxBodyBytes int = 33554432
 
 @minValue(0)
 @maxValue(1000)
@@ -73,8 +78,8 @@ param dailyTelemetryGB int = 1
 param alertEmail string = ''
 
 @minValue(1)
-@description('Bytes that one uploaded file may have (UPLOADS_MAX_FILE_BYTES).')
-param maxFileBytes int = 1073741824
+@description('Bytes that one uploaded file may have, decompressed (UPLOADS_MAX_FILE_BYTES).')
+param maxFileBytes int = 335544320
 
 @description('Base of every link in an answer, where callers use another address than the app\'s own (UPLOADS_PUBLIC_URL).')
 param publicUrl string = ''
@@ -263,6 +268,7 @@ module app 'app.bicep' = {
     zoneRedundant: zoneRedundant
     updateStrategy: updateStrategy
     audience: '${audienceClientId},${audienceUri}'
+    maxBodyBytes: maxBodyBytes
     maxFileBytes: maxFileBytes
     publicUrl: publicUrl
     forwardUrl: forwardUrl

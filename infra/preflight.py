@@ -21,6 +21,17 @@ ROOT = Path(__file__).resolve().parent.parent
 GUID = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 AZ_SECONDS = 60
 
+# What Microsoft's Functions host (4.1037.0) takes, as measured (docs/performance.md): it reads a body that has a length into
+# memory before the app is called, and so before a token is looked at. The rest is for the host, the worker and the app.
+TENTHS_OF_A_BYTE_FOR_EACH = 57
+MB_FOR_THE_REST = 500
+MIB = 1024 * 1024
+# The least that main.bicep takes.
+LEAST_BODY_BYTES = MIB
+# As in shared/web/host.py: what files of access data shrink to, a tenth.
+COMPRESSION = 10
+MEMORY_MB = (512, 2048, 4096)
+
 # Whether a value will do, and what would.
 Rule = tuple[Callable[[str], bool], str]
 
@@ -59,9 +70,12 @@ def is_secret(value: str) -> bool:
 VARIABLES: dict[str, Rule] = {
     "DEPLOY_CLIENT_ID": (lambda value: bool(GUID.fullmatch(value)), "the client id (a GUID) of an app registration"),
     "DEPLOY_IDENTIFIER_URI": (lambda value: "://" in value, "an App ID URI such as api://..."),
-    "DEPLOY_INSTANCE_MEMORY_MB": one_of("512", "2048", "4096"),
+    "DEPLOY_INSTANCE_MEMORY_MB": one_of(*map(str, MEMORY_MB)),
     "DEPLOY_MAXIMUM_INSTANCES": between(40, 1000),
     "DEPLOY_HTTP_CONCURRENCY": between(1, 1000),
+    "DEPLOY_MAX_BODY_BYTES": at_least(LEAST_BODY_BYTES),
+    # For this script alone: see memory_problems.
+    "DEPLOY_ACCEPT_LARGE_BODIES": one_of("true", "false"),
     "DEPLOY_ALWAYS_READY_INSTANCES": between(0, 1000),
     "DEPLOY_ZONE_REDUNDANT": one_of("true", "false"),
     "DEPLOY_UPDATE_STRATEGY": one_of("Recreate", "RollingUpdate"),
@@ -99,17 +113,85 @@ def problems(environment: Mapping[str, str]) -> list[str]:
         )
         if not environment.get(name)
     ]
+    wrong = []
     for name, (is_right, expected) in VARIABLES.items():
         value = environment.get(name, "")
         if value and not is_right(value):
             shown = "not valid" if name.endswith("_SECRET") else f"'{value}'"
-            found.append(f"{name} is {shown}: it must be {expected}")
+            wrong.append(f"{name} is {shown}: it must be {expected}")
+    found += wrong or memory_problems(environment)
     if environment.get("DEPLOY_IDENTIFIER_URI") and not environment.get("DEPLOY_CLIENT_ID"):
         found.append("DEPLOY_IDENTIFIER_URI is set without DEPLOY_CLIENT_ID, whose registration it belongs to")
     if environment.get("UPLOADS_EVENTS_SECRET") and not environment.get("UPLOADS_EVENTS_URL"):
         found.append("UPLOADS_EVENTS_SECRET is set without UPLOADS_EVENTS_URL, whose events it signs")
     found += [f"{name} is not in {ROOT}: run azd in the project's folder" for name in _missing_files()]
     return found
+
+
+def value_of(environment: Mapping[str, str], name: str) -> int:
+    """The number that a deployment gets for a variable; the default is that of main.parameters.json."""
+    default = re.search(rf"\$\{{{name}=(\d+)\}}", (ROOT / "infra" / "main.parameters.json").read_text())
+    assert default, name
+    return int(environment.get(name) or default[1])
+
+
+def body_limit(memory_mb: int, at_once: int) -> int:
+    """The largest body, in bytes, of which an instance survives so many at once, whoever sends them."""
+    return (memory_mb - MB_FOR_THE_REST) * MIB * 10 // (TENTHS_OF_A_BYTE_FOR_EACH * at_once)
+
+
+def is_survived(memory_mb: int, at_once: int, body_bytes: int) -> bool:
+    """Whether an instance survives so many bodies of a size at once."""
+    return body_bytes <= body_limit(memory_mb, at_once)
+
+
+def memory_problems(environment: Mapping[str, str]) -> list[str]:
+    """Bodies that an instance does not survive, and files that do not pass as any body."""
+    memory, at_once, body, file = (
+        value_of(environment, name)
+        for name in (
+            "DEPLOY_INSTANCE_MEMORY_MB",
+            "DEPLOY_HTTP_CONCURRENCY",
+            "DEPLOY_MAX_BODY_BYTES",
+            "UPLOADS_MAX_FILE_BYTES",
+        )
+    )
+    found = []
+    if not is_survived(memory, at_once, body) and environment.get("DEPLOY_ACCEPT_LARGE_BODIES") != "true":
+        found.append(
+            f"{_too_much(memory, at_once, body)}, whoever sends them (docs/deploy.md, Large files). These would do: "
+            + "; or ".join(_what_would_do(memory, at_once, body))
+        )
+    # Only one that was asked for: a smaller body makes no default wrong.
+    if environment.get("UPLOADS_MAX_FILE_BYTES") and file > body * COMPRESSION:
+        found.append(
+            f"UPLOADS_MAX_FILE_BYTES is {file}, and such a file does not pass as a body of DEPLOY_MAX_BODY_BYTES ({body}) "
+            "even compressed to a tenth (docs/deploy.md, Large files). These would do: "
+            f"UPLOADS_MAX_FILE_BYTES={body * COMPRESSION}; or DEPLOY_MAX_BODY_BYTES={-(-file // COMPRESSION)}, if an "
+            "instance survives it"
+        )
+    return found
+
+
+def _too_much(memory_mb: int, at_once: int, body_bytes: int) -> str:
+    return f"{at_once} bodies of {body_bytes:,} bytes at once end an instance of {memory_mb} MB"
+
+
+def _what_would_do(memory_mb: int, at_once: int, body_bytes: int) -> list[str]:
+    """Each has one value changed, or the memory and another one."""
+    ways = []
+    for memory in [memory_mb, *(each for each in MEMORY_MB if each > memory_mb)]:
+        more = [] if memory == memory_mb else [f"DEPLOY_INSTANCE_MEMORY_MB={memory}"]
+        if is_survived(memory, at_once, body_bytes):
+            ways.append(more)
+            continue
+        fewer = body_limit(memory, 1) // body_bytes
+        if fewer:
+            ways.append([*more, f"DEPLOY_HTTP_CONCURRENCY={fewer}"])
+        if body_limit(memory, at_once) >= LEAST_BODY_BYTES:
+            ways.append([*more, f"DEPLOY_MAX_BODY_BYTES={body_limit(memory, at_once)}"])
+    ways.append(["DEPLOY_ACCEPT_LARGE_BODIES=true if nobody but a gateway that knows its callers reaches the app"])
+    return [" with ".join(way) for way in ways]
 
 
 def _missing_files() -> list[str]:
@@ -157,6 +239,12 @@ def main() -> int:
         print(f"missing: {line}")
     if found:
         return 1
+    memory, at_once, body = (
+        value_of(os.environ, name)
+        for name in ("DEPLOY_INSTANCE_MEMORY_MB", "DEPLOY_HTTP_CONCURRENCY", "DEPLOY_MAX_BODY_BYTES")
+    )
+    if not is_survived(memory, at_once, body):
+        print(f"note: {_too_much(memory, at_once, body)}: accepted by DEPLOY_ACCEPT_LARGE_BODIES")
     if not os.environ.get("DEPLOY_CLIENT_ID"):
         print(
             "note: an app registration will be created in Microsoft Entra. If you may not do that, have an\n"

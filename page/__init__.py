@@ -1,5 +1,6 @@
 """GET /uploads: the page for people, its files, and the configuration that it needs to sign people in."""
 
+import os
 from functools import cache
 
 import azure.functions as func
@@ -43,7 +44,7 @@ async def get_page_file(req: Request) -> Response:
 async def get_page_configuration(req: Request) -> Response:
     """What the page must know before anybody is signed in: how to sign in, the column layouts, the limits."""
     del req
-    return json_response(page_configuration(settings()), headers={"Cache-Control": "no-store"})
+    return json_response(page_configuration(settings(), os.environ), headers={"Cache-Control": "no-store"})
 
 
 for handler, route in (

@@ -1,14 +1,20 @@
 """What the page must know before anybody is signed in."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from shared.access_data.layouts import LAYOUTS
 from shared.core.ids import parse_guid
 from shared.core.settings import AuthMode, Settings
+from shared.web.host import max_body_bytes
 
 
-def page_configuration(config: Settings) -> dict[str, Any]:
-    """How to sign people in, which columns a file may have, and the limits. Nothing in it is secret."""
+def page_configuration(config: Settings, environment: Mapping[str, str]) -> dict[str, Any]:
+    """How to sign people in, which columns a file may have, and the limits. Nothing in it is secret.
+
+    Clients look at the limits before they send: a body above ``maxBodyBytes`` never reaches the app, and one above
+    ``maxFileBytes`` (decompressed) is refused by it.
+    """
     return {
         "auth": _auth(config),
         "layouts": [
@@ -18,7 +24,11 @@ def page_configuration(config: Settings) -> dict[str, Any]:
             }
             for layout in LAYOUTS
         ],
-        "limits": {"maxFiles": config.max_files, "maxFileBytes": config.max_file_bytes},
+        "limits": {
+            "maxFiles": config.max_files,
+            "maxFileBytes": config.max_file_bytes,
+            "maxBodyBytes": max_body_bytes(environment),
+        },
     }
 
 

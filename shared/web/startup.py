@@ -9,21 +9,18 @@ from pathlib import Path
 
 from shared.access_data.layouts import LAYOUTS
 from shared.core.environment import SettingsError
-from shared.core.settings import MAX_BLOCK_BYTES, MIB, MIN_UPLOAD_SECONDS, Settings, settings
+from shared.core.settings import MAX_BLOCK_BYTES, MIN_UPLOAD_SECONDS, Settings, settings
 from shared.delivery.addresses import LOOPBACK, ForbiddenAddressError, check_url
 from shared.delivery.cloud_events import BadSecretError, secret_key
-from shared.identity.authentication import check_authentication, runs_in_azure
+from shared.identity.authentication import check_authentication
 from shared.identity.outgoing import NO_TOKEN
+from shared.web.host import BODY_LIMIT, COMPRESSION, max_body_bytes
 
 # Blocks of one block blob ("Scalability and performance targets for Blob storage").
 MAX_BLOCKS = 50_000
 
 # After the time limit of an upload: for the storage calls that are in progress, and for the response.
 FINISH_SECONDS = 60
-
-# The default of the Functions host.
-HOST_BODY_BYTES = 100 * MIB
-_HOST_BODY_LIMIT = "FUNCTIONS_REQUEST_BODY_SIZE_LIMIT"
 
 # An app setting overrides host.json ("host.json reference", "Override host.json values").
 _HOST_TIMEOUT = "AzureFunctionsJobHost__functionTimeout"
@@ -151,16 +148,12 @@ def _check_target(name: str, url: str, allowed_hosts: Collection[str]) -> None:
 
 def warnings(config: Settings, environment: Mapping[str, str]) -> Iterator[str]:
     """Settings that make sense, but not together with those of the host."""
-    setting = environment.get(_HOST_BODY_LIMIT, "")
-    if not setting and not runs_in_azure(environment):
-        return
-    host_limit = int(setting) if setting.isdecimal() else HOST_BODY_BYTES
-    needed = config.max_body_bytes
-    if needed > host_limit:
-        fits = host_limit - config.max_form_bytes
-        lower = f", or UPLOADS_MAX_FILE_BYTES to {fits} or less" if fits > 0 else ""
+    body_bytes = max_body_bytes(environment)
+    # Files above the largest body are nothing unusual: clients compress them, and are told the limit (uploads/config).
+    if body_bytes is not None and config.max_file_bytes > body_bytes * COMPRESSION:
         yield (
-            f"The Functions host refuses bodies larger than {host_limit} bytes with status 500, but "
-            f"UPLOADS_MAX_FILE_BYTES allows files of {config.max_file_bytes}. Set {_HOST_BODY_LIMIT} to {needed} or "
-            f"more{lower}."
+            f"The Functions host refuses bodies larger than {body_bytes} bytes with status 500, but "
+            f"UPLOADS_MAX_FILE_BYTES allows files of {config.max_file_bytes}, which do not pass even if they are "
+            f"compressed to a tenth. Set UPLOADS_MAX_FILE_BYTES to {body_bytes * COMPRESSION} or less, or {BODY_LIMIT} "
+            f"to {-(-config.max_file_bytes // COMPRESSION)} or more (docs/deploy.md, Large files)."
         )

@@ -17,6 +17,7 @@ from azure.mgmt.web import models as web_models
 from local.service import ROOT
 from shared.core.settings import Settings
 from shared.domain.callers import READ_ALL, READ_WRITE_ALL
+from shared.web.host import COMPRESSION
 from tests.support.bicep import DECORATORS, FUNCTIONS, INFRA, TYPES, BicepFile, bicep_files
 
 FILES = bicep_files()
@@ -206,6 +207,7 @@ HOST_SETTINGS = {
     "AzureWebJobsStorage__credential",
     "AzureWebJobsStorage__clientId",
     "AzureWebJobsDisableHomepage",
+    "AzureFunctionsJobHost__extensions__http__maxConcurrentRequests",
     "FUNCTIONS_REQUEST_BODY_SIZE_LIMIT",
     "APPLICATIONINSIGHTS_CONNECTION_STRING",
     "APPLICATIONINSIGHTS_AUTHENTICATION_STRING",
@@ -218,7 +220,7 @@ HOST_SETTINGS = {
 def app_settings() -> set[str]:
     """The names that app.bicep sets."""
     app = BicepFile(INFRA / "app.bicep")
-    return set(re.findall(r"\b((?:UPLOADS|AzureWebJobs|FUNCTIONS|APPLICATIONINSIGHTS|PYTHON|OTEL)\w*):", app.code))
+    return set(re.findall(r"\b((?:UPLOADS|AzureWebJobs|AzureFunctionsJobHost|FUNCTIONS|APPLICATIONINSIGHTS|PYTHON|OTEL)\w*):", app.code))
 
 
 def test_the_app_reads_every_setting_that_it_is_given() -> None:
@@ -247,13 +249,19 @@ def test_what_flex_consumption_refuses_is_not_set() -> None:
     assert not re.search(r"\b(linuxFxVersion|alwaysOn|netFrameworkVersion|functionAppScaleLimit):", app.code)
 
 
-def test_a_body_of_the_largest_file_passes_the_host() -> None:
-    default = Settings.model_fields["max_file_bytes"].default
-    form = Settings.model_fields["max_form_bytes"].default
-    (extra,) = re.findall(r"string\(maxFileBytes \+ (\d+)\)", (INFRA / "app.bicep").read_text())
+def test_an_instance_takes_as_many_bodies_at_once_as_its_memory_was_chosen_for() -> None:
+    app = BicepFile(INFRA / "app.bicep").code
 
-    assert MAIN.declared("parameters")["maxFileBytes"]["default"] == default
-    assert int(extra) > form
+    assert "perInstanceConcurrency: httpConcurrency\n" in app
+    # The platform distributes requests by the one above; the host itself holds to this one.
+    assert "AzureFunctionsJobHost__extensions__http__maxConcurrentRequests: string(httpConcurrency)\n" in app
+    assert "FUNCTIONS_REQUEST_BODY_SIZE_LIMIT: string(maxBodyBytes)\n" in app
+
+
+def test_the_largest_file_passes_the_host_compressed() -> None:
+    defaults = {name: each.get("default") for name, each in MAIN.declared("parameters").items()}
+
+    assert defaults["maxFileBytes"] == defaults["maxBodyBytes"] * COMPRESSION
 
 
 # Access

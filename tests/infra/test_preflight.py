@@ -12,7 +12,9 @@ from typing import Any
 
 import pytest
 
+from infra.preflight import COMPRESSION, body_limit
 from local.service import ROOT
+from shared.web import host
 from tests.support.bicep import INFRA, BicepFile
 
 COMPLETE = {
@@ -93,7 +95,8 @@ def limits() -> list[tuple[str, str, bool]]:
 
 @pytest.mark.parametrize(("variable", "value", "good"), limits())
 def test_it_knows_the_limits_of_the_template(variable: str, value: str, good: bool) -> None:
-    done = preflight(COMPLETE | {variable: value})
+    # What values do together is another rule, below.
+    done = preflight(COMPLETE | {"DEPLOY_ACCEPT_LARGE_BODIES": "true"} | {variable: value})
 
     assert (done.returncode == 0) is good, done.stdout
     if not good:
@@ -120,6 +123,102 @@ def test_what_makes_no_sense_is_refused(variable: str, value: str) -> None:
     assert done.returncode == 1
     assert done.stdout.count("missing: ") == 1
     assert variable in done.stdout
+
+
+# What an instance survives
+
+MIB = 1024 * 1024
+BODY, AT_ONCE, MEMORY = "DEPLOY_MAX_BODY_BYTES", "DEPLOY_HTTP_CONCURRENCY", "DEPLOY_INSTANCE_MEMORY_MB"
+
+
+def survives(memory_mb: int, at_once: int, body_bytes: int) -> bool:
+    """The rule, as measured on Microsoft's host: 5.7 bytes for each byte of a body, and 500 MB for all the rest."""
+    return body_bytes * at_once * 5.7 + 500 * MIB <= memory_mb * MIB
+
+
+def test_the_defaults_are_what_an_instance_survives() -> None:
+    defaults = {name: each.get("default") for name, each in BicepFile(INFRA / "main.bicep").declared("parameters").items()}
+    memory, at_once, body = (defaults[name] for name in ("instanceMemoryMB", "httpConcurrency", "maxBodyBytes"))
+
+    assert survives(memory, at_once, body)
+    # A file of 200,000 rows, which is 20 MB, goes through the page, which cannot compress.
+    assert body > 20 * MIB
+
+
+@pytest.mark.parametrize("memory", [512, 2048, 4096])
+@pytest.mark.parametrize("at_once", [1, 2, 4, 8, 16])
+def test_it_refuses_exactly_what_an_instance_does_not_survive(memory: int, at_once: int) -> None:
+    largest = body_limit(memory, at_once)
+    assert survives(memory, at_once, largest)
+    assert not survives(memory, at_once, largest + 1)
+    if largest < MIB:
+        return  # not a limit that can be set: the service's other requests would not pass
+    together = COMPLETE | {MEMORY: str(memory), AT_ONCE: str(at_once)}
+
+    assert preflight(together | {BODY: str(largest)}).returncode == 0
+    assert preflight(together | {BODY: str(largest + 1)}).returncode == 1
+
+
+@pytest.mark.parametrize(
+    "environment",
+    [
+        {BODY: str(100 * MIB)},
+        {BODY: str(1024 * MIB)},
+        {AT_ONCE: "16"},
+        {MEMORY: "512"},
+        {MEMORY: "4096", AT_ONCE: "40"},
+    ],
+)
+def test_what_it_says_would_do_does(environment: dict[str, str]) -> None:
+    refused = preflight(COMPLETE | environment)
+
+    assert refused.returncode == 1
+    (line,) = refused.stdout.splitlines()
+    assert "docs/deploy.md, Large files" in line
+    told = line.split("These would do: ")[1].split("; or ")
+    assert len(told) >= 2
+    for values in told:
+        named = dict(re.findall(r"(DEPLOY_\w+)=(\w+)", values))
+        done = preflight(COMPLETE | environment | named)
+        assert done.returncode == 0, f"{values}: {done.stdout}"
+
+
+def test_who_has_a_gateway_may_accept_larger_bodies() -> None:
+    accepted = preflight(COMPLETE | {BODY: str(1024 * MIB), "DEPLOY_ACCEPT_LARGE_BODIES": "true"})
+
+    assert accepted.returncode == 0
+    assert "note: 8 bodies of 1,073,741,824 bytes at once end an instance of 2048 MB" in accepted.stdout
+    for value in ("false", "yes"):
+        refused = preflight(COMPLETE | {BODY: str(1024 * MIB), "DEPLOY_ACCEPT_LARGE_BODIES": value})
+        assert refused.returncode == 1
+
+
+def test_a_file_limit_that_no_body_reaches_is_refused() -> None:
+    refused = preflight(COMPLETE | {"UPLOADS_MAX_FILE_BYTES": str(1024 * MIB)})
+
+    assert refused.returncode == 1
+    (line,) = refused.stdout.splitlines()
+    assert line.startswith("missing: UPLOADS_MAX_FILE_BYTES is 1073741824")
+    assert "UPLOADS_MAX_FILE_BYTES=335544320; or DEPLOY_MAX_BODY_BYTES=107374183" in line
+    fits = {"UPLOADS_MAX_FILE_BYTES": str(1024 * MIB), BODY: "107374183", AT_ONCE: "2"}
+    assert preflight(COMPLETE | fits).returncode == 0
+
+
+def test_both_sides_count_on_the_same_compression() -> None:
+    assert COMPRESSION == host.COMPRESSION
+
+
+def test_deploy_md_has_the_table_of_what_fits() -> None:
+    guide = (ROOT / "docs" / "deploy.md").read_text()
+    rows = {
+        int(memory.replace(",", "")): [cell.strip() for cell in cells.split("|")]
+        for memory, cells in re.findall(r"^\| ([\d,]+) MB \|(.+)\|$", guide, re.MULTILINE)
+    }
+
+    assert set(rows) == {512, 2048, 4096}
+    for memory, cells in rows.items():
+        limits = [body_limit(memory, at_once) for at_once in (1, 2, 4, 8, 16, 32)]
+        assert cells == [f"{limit:,}" if limit >= MIB else "-" for limit in limits], memory
 
 
 def test_a_secret_that_is_not_valid_is_not_printed() -> None:

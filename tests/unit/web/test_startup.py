@@ -103,19 +103,26 @@ def test_a_file_that_no_blob_can_hold_is_refused_without_a_word_on_blocks(host_j
 
 
 @pytest.mark.parametrize(
-    "environment",
-    [{BODY_LIMIT: str(1024 * MIB)}, {"WEBSITE_SITE_NAME": "uploads"}, {BODY_LIMIT: "?"}],
-    ids=["no room for the form", "the default in Azure", "not a number"],
+    ("environment", "body_bytes"),
+    [
+        ({BODY_LIMIT: "107374182"}, 107_374_182),
+        ({"WEBSITE_SITE_NAME": "uploads"}, 100 * MIB),
+        ({BODY_LIMIT: "?"}, 100 * MIB),
+    ],
+    ids=["a byte too few", "the default in Azure", "not a number"],
 )
-def test_a_body_limit_of_the_host_below_the_file_limit_is_a_warning(environment: dict[str, str]) -> None:
+def test_a_file_that_does_not_pass_the_host_even_compressed_is_a_warning(
+    environment: dict[str, str], body_bytes: int
+) -> None:
     (warning,) = warnings(settings(), environment)
 
-    assert f"{BODY_LIMIT} to {1024 * MIB + 65_536}" in warning
+    assert f"UPLOADS_MAX_FILE_BYTES to {body_bytes * 10} or less" in warning
+    assert f"{BODY_LIMIT} to 107374183 or more" in warning
 
 
 @pytest.mark.parametrize(
     ("environment", "max_file_bytes"),
-    [({}, 1024 * MIB), ({BODY_LIMIT: str(1025 * MIB)}, 1024 * MIB), ({"WEBSITE_SITE_NAME": "uploads"}, 99 * MIB)],
+    [({}, 1024 * MIB), ({BODY_LIMIT: "107374183"}, 1024 * MIB), ({"WEBSITE_SITE_NAME": "uploads"}, 1000 * MIB)],
 )
 def test_limits_that_fit_each_other_need_no_warning(environment: dict[str, str], max_file_bytes: int) -> None:
     assert list(warnings(settings(max_file_bytes=max_file_bytes), environment)) == []
