@@ -1,6 +1,7 @@
 // Every request to the service. Nothing else of the page talks to it.
 
 import { renew, token } from "./auth.js";
+import { CUT_OFF, HostError } from "./host.js";
 
 const ROOT = "/v1.0";
 const MANAGEMENT = `${ROOT}/identityGovernance/entitlementManagement`;
@@ -8,11 +9,15 @@ const MANAGEMENT = `${ROOT}/identityGovernance/entitlementManagement`;
 // A header that no form of another site can send: the service asks for it where the browser signs requests by cookie.
 const OWN_HEADER = ["X-Requested-With", "uploads-page"];
 
+// The host has no free slot (429 without Retry-After, which the service would add): the app has not seen the request, so
+// that any may be repeated.
+const BUSY_PAUSES_SECONDS = [1, 2, 4, 8];
+
 /** An answer that is an error: Graph's code, the exact reason, the sentence for people, and its details. */
 export class ServiceError extends Error {
   constructor(status, body, retryAfter) {
     const error = body?.error ?? {};
-    super(error.message ?? "The service gave an answer that this page does not understand.");
+    super(error.message ?? `The service refused this without a reason (status ${status}). Try again later.`);
     this.status = status;
     this.code = error.code ?? "";
     this.reason = error.innerError?.code ?? "";
@@ -22,8 +27,13 @@ export class ServiceError extends Error {
   }
 }
 
-/** The request did not reach the service, or its answer did not come back. */
-export class NetworkError extends Error {}
+/** The request did not reach the service, or its answer did not come back. `words`: where more is known of it. */
+export class NetworkError extends Error {
+  constructor(message, words = null) {
+    super(message);
+    this.words = words;
+  }
+}
 
 /** The caller stopped the request. */
 export class CancelledError extends Error {}
@@ -128,9 +138,14 @@ async function send(method, path, { json, headers = [], anonymous = false, quiet
   };
   let answer = await attempt();
   if (answer.status === 401 && !anonymous && (await renew({ quiet }))) answer = await attempt();
+  for (const seconds of BUSY_PAUSES_SECONDS) {
+    if (answer.status !== 429 || answer.headers.has("Retry-After")) break;
+    await new Promise((resolve) => setTimeout(resolve, seconds * 1000));
+    answer = await attempt();
+  }
   if (!answer.ok) {
     const body = await answer.json().catch(() => null);
-    throw new ServiceError(answer.status, body, Number(answer.headers.get("Retry-After")) || null);
+    throw refusal(answer.status, body, answer.headers.get("Retry-After"));
   }
   try {
     const text = await answer.text();
@@ -139,6 +154,10 @@ async function send(method, path, { json, headers = [], anonymous = false, quiet
     throw new NetworkError(error.message);
   }
 }
+
+/** The error of an answer. Every one of the service has its shape; one that has not is the host's. */
+const refusal = (status, body, retryAfter) =>
+  !body?.error && HostError.explains(status) ? new HostError(status) : new ServiceError(status, body, Number(retryAfter) || null);
 
 /** Sends one file as a form. XMLHttpRequest, since fetch does not tell how much of a body has been sent. */
 async function sendForm(path, file, { progress = () => {}, signal } = {}) {
@@ -150,12 +169,16 @@ async function sendForm(path, file, { progress = () => {}, signal } = {}) {
         return;
       }
       const request = new XMLHttpRequest();
+      let sent = 0;
       const stop = () => request.abort();
       signal?.addEventListener("abort", stop);
       request.addEventListener("loadend", () => signal?.removeEventListener("abort", stop));
-      request.upload.addEventListener("progress", (event) => progress(Math.min(event.loaded, file.size)));
+      request.upload.addEventListener("progress", (event) => {
+        sent = Math.min(event.loaded, file.size);
+        progress(sent);
+      });
       request.addEventListener("load", () => resolve(request));
-      request.addEventListener("error", () => reject(new NetworkError("The connection was lost.")));
+      request.addEventListener("error", () => reject(new NetworkError("The connection was lost.", sent && navigator.onLine ? CUT_OFF : null)));
       request.addEventListener("abort", () => reject(new CancelledError()));
       request.open("POST", path);
       request.setRequestHeader(...OWN_HEADER);
@@ -171,10 +194,9 @@ async function sendForm(path, file, { progress = () => {}, signal } = {}) {
   try {
     body = JSON.parse(request.responseText);
   } catch {
-    // An answer that is no JSON is told as such below.
+    // Not an answer of the service, or not all of it.
   }
-  if (request.status !== 200 || body === null) {
-    throw new ServiceError(request.status, body, Number(request.getResponseHeader("Retry-After")) || null);
-  }
+  if (request.status !== 200) throw refusal(request.status, body, request.getResponseHeader("Retry-After"));
+  if (body === null) throw new NetworkError("The answer did not come back whole.");
   return body;
 }

@@ -1,10 +1,13 @@
 // The uploads of one session: a queue, a few at a time, each with its progress and its result.
 
 import { CancelledError, NetworkError, ServiceError, uploadFile } from "./api.js";
+import { tooLarge } from "./host.js";
 
 const AT_ONCE = 3;
 const MAX_PAUSE_SECONDS = 30;
 const TRIES = 4;
+// A host without a free slot, which may take minutes where many upload slowly.
+const TRIES_WHILE_BUSY = 8;
 
 let lastId = 0;
 
@@ -13,13 +16,13 @@ let lastId = 0;
  * service or the network said of one that is refused or failed.
  */
 export class Upload {
-  constructor(file) {
+  constructor(file, limits) {
     lastId += 1;
     this.id = lastId;
     this.file = file;
-    this.state = "waiting";
+    this.error = tooLarge(file.size, limits);
+    this.state = this.error ? "failed" : "waiting";
     this.sent = 0;
-    this.error = null;
     this.waitsFor = null;
     this.stopper = new AbortController();
   }
@@ -35,8 +38,9 @@ export class Upload {
 
 /** The queue of one session. `changed(upload, session)` is called whenever something about an upload changes. */
 export class UploadQueue {
-  constructor(key, changed) {
+  constructor(key, limits, changed) {
     this.key = key;
+    this.limits = limits;
     this.changed = changed;
     this.uploads = [];
     this.running = 0;
@@ -56,7 +60,7 @@ export class UploadQueue {
 
   /** Takes files; one of a name that is already listed here and not accepted takes its place. */
   add(files) {
-    const added = [...files].map((file) => new Upload(file));
+    const added = [...files].map((file) => new Upload(file, this.limits));
     for (const upload of added) {
       for (const former of this.uploads.filter((each) => each.name === upload.name && each.state !== "accepted")) {
         this.cancel(former);
@@ -122,7 +126,7 @@ export class UploadQueue {
         return;
       } catch (error) {
         if (error instanceof CancelledError || signal.aborted) return;
-        if (attempt < TRIES && mayPass(error)) {
+        if (attempt < (error.hostStatus === 429 ? TRIES_WHILE_BUSY : TRIES) && mayPass(error)) {
           await this.#pause(upload, error, attempt);
           continue;
         }
@@ -154,7 +158,7 @@ export class UploadQueue {
 
 // The service counts a repeated file once, so that repeating is always safe.
 const mayPass = (error) =>
-  error instanceof NetworkError || (error instanceof ServiceError && [408, 429, 502, 503, 504].includes(error.status));
+  error instanceof NetworkError || error.mayPass || (error instanceof ServiceError && [408, 429, 502, 503, 504].includes(error.status));
 
 /** Whether the file itself is at fault, rather than the session or the connection. */
 const isRefusal = (error) => error instanceof ServiceError && ["invalidFile", "maxFileSizeExceeded"].includes(error.reason);

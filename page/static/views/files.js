@@ -87,8 +87,8 @@ export class UploadCard {
       const replace = this.actions.replace(upload.name);
       fill(element, title("bad", "Refused"), refusal(upload, { replace }), this.actions.withdraw(upload));
     } else if (upload.state === "failed") {
-      const { title: words, text } = explain(upload.error);
-      const retry = h("button", { class: "button", onclick: () => queue.retry(upload) }, "Try again", h("span", { class: "hidden" }, ` ${upload.name}`));
+      const { title: words, text, again } = explain(upload.error);
+      const retry = again !== false && h("button", { class: "button", onclick: () => queue.retry(upload) }, "Try again", h("span", { class: "hidden" }, ` ${upload.name}`));
       const said = upload.error.status && ![503, 429].includes(upload.error.status) ? [upload.error.message] : [words + ".", ...text];
       fill(element, title("bad", "Not uploaded"), said.map((each) => h("p", {}, each)), h("div", { class: "actions" }, retry, forget));
     } else if (upload.state === "cancelled") {

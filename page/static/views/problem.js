@@ -28,6 +28,7 @@ const NOT_FOUND = {
 
 /** The title, the sentences and whether trying again can help, for an error of the API. */
 export function explain(error) {
+  if (error?.words) return error.words;
   if (error instanceof NetworkError) {
     return {
       title: "The service cannot be reached",

@@ -3,6 +3,7 @@
 import { application, redeliver, refusals, removeFile, session as readSession, sessions, withdrawRefusal } from "../api.js";
 import { announce, confirmation, fill, focusOn, h, heading } from "../dom.js";
 import { bytes, count, dateTime, remaining } from "../format.js";
+import { largestFile, limitInWords } from "../host.js";
 import { UploadQueue } from "../uploads.js";
 import { deliveries } from "./deliveries.js";
 import { acceptedCard, refusalCard, UploadCard } from "./files.js";
@@ -25,7 +26,7 @@ class SessionView {
     this.main = main;
     this.key = key;
     this.config = config;
-    this.queue = new UploadQueue(key, (upload, session) => this.#uploadChanged(upload, session));
+    this.queue = new UploadQueue(key, config.limits, (upload, session) => this.#uploadChanged(upload, session));
     this.cards = new Map();
     this.shownAs = null;
     this.parts = {};
@@ -162,8 +163,8 @@ class SessionView {
   }
 
   #limits() {
-    const { maxFiles, maxFileBytes } = this.config.limits;
-    return `CSV UTF-8, up to ${bytes(maxFileBytes)} each, ${count(maxFiles, "file")} at most. Each is checked while it is sent.`;
+    const { limits } = this.config;
+    return `CSV UTF-8, up to ${limitInWords(largestFile(limits))} each, ${count(limits.maxFiles, "file")} at most. Each is checked while it is sent.`;
   }
 
   #over(event, zone, inside) {
@@ -258,8 +259,8 @@ class SessionView {
 
   #add(files) {
     if (!files.length) return;
-    this.queue.add(files);
-    announce(`Uploading ${count(files.length, "file")}.`);
+    const uploading = this.queue.add(files).filter((upload) => upload.underWay).length;
+    if (uploading) announce(`Uploading ${count(uploading, "file")}.`);
   }
 
   #uploadChanged(upload, session) {
