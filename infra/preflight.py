@@ -21,8 +21,8 @@ ROOT = Path(__file__).resolve().parent.parent
 GUID = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 AZ_SECONDS = 60
 
-# What Microsoft's Functions host (4.1037.0) takes, as measured (docs/performance.md): it reads a body that has a length into
-# memory before the app is called, and so before a token is looked at. The rest is for the host, the worker and the app.
+# What Microsoft's Functions host (4.1037.0) takes, as measured (docs/performance.md): it reads a body that has a length
+# into memory before the app is called, and so before a token is looked at. The rest is for host, worker and app.
 TENTHS_OF_A_BYTE_FOR_EACH = 57
 MB_FOR_THE_REST = 500
 MIB = 1024 * 1024
@@ -130,9 +130,8 @@ def problems(environment: Mapping[str, str]) -> list[str]:
 
 def value_of(environment: Mapping[str, str], name: str) -> int:
     """The number that a deployment gets for a variable; the default is that of main.parameters.json."""
-    default = re.search(rf"\$\{{{name}=(\d+)\}}", (ROOT / "infra" / "main.parameters.json").read_text())
-    assert default, name
-    return int(environment.get(name) or default[1])
+    defaults = dict(re.findall(r"\$\{(\w+)=(\w*)\}", (ROOT / "infra" / "main.parameters.json").read_text()))
+    return int(environment.get(name) or defaults[name])
 
 
 def body_limit(memory_mb: int, at_once: int) -> int:
@@ -165,7 +164,7 @@ def memory_problems(environment: Mapping[str, str]) -> list[str]:
     # Only one that was asked for: a smaller body makes no default wrong.
     if environment.get("UPLOADS_MAX_FILE_BYTES") and file > body * COMPRESSION:
         found.append(
-            f"UPLOADS_MAX_FILE_BYTES is {file}, and such a file does not pass as a body of DEPLOY_MAX_BODY_BYTES ({body}) "
+            f"UPLOADS_MAX_FILE_BYTES is {file}, and such a file is no body of DEPLOY_MAX_BODY_BYTES ({body}) or less, "
             "even compressed to a tenth (docs/deploy.md, Large files). These would do: "
             f"UPLOADS_MAX_FILE_BYTES={body * COMPRESSION}; or DEPLOY_MAX_BODY_BYTES={-(-file // COMPRESSION)}, if an "
             "instance survives it"

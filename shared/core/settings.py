@@ -191,7 +191,7 @@ class Settings(BaseModel):
         default=1000, ge=1, description="Approximate maximum number of active sessions created by one caller."
     )
     max_files: int = Field(default=100, ge=1, le=1000, description="Maximum number of files in one session.")
-    max_file_bytes: int = Field(default=GIB, ge=1, description="Maximum size of one file, in bytes.")
+    max_file_bytes: int = Field(default=GIB, ge=1, description="Maximum size of one file, in bytes, decompressed.")
     max_findings: int = Field(
         default=1000, ge=1, description="Maximum number of findings that one error response lists."
     )

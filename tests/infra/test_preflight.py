@@ -4,15 +4,15 @@ import base64
 import json
 import os
 import re
+import runpy
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from infra.preflight import COMPRESSION, body_limit
 from local.service import ROOT
 from shared.web import host
 from tests.support.bicep import INFRA, BicepFile
@@ -127,6 +127,9 @@ def test_what_makes_no_sense_is_refused(variable: str, value: str) -> None:
 
 # What an instance survives
 
+PREFLIGHT = runpy.run_path(str(INFRA / "preflight.py"))
+body_limit: Callable[[int, int], int] = PREFLIGHT["body_limit"]
+
 MIB = 1024 * 1024
 BODY, AT_ONCE, MEMORY = "DEPLOY_MAX_BODY_BYTES", "DEPLOY_HTTP_CONCURRENCY", "DEPLOY_INSTANCE_MEMORY_MB"
 
@@ -137,7 +140,9 @@ def survives(memory_mb: int, at_once: int, body_bytes: int) -> bool:
 
 
 def test_the_defaults_are_what_an_instance_survives() -> None:
-    defaults = {name: each.get("default") for name, each in BicepFile(INFRA / "main.bicep").declared("parameters").items()}
+    defaults = {
+        name: each.get("default") for name, each in BicepFile(INFRA / "main.bicep").declared("parameters").items()
+    }
     memory, at_once, body = (defaults[name] for name in ("instanceMemoryMB", "httpConcurrency", "maxBodyBytes"))
 
     assert survives(memory, at_once, body)
@@ -205,7 +210,7 @@ def test_a_file_limit_that_no_body_reaches_is_refused() -> None:
 
 
 def test_both_sides_count_on_the_same_compression() -> None:
-    assert COMPRESSION == host.COMPRESSION
+    assert PREFLIGHT["COMPRESSION"] == host.COMPRESSION
 
 
 def test_deploy_md_has_the_table_of_what_fits() -> None:
