@@ -24,8 +24,6 @@ from shared.core.environment import SettingsError, storage_variables
 
 ROOT = Path(__file__).parent.parent
 
-BODY_LIMIT = "FUNCTIONS_REQUEST_BODY_SIZE_LIMIT"
-
 
 def main() -> int:
     """Run until SIGINT or SIGTERM; gives the exit code."""
@@ -157,10 +155,9 @@ async def _serve_own_app(listener: socket.socket, url: str) -> None:
     # Imported here, since it reads the settings.
     from shared.core.settings import settings  # noqa: PLC0415
     from shared.storage.account import close_storage  # noqa: PLC0415
+    from shared.web.host import BODY_LIMIT  # noqa: PLC0415
 
-    # The limit that the templates give the host: a file, and the form around it.
-    config = settings()
-    os.environ.setdefault(BODY_LIMIT, str(config.max_file_bytes + config.max_form_bytes))
+    os.environ.setdefault(BODY_LIMIT, str(settings().largest_upload_bytes))
     try:
         await _serve(ROOT, listener, url)
     finally:

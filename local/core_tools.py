@@ -71,11 +71,12 @@ def find() -> str:
 
 def _environment(ours: Mapping[str, str], port: int) -> dict[str, str]:
     """The environment of ``func``, which prefers it to ``local.settings.json``; what is set in ours stays."""
-    # Imported here, since it reads the settings.
+    # Imported here, since they read the settings.
     from shared.core.settings import load_settings  # noqa: PLC0415
+    from shared.web.host import BODY_LIMIT  # noqa: PLC0415
 
     defaults = {
-        "FUNCTIONS_REQUEST_BODY_SIZE_LIMIT": str(load_settings().max_body_bytes),
+        BODY_LIMIT: str(load_settings().largest_upload_bytes),
         # For links. Core Tools would call it localhost, and callers use the address.
         "WEBSITE_HOSTNAME": f"127.0.0.1:{port}",
     }

@@ -26,14 +26,11 @@ from local.host.queues import QueueTrigger
 from local.host.routing import Handler, Route, Router
 from local.host.timers import Timer
 from shared.core.version import VERSION
+from shared.web.host import DEFAULT_BODY_BYTES, max_body_bytes
 
 # "Manually run a non HTTP-triggered function". The other paths of the host's own API need a key that nobody has here.
 _FUNCTIONS = "/admin/functions/"
 _NEEDS_KEY = ("/admin/", "/runtime/webhooks/")
-
-BODY_LIMIT = "FUNCTIONS_REQUEST_BODY_SIZE_LIMIT"
-# The default of the Functions host, in bytes ("App settings reference for Azure Functions").
-DEFAULT_BODY_LIMIT = 104_857_600
 
 # The defaults of host.json outside the Consumption plan are no limits ("host.json reference for Azure Functions").
 _UNLIMITED = 2**31
@@ -65,7 +62,7 @@ class Host:
             else:
                 routes.append(route_of(function, http["routePrefix"]))
         self._router = Router(routes)
-        self._max_body_bytes = int(os.environ.get(BODY_LIMIT) or DEFAULT_BODY_LIMIT)
+        self._max_body_bytes = max_body_bytes(os.environ) or DEFAULT_BODY_BYTES
         self._slots = asyncio.Semaphore(http.get("maxConcurrentRequests", _UNLIMITED))
         self._max_outstanding = http.get("maxOutstandingRequests", _UNLIMITED)
         self._outstanding = 0

@@ -320,7 +320,7 @@ class Settings(BaseModel):
         return timedelta(seconds=self.max_upload_seconds)
 
     @property
-    def max_body_bytes(self) -> int:
+    def largest_upload_bytes(self) -> int:
         """The largest body of an upload: a file with the form around it."""
         return self.max_file_bytes + self.max_form_bytes
 

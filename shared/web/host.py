@@ -12,7 +12,7 @@ BODY_LIMIT = "FUNCTIONS_REQUEST_BODY_SIZE_LIMIT"
 COMPRESSION = 10
 
 # "App settings reference for Azure Functions".
-_DEFAULT_BODY_BYTES = 100 * MIB
+DEFAULT_BODY_BYTES = 100 * MIB
 
 
 def max_body_bytes(environment: Mapping[str, str]) -> int | None:
@@ -23,4 +23,4 @@ def max_body_bytes(environment: Mapping[str, str]) -> int | None:
     setting = environment.get(BODY_LIMIT, "")
     if not setting and not runs_in_azure(environment):
         return None
-    return int(setting) if setting.isdecimal() else _DEFAULT_BODY_BYTES
+    return int(setting) if setting.isdecimal() else DEFAULT_BODY_BYTES

@@ -128,20 +128,6 @@ def test_limits_that_fit_each_other_need_no_warning(environment: dict[str, str],
     assert list(warnings(settings(max_file_bytes=max_file_bytes), environment)) == []
 
 
-@pytest.mark.parametrize(
-    ("limit", "said"),
-    [
-        (1024 * MIB, f"or UPLOADS_MAX_FILE_BYTES to {1024 * MIB - 65_536} or less."),
-        # Not even a form without a file fits.
-        (65_536, f"Set {BODY_LIMIT} to {1024 * MIB + 65_536} or more."),
-    ],
-)
-def test_a_warning_gives_only_values_that_can_be_set(limit: int, said: str) -> None:
-    (warning,) = warnings(settings(), {BODY_LIMIT: str(limit)})
-
-    assert warning.endswith(said)
-
-
 def imported(**environment: str) -> "subprocess.CompletedProcess[str]":
     """The app, imported by a Python that has neither our host nor logging configured."""
     ours = {name: value for name, value in os.environ.items() if not name.startswith(("UPLOADS_", "AzureWebJobs"))}
