@@ -38,17 +38,29 @@ def request(method: str, host: str, path: str, headers: Headers = NO_HEADERS, bo
 
 
 def form_request(
-    host: str, path: str, size: int, name: str = "access.csv", headers: Headers = NO_HEADERS
+    host: str,
+    path: str,
+    size: int,
+    name: str = "access.csv",
+    headers: Headers = NO_HEADERS,
+    *,
+    chunked: bool = False,
 ) -> tuple[bytes, bytes]:
-    """A form with a file of ``size`` bytes of CSV: what comes before the bytes of the file, and what after."""
+    """A form with a file of ``size`` bytes of CSV: what comes before the bytes of the file, and what after.
+
+    ``chunked``: without a length, in one chunk. The Functions host streams such a body and keeps another one whole.
+    """
     disposition = f'Content-Disposition: form-data; name="file"; filename="{name}"'
     part = f"--{_BOUNDARY}\r\n{disposition}\r\nContent-Type: text/csv\r\n\r\n".encode()
     tail = f"\r\n--{_BOUNDARY}--\r\n".encode()
-    form = {
-        "Content-Type": f"multipart/form-data; boundary={_BOUNDARY}",
-        "Content-Length": str(len(part) + size + len(tail)),
-    }
-    return _head("POST", host, path, {**headers, **form}) + part, tail
+    length = len(part) + size + len(tail)
+    headers = {**headers, "Content-Type": f"multipart/form-data; boundary={_BOUNDARY}"}
+    if chunked:
+        chunk = f"{length:x}\r\n".encode()
+        return _head(
+            "POST", host, path, {**headers, "Transfer-Encoding": "chunked"}
+        ) + chunk + part, tail + b"\r\n0\r\n\r\n"
+    return _head("POST", host, path, {**headers, "Content-Length": str(length)}) + part, tail
 
 
 def _head(method: str, host: str, path: str, headers: Headers) -> bytes:
@@ -100,7 +112,7 @@ class Connection:
 
 
 def upload(url: str, session: str, path: Path, rows: Slice, through: Through = unchanged) -> bytes:
-    """Upload rows of a file on a new connection and block until the answer; gives its body.
+    """Upload rows of a file, chunked, on a new connection and block until the answer; gives its body.
 
     To be called in a thread: the kernel moves the bytes and Python waits without holding its lock.
 
@@ -108,7 +120,7 @@ def upload(url: str, session: str, path: Path, rows: Slice, through: Through = u
         UnexpectedAnswerError: the answer is not 200.
     """
     parts = urlsplit(url)
-    head, tail = form_request(parts.netloc, f"{session}/uploadFile", rows.size)
+    head, tail = form_request(parts.netloc, f"{session}/uploadFile", rows.size, chunked=True)
     with (
         path.open("rb") as file,
         socket.create_connection((parts.hostname, parts.port), timeout=_SECONDS) as sock,
