@@ -24,8 +24,8 @@ from shared.storage.table_calls import ConcurrentChangeError
 class FileUpload:
     """One file on its way into a session: ``writer`` takes its bytes, ``put_blob`` stores them, ``add`` counts them.
 
-    The session is read while the file is received: the constructor begins with it. If this process has just stored that
-    the session is active, it is read beside Put Blob instead, or before the first block.
+    ``session`` is read while the file is received. It fails with a GraphError if the session accepts no file (404; 409
+    when it is not active; 412), and with an AzureError.
     """
 
     def __init__(self, store: Storage, config: Settings, actor: Actor, key: SessionKey, if_match: IfMatch) -> None:
@@ -40,23 +40,11 @@ class FileUpload:
         self._queue = queue_of(key)
         self._began = time.monotonic()
         self.file_id = new_id(utc_now())
-        self._session: asyncio.Future[Session] | None = None
+        self.session: asyncio.Future[Session] = asyncio.ensure_future(self._read())
+        # After a cancellation nobody waits for it, and asyncio would log its error as one that nobody has seen.
+        self.session.add_done_callback(lambda read: read.cancelled() or read.exception())
         # It stages nothing before it is clear that the session is active.
         self.writer = store.blobs.writer(key, self.file_id, self.session)
-        if not self._seems_open():
-            self.session()
-
-    def session(self) -> asyncio.Future[Session]:
-        """The session, which is read once.
-
-        It fails with a GraphError if the session accepts no file (404; 409 when it is not active; 412), and with an
-        AzureError.
-        """
-        if self._session is None:
-            self._session = asyncio.ensure_future(self._read())
-            # After a cancellation nobody waits for it, and asyncio would log its error as one that nobody has seen.
-            self._session.add_done_callback(lambda read: read.cancelled() or read.exception())
-        return self._session
 
     async def put_blob(self, file: StoredFile) -> Snapshot:
         """Write the blob; gives the session with its files, which are read meanwhile.
@@ -65,8 +53,7 @@ class FileUpload:
             GraphError: as ``session``; 503.
             AzureError: storage failed.
         """
-        if not self._seems_open():
-            await self.session()
+        await self.session
         _, _, known = await together(self.writer.commit(), self._audit.expect(self._record(file)), self._with_files())
         return known
 
@@ -134,25 +121,12 @@ class FileUpload:
         self._check_open(session)
         return session
 
-    def _seems_open(self) -> bool:
-        """Whether this process has just stored that the session is active. It may be outdated."""
-        recent = self._queue.recent
-        if recent is None:
-            return False
-        try:
-            self._check_open(recent.session)
-        except GraphError:
-            return False
-        return True
-
     async def _with_files(self) -> Snapshot:
         """The session and its files, which are read unless they are known or there are none."""
-        session = await self.session()
-        newer, latest = self._queue.learned_since(self._began), self._queue.latest
+        session = await self.session
+        newer = self._queue.learned_since(self._began)
         if newer is not None:
             return newer
-        if latest is not None and latest.session.etag == session.etag:
-            return latest
         files = await self._table.files(self._key) if session.files_uploaded else []
         if len(files) == session.files_uploaded:
             return Snapshot(session, files)

@@ -26,7 +26,6 @@ from shared.domain.sessions import ResourceKey, Review, Session, SessionKey, Sna
 from shared.services.outbox import Outbox
 from shared.services.removal import end, purge
 from shared.services.retries import attempts, pause, too_busy
-from shared.services.upload_queue import queue_of
 from shared.storage.account import Storage, storage
 from shared.storage.table_calls import ConcurrentChangeError
 from shared.storage.time_index import DueSession
@@ -140,12 +139,9 @@ class Sessions:
         await self._prepare(session, record)
         for _ in attempts():
             try:
-                created = await self._table.insert_session(session, record)
+                return await self._table.insert_session(session, record)
             except ConcurrentChangeError:
                 holder = await self._holder(resource, review.instance_id)
-            else:
-                queue_of(created.key).learn(Snapshot(created, []))
-                return created
             # A session that is stored as expired or deleted has released its reference, perhaps to another one already.
             if holder is None or holder.status in (Status.EXPIRED, Status.DELETED):
                 await pause()

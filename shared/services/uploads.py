@@ -89,13 +89,13 @@ async def _upload(
         with stages.receive:
             received = await receive(body, content_type, config, new_file.writer, stages)
     except Exception:
-        await asyncio.wait([new_file.session()])
+        await asyncio.wait([new_file.session])
         # An error of the session takes precedence over an error of the body, but not over a cancellation: otherwise the
         # time limit of the upload would not end it.
-        new_file.session().result()
+        new_file.session.result()
         raise
     if received.refused:
-        await new_file.session()
+        await new_file.session
         await new_file.writer.abandon()
         refusal = Refusal(received.name, utc_now(), max(1, received.report.finding_count))
         sha256 = None if received.too_large else received.sha256

@@ -85,8 +85,8 @@ class BlobStore:
         """
         await self._container.get_container_properties()
 
-    def writer(self, key: SessionKey, file_id: str, opened: Callable[[], Awaitable[Any]]) -> "BlobWriter":
-        """A writer for a new blob. It stages nothing before what ``opened`` gives is done."""
+    def writer(self, key: SessionKey, file_id: str, opened: Awaitable[Any]) -> "BlobWriter":
+        """A writer for a new blob. It stages nothing before ``opened`` is done."""
         blob = self._container.get_blob_client(_prefix(key) + file_id)
         return BlobWriter(
             blob,
@@ -154,7 +154,7 @@ class BlobWriter:
     def __init__(
         self,
         blob: BlobClient,
-        opened: Callable[[], Awaitable[Any]],
+        opened: Awaitable[Any],
         *,
         in_container: InContainer,
         block_bytes: int,
@@ -164,7 +164,7 @@ class BlobWriter:
 
         Args:
             blob: where to write.
-            opened: no block is staged before what it gives is done; an exception of that is raised by ``write``.
+            opened: no block is staged before it is done; an exception of it is raised by ``write``.
             in_container: makes a call that needs the container.
             block_bytes: size of a block.
             in_flight: limits the blocks that are being staged.
@@ -230,7 +230,7 @@ class BlobWriter:
     async def _stage(self) -> None:
         pieces, length = self._pieces, self._held
         self._pieces, self._held = [], 0
-        await self._opened()
+        await self._opened
         await self._in_flight.acquire()
         # All block ids of a blob must have the same length ("Put Block", Azure Storage).
         block_id = f"{len(self._blocks):06d}"

@@ -15,26 +15,21 @@ import shared.services.resources
 import shared.services.session_refusals
 import shared.services.uploads
 import shared.services.visible_resources
-from shared.core.errors import GraphError
 from shared.core.settings import settings
 from shared.domain.audit import SERVICE
 from shared.domain.callers import READ_ALL, Caller, Grant, GrantKey, Role
 from shared.domain.etags import IfMatch
 from shared.domain.resources import ResourceDescription
-from shared.domain.sessions import ResourceKey, Review, SessionKey
-from shared.services import upload_queue
-from shared.services.completion import Completion
-from shared.services.file_deletion import delete_stored_file
+from shared.domain.sessions import ResourceKey, Review
 from shared.services.grants import put_grant
 from shared.services.resources import put_resource
 from shared.services.sessions import Sessions
-from shared.services.upload_queue import queue_of
 from shared.services.uploads import upload, validate
 from shared.services.visible_resources import list_resources
 from shared.storage.account import Storage as OwnStorage
 from tests.support.access_files import access_file
 from tests.support.client import multipart, part
-from tests.support.in_process import FORM, form_body, own_storage
+from tests.support.in_process import FORM, own_storage
 from tests.support.invariants import Storage
 
 pytestmark = pytest.mark.own_host("in the process of the tests")
@@ -140,8 +135,6 @@ async def test_an_upload_reads_the_session_before_the_body_ends(
 ) -> None:
     resource = ResourceKey(str(uuid4()), str(uuid4()))
     session = await Sessions(store, settings(), SERVICE).create(resource, Review(str(uuid4()), str(uuid4())))
-    # As if another process had created the session.
-    upload_queue._kept.clear()
     calls.clear()
 
     async def body() -> AsyncIterator[bytes]:
@@ -158,114 +151,3 @@ async def test_an_upload_reads_the_session_before_the_body_ends(
         await validate(SERVICE, session.key, body(), FORM)
 
     assert len(calls) == before + after, calls
-
-
-@pytest.fixture
-async def uploading(store: OwnStorage) -> AsyncIterator[SessionKey]:
-    """A session into which a file was just uploaded, while another upload into it is still in progress."""
-    resource = ResourceKey(str(uuid4()), str(uuid4()))
-    session = await Sessions(store, settings(), SERVICE).create(resource, Review(str(uuid4()), str(uuid4())))
-    in_progress = queue_of(session.key)
-    await upload(SERVICE, session.key, form_body(access_file(), "first.csv"), FORM, IfMatch())
-    yield session.key
-    del in_progress
-
-
-async def test_an_upload_beside_another_one_does_not_read_the_files(uploading: SessionKey, calls: list[str]) -> None:
-    calls.clear()
-
-    snapshot, _ = await upload(SERVICE, uploading, form_body(access_file(), "second.csv"), FORM, IfMatch())
-
-    assert [file.name for file in snapshot.files] == ["first.csv", "second.csv"]
-    assert len(calls) == 4, calls
-
-
-async def test_an_upload_right_after_a_deletion_loses_no_race(
-    uploading: SessionKey, store: OwnStorage, calls: list[str]
-) -> None:
-    first = (await store.table.files(uploading))[0]
-    await delete_stored_file(SERVICE, uploading, first.id, IfMatch())
-    calls.clear()
-
-    snapshot, _ = await upload(SERVICE, uploading, form_body(access_file(), "first.csv"), FORM, IfMatch())
-
-    assert [file.name for file in snapshot.files] == ["first.csv"]
-    assert len(calls) == 4, calls
-
-
-async def test_an_upload_right_after_one_in_another_process_loses_no_race(
-    uploading: SessionKey, store: OwnStorage, calls: list[str]
-) -> None:
-    stale = queue_of(uploading).latest
-    assert stale is not None
-    await upload(SERVICE, uploading, form_body(access_file(), "second.csv"), FORM, IfMatch())
-    queue_of(uploading).learn(stale)
-    calls.clear()
-
-    snapshot, _ = await upload(SERVICE, uploading, form_body(access_file(), "third.csv"), FORM, IfMatch())
-
-    assert [file.name for file in snapshot.files] == ["first.csv", "second.csv", "third.csv"]
-    assert len(calls) == 5, calls
-
-
-@pytest.mark.parametrize("content", [access_file(), b"not,valid"], ids=["valid", "invalid"])
-async def test_an_upload_beside_another_one_is_refused_if_another_process_has_completed_the_session(
-    uploading: SessionKey, store: OwnStorage, content: bytes
-) -> None:
-    await Completion(store, settings(), SERVICE).complete(
-        uploading, IfMatch(), allow_incomplete=False, allow_change=False
-    )
-
-    with pytest.raises(GraphError) as caught:
-        await upload(SERVICE, uploading, form_body(content, "second.csv"), FORM, IfMatch())
-
-    assert caught.value.problem.status == 409
-    assert [file.name for file in await store.table.files(uploading)] == ["first.csv"]
-
-
-async def test_an_upload_beside_another_one_sees_a_file_that_another_process_has_added(
-    uploading: SessionKey, store: OwnStorage
-) -> None:
-    content, stale = access_file(), queue_of(uploading).latest
-    assert stale is not None
-    await upload(SERVICE, uploading, form_body(content, "second.csv"), FORM, IfMatch())
-    queue_of(uploading).learn(stale)
-
-    snapshot, _ = await upload(SERVICE, uploading, form_body(content, "second.csv"), FORM, IfMatch())
-
-    assert [file.name for file in snapshot.files] == ["first.csv", "second.csv"]
-    assert snapshot.session.files_uploaded == 2
-    assert sorted(await store.blobs.names(uploading)) == sorted(file.id for file in snapshot.files)
-
-
-async def test_a_condition_on_a_state_that_is_only_known_here_fails(uploading: SessionKey) -> None:
-    stale = queue_of(uploading).latest
-    assert stale is not None
-    await upload(SERVICE, uploading, form_body(access_file(), "second.csv"), FORM, IfMatch())
-    queue_of(uploading).learn(stale)
-
-    with pytest.raises(GraphError) as caught:
-        await upload(SERVICE, uploading, form_body(access_file(), "third.csv"), FORM, IfMatch.parse(stale.session.etag))
-
-    assert caught.value.problem.status == 412
-
-
-async def test_a_condition_on_a_state_that_is_not_known_here_is_met(uploading: SessionKey) -> None:
-    stale = queue_of(uploading).latest
-    assert stale is not None
-    stored, _ = await upload(SERVICE, uploading, form_body(access_file(), "second.csv"), FORM, IfMatch())
-    queue_of(uploading).learn(stale)
-
-    snapshot, _ = await upload(
-        SERVICE, uploading, form_body(access_file(), "third.csv"), FORM, IfMatch.parse(stored.session.etag)
-    )
-
-    assert snapshot.session.files_uploaded == 3
-
-
-async def test_a_dry_run_beside_an_upload_reads_the_session(uploading: SessionKey, calls: list[str]) -> None:
-    calls.clear()
-
-    await validate(SERVICE, uploading, form_body(access_file(), "second.csv"), FORM)
-
-    assert len(calls) == 2, calls

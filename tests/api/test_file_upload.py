@@ -18,10 +18,10 @@ import shared.services.uploads
 from shared.core.errors import GraphError
 from shared.core.ids import utc_now
 from shared.core.settings import settings
-from shared.domain.audit import SERVICE
+from shared.domain.audit import SERVICE, Activity, new_record
 from shared.domain.etags import IfMatch
+from shared.domain.lifecycle import with_file
 from shared.domain.sessions import ResourceKey, Review, Session, SessionKey, Snapshot, StoredFile
-from shared.services import upload_queue
 from shared.services.file_deletion import delete_stored_file
 from shared.services.file_upload import FileUpload
 from shared.services.retries import too_busy
@@ -44,8 +44,6 @@ CONTENT = access_file()
 async def store(storage: Storage, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[OwnStorage]:
     """The app's storage, as the services in this process use it."""
     modules = (shared.services.file_deletion, shared.services.file_upload, shared.services.uploads)
-    # What was just stored is known for as long as a test takes.
-    monkeypatch.setattr(upload_queue, "_KEPT_SECONDS", 60)
     async with own_storage(storage, monkeypatch, modules) as own:
         yield own
 
@@ -110,31 +108,9 @@ async def test_nothing_goes_on_or_stays_if_a_call_beside_the_blob_fails(
     assert await _stored(store, key) == []
 
 
-async def test_the_blob_does_not_wait_for_a_session_that_was_just_stored(
+async def test_no_blob_is_sent_before_the_session_is_known(
     store: OwnStorage, key: SessionKey, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    get, commit, is_put = Sessions.get, BlobWriter.commit, asyncio.Event()
-
-    async def get_later(sessions: Sessions, key: SessionKey) -> Session:
-        await asyncio.wait_for(is_put.wait(), 5)
-        return await get(sessions, key)
-
-    async def observed(writer: BlobWriter) -> None:
-        await commit(writer)
-        is_put.set()
-
-    monkeypatch.setattr(Sessions, "get", get_later)
-    monkeypatch.setattr(BlobWriter, "commit", observed)
-
-    await _upload(key)
-
-    assert await _stored(store, key) == ["access.csv"]
-
-
-async def test_the_blob_waits_for_any_other_session(
-    store: OwnStorage, key: SessionKey, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    upload_queue._kept.clear()
     await Sessions(store, settings(), SERVICE).delete(key, IfMatch())
     sent = []
 
@@ -148,18 +124,6 @@ async def test_the_blob_waits_for_any_other_session(
 
     assert caught.value.problem.status == 404
     assert sent == []
-
-
-async def test_the_blob_is_removed_if_the_session_was_deleted_since_it_was_stored(
-    store: OwnStorage, key: SessionKey
-) -> None:
-    await Sessions(store, settings(), SERVICE).delete(key, IfMatch())
-
-    with pytest.raises(GraphError) as caught:
-        await _upload(key)
-
-    assert caught.value.problem.status == 404
-    assert await _stored(store, key) == []
 
 
 async def test_a_session_that_only_seemed_to_have_expired_takes_the_file(store: OwnStorage, key: SessionKey) -> None:
@@ -223,3 +187,41 @@ async def test_a_file_that_was_added_keeps_its_blob_if_the_session_cannot_be_rea
         await _upload(key)
 
     assert await _stored(store, key) == ["access.csv"]
+
+
+async def test_uploads_into_one_session_go_on_from_what_the_one_before_has_stored(
+    store: OwnStorage, key: SessionKey, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begun = [await _begun(store, key, f"{each}.csv") for each in range(3)]
+    known = [await new_file.put_blob(file) for new_file, file in begun]
+    conditions, add_file = [], store.table.add_file
+
+    async def observed(session: Session, *args: Any, **options: Any) -> Session:
+        conditions.append(session.etag)
+        return await add_file(session, *args, **options)
+
+    monkeypatch.setattr(store.table, "add_file", observed)
+
+    stored = [await new_file.add(file, each) for (new_file, file), each in zip(begun, known, strict=True)]
+
+    # No write lost a race: each one was conditional on the state that the one before has left.
+    assert conditions == [known[0].session.etag, stored[0].session.etag, stored[1].session.etag]
+    assert [file.name for file in stored[-1].files] == ["0.csv", "1.csv", "2.csv"]
+
+
+async def test_what_an_upload_before_has_stored_is_not_believed_if_another_process_has_changed_it(
+    store: OwnStorage, key: SessionKey
+) -> None:
+    (first, first_file), (second, second_file) = [await _begun(store, key, name) for name in ("a.csv", "b.csv")]
+    known = [await first.put_blob(first_file), await second.put_blob(second_file)]
+    stored = await first.add(first_file, known[0])
+    # Not through this process's queue.
+    elsewhere = second_file._replace(id=str(uuid4()))
+    record = new_record(Activity.UPLOAD_FILE, key, SERVICE)
+    changed = with_file(stored.session, elsewhere, clears_refusal=False, now=utc_now())
+    await store.table.add_file(changed, elsewhere, record, clears_refusal=False)
+
+    snapshot = await second.add(second_file, known[1])
+
+    assert sorted(file.id for file in snapshot.files) == sorted([first_file.id, elsewhere.id])
+    assert second_file.id not in await store.blobs.names(key)

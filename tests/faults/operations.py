@@ -121,13 +121,6 @@ def refused(name: str, *, rows: int = 0) -> Step:
     return step
 
 
-async def forget(_service: Service, _case: Case) -> None:
-    """Another process goes on: this one does not know what was just stored."""
-    from shared.services import upload_queue  # noqa: PLC0415
-
-    upload_queue._kept.clear()
-
-
 async def validate(service: Service, case: Case) -> None:
     form = {"file": ("a.csv", access_file(), "text/csv")}
     answer = await service.until_answered("POST", f"{case.path}/validateFile", files=form)
@@ -420,11 +413,9 @@ OPERATIONS = (
     Operation("a file's bytes", (create, A, remember_file), read("{case.path}/files/{case.file_id}/$value")),
     Operation("update", (create, A), complete, (reads("complete"), has_its_files)),
     Operation("update, with a refusal", (create, A, refused("bad.csv")), complete, (reads("complete"), has_its_files)),
-    Operation("upload", (create, A, forget), B, (has_its_files, reads("active"))),
-    Operation("upload, right after another", (create, A), B, (has_its_files, reads("active"))),
-    Operation("upload of several blocks", (create, forget), LARGE, (has_its_files,)),
-    Operation("upload, the same again", (create, A, forget), A, (has_its_files,)),
-    Operation("upload, the same right after", (create, A), A, (has_its_files,)),
+    Operation("upload", (create, A), B, (has_its_files, reads("active"))),
+    Operation("upload of several blocks", (create,), LARGE, (has_its_files,)),
+    Operation("upload, the same again", (create, A), A, (has_its_files,)),
     Operation("upload, the same blocks again", (create, LARGE), LARGE, (has_its_files,)),
     Operation("upload that is refused", (create, A), refused("bad.csv"), (has_its_files, cannot_be_completed)),
     Operation(

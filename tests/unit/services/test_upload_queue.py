@@ -1,4 +1,4 @@
-"""What uploads share within a process is kept while it is recent, and then dropped."""
+"""An upload goes on from what another one has stored since it began, and from nothing older."""
 
 import time
 from datetime import UTC, datetime
@@ -7,7 +7,6 @@ from uuid import uuid4
 import pytest
 
 from shared.domain.sessions import ResourceKey, Review, Session, SessionKey, Snapshot, Status
-from shared.services import upload_queue
 from shared.services.upload_queue import queue_of
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
@@ -34,31 +33,6 @@ def _snapshot() -> Snapshot:
     key = SessionKey(ResourceKey(str(uuid4()), str(uuid4())), str(uuid4()))
     review = Review(str(uuid4()), str(uuid4()))
     return Snapshot(Session(key, review, created=NOW, last_active=NOW, status=Status.ACTIVE), [])
-
-
-def test_what_was_stored_is_known_for_a_second(clock: Clock) -> None:
-    stored = _snapshot()
-    queue_of(stored.session.key).learn(stored)
-
-    clock.seconds += 0.9
-    assert queue_of(stored.session.key).recent == stored
-
-    clock.seconds += 0.2
-    assert queue_of(stored.session.key).recent is None
-
-
-def test_what_is_no_longer_recent_is_dropped_when_something_else_is_stored(clock: Clock) -> None:
-    upload_queue._kept.clear()
-    first, second, third = _snapshot(), _snapshot(), _snapshot()
-    for stored in (first, second):
-        queue_of(stored.session.key).learn(stored)
-        clock.seconds += 0.6
-    queue_of(first.session.key).learn(first)
-    clock.seconds += 0.6
-
-    queue_of(third.session.key).learn(third)
-
-    assert list(upload_queue._kept) == [first.session.key, third.session.key]
 
 
 def test_what_was_stored_before_a_moment_is_not_newer(clock: Clock) -> None:
