@@ -43,7 +43,7 @@ async def list_audit(req: Request) -> Response:
     def matches(record: AuditRecord) -> bool:
         return query.filter is None or query.filter(audit_json(record) | {"activityDateTime": record.at})
 
-    log = (await storage()).audit
+    log = storage().audit
     page = await log.page(scope, matches, after=_position(query.skip_token), size=query.top or DEFAULT_PAGE)
     body: dict[str, object] = {
         "@odata.context": metadata_url(req, "uploads/audit"),

@@ -25,7 +25,7 @@ async def create_session(req: Request) -> Response:
     resource = resource_key(req)
     parse_options(req)
     review = parse_create(await read_json(req), dialect(req))
-    session = await (await sessions(actor(req))).create(resource, review)
+    session = await sessions(actor(req)).create(resource, review)
     SESSIONS_CREATED.add(1)
     location = f"{resource_url(req)}/uploadSessions/{session.key.session_id}"
     return session_response(req, Snapshot(session, []), status=201, headers={"Location": location})

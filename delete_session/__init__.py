@@ -18,5 +18,5 @@ async def delete_session(req: Request) -> Response:
     """Delete a session that is not complete, with its files: 204; its reference can be used again."""
     key = session_key(req)
     parse_options(req)
-    await (await sessions(actor(req))).delete(key, IfMatch.parse(req.headers.get("if-match")))
+    await sessions(actor(req)).delete(key, IfMatch.parse(req.headers.get("if-match")))
     return Response(status_code=204)

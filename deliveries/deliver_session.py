@@ -15,7 +15,7 @@ blueprint = func.Blueprint()
 async def deliver_session(message: func.QueueMessage) -> None:
     """Make an attempt at what is due of one session. A message may be lost or come twice: the rows say what is due."""
     with function_span("deliver_session"):
-        await Deliveries(await storage(), settings()).deliver(session_of_message(message.get_body().decode()))
+        await Deliveries(storage(), settings()).deliver(session_of_message(message.get_body().decode()))
 
 
 # Without a target there is no queue to wait at, and no cost.

@@ -24,6 +24,6 @@ async def redeliver_session(req: Request) -> Response:
     key = session_key(req)
     parse_options(req)
     target = parse_redeliver(await read_json(req))
-    delivery = await (await deliveries()).redeliver(key, target, actor(req))
+    delivery = await deliveries().redeliver(key, target, actor(req))
     context = metadata_url(req, "uploads/deliveries/$entity")
     return json_response({"@odata.context": context, **delivery_json(delivery)}, status=202)

@@ -15,7 +15,7 @@ blueprint = func.Blueprint()
 async def expire_sessions(timer: func.TimerRequest) -> None:
     """Process every session that is due. After a missed tick the next one catches up."""
     with function_span("expire_sessions"):
-        store = await storage()
+        store = storage()
         await Expiry(store, settings()).tick()
         if settings().has_targets:
             await Deliveries(store, settings()).sweep()

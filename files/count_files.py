@@ -21,5 +21,5 @@ async def count_files(req: Request) -> Response:
     """Count a session's files; the body is the digits only, as Graph's clients expect."""
     key = session_key(req)
     query = parse_options(req)
-    snapshot = await (await sessions(actor(req))).snapshot(key)
+    snapshot = await sessions(actor(req)).snapshot(key)
     return Response(str(len(matching_files(snapshot.files, query))), media_type="text/plain")

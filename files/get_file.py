@@ -24,6 +24,6 @@ async def get_file(req: Request) -> Response:
     key = session_key(req)
     file_id = path_guid(req, "fileId")
     query = parse_options(req)
-    file = await (await sessions(actor(req))).file(key, file_id)
+    file = await sessions(actor(req)).file(key, file_id)
     context = f"{sessions_context(req, key.resource)}('{key.session_id}')/files/$entity"
     return json_response({"@odata.context": context} | select_properties(file_json(file), query.select))

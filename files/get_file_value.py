@@ -21,7 +21,7 @@ async def get_file_value(req: Request) -> Response:
     key = session_key(req)
     file_id = path_guid(req, "fileId")
     parse_options(req)
-    store = await sessions(actor(req))
+    store = sessions(actor(req))
     file = await store.file(key, file_id)
     headers = {
         "Content-Length": str(file.size),

@@ -24,7 +24,7 @@ async def list_files(req: Request) -> Response:
     """List a session's files: 200 with a page, and ``@odata.nextLink`` if there are more."""
     key = session_key(req)
     query = parse_options(req)
-    snapshot = await (await sessions(actor(req))).snapshot(key)
+    snapshot = await sessions(actor(req)).snapshot(key)
     files = matching_files(snapshot.files, query)
     body: dict[str, object] = {
         "@odata.context": f"{sessions_context(req, key.resource)}('{key.session_id}')/files",

@@ -22,7 +22,7 @@ async def get_session(req: Request) -> Response:
     """Read an upload session; its files only with ``$expand=files``. It shows how far its deliveries have come."""
     key = session_key(req)
     query = parse_options(req)
-    store, outgoing = await sessions(actor(req)), await deliveries()
+    store, outgoing = sessions(actor(req)), deliveries()
     snapshot, delivered = await asyncio.gather(
         store.snapshot(key) if query.expand_files else store.without_files(key), outgoing.of_session(key)
     )

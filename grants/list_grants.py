@@ -36,7 +36,7 @@ async def list_grants(req: Request) -> Response:
             INVALID_QUERY_OPTION, "$skiptoken: not valid. Use @odata.nextLink without changes.", target="$skiptoken"
         )
     top = query.top or DEFAULT_PAGE
-    grants = await (await storage()).grants.page(catalog_id, after=query.skip_token, size=top + 1)
+    grants = await storage().grants.page(catalog_id, after=query.skip_token, size=top + 1)
     body: dict[str, object] = {
         "@odata.context": metadata_url(req, "uploads/grants"),
         "value": [grant_json(grant) for grant in grants[:top]],

@@ -19,5 +19,5 @@ async def count_sessions(req: Request) -> Response:
     resource = resource_key(req)
     query = parse_options(req)
     return Response(
-        str(await listing.count_sessions(await sessions(actor(req)), resource, query)), media_type="text/plain"
+        str(await listing.count_sessions(sessions(actor(req)), resource, query)), media_type="text/plain"
     )

@@ -23,7 +23,7 @@ async def list_sessions(req: Request) -> Response:
     """List the upload sessions of a resource. The response has ``@odata.nextLink`` if there are more pages."""
     resource = resource_key(req)
     query = parse_options(req)
-    store = await sessions(actor(req))
+    store = sessions(actor(req))
     page = await page_of_sessions(store, resource, query)
     files = await store.files_between(resource, page.file_ranges) if query.expand_files else {}
     annotations: dict[str, object] = {"@odata.context": sessions_context(req, resource)}

@@ -18,5 +18,5 @@ async def delete_refusal(req: Request) -> Response:
     key = session_key(req)
     refusal_id = path_guid(req, "refusalId")
     parse_options(req)
-    await (await session_refusals(actor(req))).withdraw(key, refusal_id)
+    await session_refusals(actor(req)).withdraw(key, refusal_id)
     return Response(status_code=204)

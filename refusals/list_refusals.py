@@ -21,6 +21,6 @@ async def list_refusals(req: Request) -> Response:
     """List a session's open refusals: 200 with all of them, since a session has at most as many as files."""
     key = session_key(req)
     parse_options(req)
-    refusals = await (await session_refusals(actor(req))).of_session(key)
+    refusals = await session_refusals(actor(req)).of_session(key)
     context = f"{sessions_context(req, key.resource)}('{key.session_id}')/refusals"
     return json_response({"@odata.context": context, "value": [refusal_json(refusal) for refusal in refusals]})

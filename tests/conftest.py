@@ -43,6 +43,7 @@ def log_folder(pytestconfig: pytest.Config) -> Path:
 def storage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Storage]:
     """The storage account that the tests share; each test has resources of its own in it."""
     with azurite(tmp_path_factory.mktemp("azurite")) as account, closing(Storage(account.connection_string)) as opened:
+        opened.create()
         yield opened
 
 

@@ -30,7 +30,7 @@ async def update_session(req: Request) -> Response:
     parse_update(await read_json(req))
     if_match = IfMatch.parse(req.headers.get("if-match"))
     applied = [each for each in PREFERENCES if prefers(req, each)]
-    snapshot = await (await completion(actor(req))).complete(
+    snapshot = await completion(actor(req)).complete(
         key, if_match, allow_incomplete=ALLOW_INCOMPLETE in applied, allow_change=ALLOW_CHANGE in applied
     )
     return session_response(req, snapshot, headers={"Preference-Applied": ", ".join(applied)} if applied else {})

@@ -40,7 +40,6 @@ async def forward_row(plan: Plan) -> AsyncIterator[dict[str, Any]]:
         {"storage": plan.storage, "forward_url": f"{plan.target}/v1.0", "forward_scope": "none"}
     )
     store = Storage.connect(config)
-    await store.create()
     deliveries = Deliveries(store, config)
     container = ContainerClient.from_connection_string(
         plan.target_storage, "bench", max_single_put_size=BLOCK_BYTES, max_block_size=BLOCK_BYTES

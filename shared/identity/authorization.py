@@ -18,7 +18,7 @@ async def check_grant(caller: Caller, need: Need, resource: ResourceKey, hidden:
     Raises:
         GraphError: ``hidden``, or 403 if the caller can read this resource but lacks the permission.
     """
-    role = await (await storage()).grants.role(resource, caller.principals)
+    role = await storage().grants.role(resource, caller.principals)
     if role is Role.OWNER or (role is not None and need is Need.READ):
         return
     if role is None and not caller.may(Need.READ):

@@ -108,10 +108,6 @@ class Completion:
         return details | {"preference": ALLOW_CHANGE, "lastRows": last.rows}
 
 
-async def completion(actor: Actor) -> Completion:
-    """Completes the sessions of the configured storage account, on behalf of an actor.
-
-    Raises:
-        AzureError: storage does not answer; the next call tries again.
-    """
-    return Completion(await storage(), settings(), actor)
+def completion(actor: Actor) -> Completion:
+    """Completes the sessions of the configured storage account, on behalf of an actor."""
+    return Completion(storage(), settings(), actor)

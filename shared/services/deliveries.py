@@ -238,10 +238,6 @@ def _nothing_to_deliver(target: Target) -> GraphError:
     )
 
 
-async def deliveries() -> Deliveries:
-    """The deliveries of the configured storage account.
-
-    Raises:
-        AzureError: storage does not answer; the next call tries again.
-    """
-    return Deliveries(await storage(), settings())
+def deliveries() -> Deliveries:
+    """The deliveries of the configured storage account."""
+    return Deliveries(storage(), settings())

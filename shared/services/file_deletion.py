@@ -23,7 +23,7 @@ async def delete_stored_file(actor: Actor, key: SessionKey, file_id: str, if_mat
     Raises:
         GraphError: 404 for the session or the file; 409 when the session is not active; 412.
     """
-    store, config = await storage(), settings()
+    store, config = storage(), settings()
     sessions = Sessions(store, config, actor)
     for _ in attempts():
         session, file = await asyncio.gather(sessions.get(key), store.table.file(key, file_id))

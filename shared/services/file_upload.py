@@ -156,10 +156,6 @@ class FileUpload:
         return new_record(Activity.UPLOAD_FILE, self._key, self._actor, Outcome.SUCCESS, **details)
 
 
-async def begin_upload(actor: Actor, key: SessionKey, if_match: IfMatch) -> FileUpload:
-    """Begin an upload into a session, on behalf of an actor. Its blob and rows go to the configured storage account.
-
-    Raises:
-        AzureError: storage does not answer; the next call tries again.
-    """
-    return FileUpload(await storage(), settings(), actor, key, if_match)
+def begin_upload(actor: Actor, key: SessionKey, if_match: IfMatch) -> FileUpload:
+    """Begin an upload into a session, on behalf of an actor. Its blob and rows go to the configured storage account."""
+    return FileUpload(storage(), settings(), actor, key, if_match)

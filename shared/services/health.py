@@ -52,7 +52,7 @@ class Health:
 
 
 async def _ask_storage() -> None:
-    store = await storage()
+    store = storage()
     await asyncio.gather(store.table.ping(), store.blobs.ping())
 
 

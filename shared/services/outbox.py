@@ -3,6 +3,7 @@
 Without a target in the settings, nothing is stored, read or sent.
 """
 
+import asyncio
 import hashlib
 import logging
 from collections.abc import Mapping, Sequence
@@ -24,6 +25,9 @@ from shared.storage.time_index import DueSession
 # The timer looks at a session after this time, in case the message that wakes the function is lost. Longer than the
 # change that is written next may take: if the timer came before it, it would remove the index row.
 SWEEP_AFTER = timedelta(minutes=5)
+
+# A change that was made is not kept from its answer for longer: the message only saves the wait for the timer.
+_WAKE_SECONDS = 2
 
 _log = logging.getLogger("uploads.deliveries")
 
@@ -95,6 +99,7 @@ class Outbox:
         if not operations:
             return
         try:
-            await self._store.queue.wake(key)
-        except AzureError as error:
+            async with asyncio.timeout(_WAKE_SECONDS):
+                await self._store.queue.wake(key)
+        except (AzureError, TimeoutError) as error:
             _log.warning("session %s waits for the timer to be delivered: %s", key.session_id, type(error).__name__)

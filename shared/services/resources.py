@@ -14,7 +14,7 @@ async def get_resource(key: ResourceKey) -> ResourceDescription:
     Raises:
         GraphError: 404.
     """
-    description = await (await storage()).resources.get(key)
+    description = await storage().resources.get(key)
     if description is None:
         raise resource_not_found()
     return description
@@ -22,7 +22,7 @@ async def get_resource(key: ResourceKey) -> ResourceDescription:
 
 async def put_resource(key: ResourceKey, description: ResourceDescription, actor: Actor) -> None:
     """Describe a resource; it replaces what was said before."""
-    store = await storage()
+    store = storage()
     record = new_record(Activity.PUT_RESOURCE, key, actor, displayName=description.display_name)
     # In this order a crash leaves no description without its row in the index.
     await store.access.put(TENANT, key.catalog_id, key.resource_id)
@@ -35,7 +35,7 @@ async def delete_resource(key: ResourceKey, actor: Actor) -> None:
     Raises:
         GraphError: 404.
     """
-    store = await storage()
+    store = storage()
     if not await store.resources.delete(key, new_record(Activity.DELETE_RESOURCE, key, actor)):
         raise resource_not_found()
 

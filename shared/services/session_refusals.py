@@ -134,10 +134,6 @@ class SessionRefusals:
         raise too_busy()
 
 
-async def session_refusals(actor: Actor) -> SessionRefusals:
-    """The open refusals of the configured storage account's sessions, on behalf of an actor.
-
-    Raises:
-        AzureError: storage does not answer; the next call tries again.
-    """
-    return SessionRefusals(await storage(), settings(), actor)
+def session_refusals(actor: Actor) -> SessionRefusals:
+    """The open refusals of the configured storage account's sessions, on behalf of an actor."""
+    return SessionRefusals(storage(), settings(), actor)

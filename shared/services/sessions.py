@@ -263,10 +263,6 @@ def _reference_taken(holder: Session) -> GraphError:
     )
 
 
-async def sessions(actor: Actor) -> Sessions:
-    """The upload sessions of the configured storage account, on behalf of an actor.
-
-    Raises:
-        AzureError: storage does not answer; the next call tries again.
-    """
-    return Sessions(await storage(), settings(), actor)
+def sessions(actor: Actor) -> Sessions:
+    """The upload sessions of the configured storage account, on behalf of an actor."""
+    return Sessions(storage(), settings(), actor)

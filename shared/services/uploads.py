@@ -82,7 +82,7 @@ async def _upload(
     stages: UploadStages,
 ) -> tuple[Snapshot, ReceivedFile]:
     config = settings()
-    new_file = await begin_upload(actor, key, if_match)
+    new_file = begin_upload(actor, key, if_match)
     try:
         # A small body is there at once: the read is sent first, and the body is checked while storage answers.
         await asyncio.sleep(0)
@@ -99,7 +99,7 @@ async def _upload(
         await new_file.writer.abandon()
         refusal = Refusal(received.name, utc_now(), max(1, received.report.finding_count))
         sha256 = None if received.too_large else received.sha256
-        refusals = await session_refusals(actor)
+        refusals = session_refusals(actor)
         with stages.commit:
             remembered = await refusals.remember(key, refusal, if_match, size=received.size, sha256=sha256)
         stages.outcome = "refused"
@@ -125,7 +125,7 @@ async def _store(new_file: FileUpload, received: ReceivedFile, key: SessionKey) 
         warnings=received.report.warning_count,
         uploaded=utc_now(),
     )
-    store = await storage()
+    store = storage()
     try:
         known, description = await together(new_file.put_blob(file), store.resources.get(key.resource))
     except BaseException:
@@ -142,7 +142,7 @@ async def validate(actor: Actor, key: SessionKey, body: AsyncIterator[bytes], co
         GraphError: as ``upload``.
     """
     config = settings()
-    store = await storage()
+    store = storage()
     session, description = await asyncio.gather(
         Sessions(store, config, actor).get(key), store.resources.get(key.resource)
     )

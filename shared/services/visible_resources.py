@@ -30,7 +30,7 @@ class ResourcePage(NamedTuple):
 
 async def list_resources(caller: Caller, *, after: str | None, size: int) -> ResourcePage:
     """A page of what a caller may see, in the order of keys, starting after the key ``after``."""
-    store = await storage()
+    store = storage()
     if caller.may(Need.READ):
         parts = _named(store, after or "", size + 1)
     else:

@@ -1,8 +1,7 @@
 """The storage clients of this process, created at the first request."""
 
 import asyncio
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from azure.data.tables.aio import TableServiceClient
 
@@ -36,7 +35,6 @@ class Storage:
     """
 
     tables: TableServiceClient
-    all_tables: Sequence[Table]
     table: SessionTable
     expiry: TimeIndex
     outbox: TimeIndex
@@ -49,22 +47,19 @@ class Storage:
     time_limits: TimeLimits
     deliveries: DeliveryTable
     queue: DeliveryQueue
-    _creating: asyncio.Lock = field(default_factory=asyncio.Lock)
-    _created: bool = False
 
     @classmethod
     def connect(cls, config: Settings) -> "Storage":
         """The storage account of the settings. No request is sent yet."""
         service = connect_tables(config)
         names = Names.prefixed(config.name_prefix)
-        sessions, expiry, activity, grants, access, callers, deliveries = all_tables = [
+        sessions, expiry, activity, grants, access, callers, deliveries = (
             Table(service, name) for name in names.tables
-        ]
+        )
         audit = AuditLog(sessions, grants, activity)
         table = SessionTable(sessions, audit)
         return cls(
             tables=service,
-            all_tables=all_tables,
             table=table,
             expiry=TimeIndex(expiry, shards=EXPIRY_SHARDS),
             outbox=TimeIndex(deliveries),
@@ -79,19 +74,6 @@ class Storage:
             queue=DeliveryQueue(config, names.deliveries),
         )
 
-    async def create(self) -> None:
-        """Create the tables and the container if they are missing. Does nothing once that has succeeded."""
-        if self._created:
-            return
-        async with self._creating:
-            if not self._created:
-                await asyncio.gather(
-                    self.blobs.create_container(),
-                    self.queue.create_queue(),
-                    *(table.create() for table in self.all_tables),
-                )
-                self._created = True
-
     async def close(self) -> None:
         """Close the connections."""
         await asyncio.gather(self.tables.close(), self.blobs.close(), self.queue.close())
@@ -100,16 +82,15 @@ class Storage:
 _storage: Storage | None = None
 
 
-async def storage() -> Storage:
-    """The storage account of the settings, with its tables and container created.
+def storage() -> Storage:
+    """The storage account of the settings. What is missing in it is created by the first call that needs it.
 
     Raises:
-        AzureError: storage does not respond or is not configured. The next call tries again.
+        StorageNotConfiguredError: the settings name none.
     """
     global _storage  # noqa: PLW0603  # one per process, as Azure recommends for its clients
     if _storage is None:
         _storage = Storage.connect(settings())
-    await _storage.create()
     return _storage
 
 

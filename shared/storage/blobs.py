@@ -81,9 +81,9 @@ class BlobStore:
         """See that Blob Storage answers: one read of the container's properties.
 
         Raises:
-            AzureError: it does not, or the container is missing.
+            AzureError: it does not.
         """
-        await self._container.get_container_properties()
+        await self._in_container(self._container.get_container_properties)
 
     def writer(self, key: SessionKey, file_id: str, opened: Awaitable[Any]) -> "BlobWriter":
         """A writer for a new blob. It stages nothing before ``opened`` is done."""
@@ -133,13 +133,13 @@ class BlobStore:
         await asyncio.gather(*(delete(name) for name in names))
 
     async def _in_container(self, call: Callable[[], Awaitable[Result]]) -> Result:
-        """Make a call; if the container was deleted while the app runs, create it and make the call once more."""
+        """Make a call; if the container is missing, create it and make the call once more."""
         try:
             return await call()
         except ResourceNotFoundError as error:
             if getattr(error, "error_code", None) != StorageErrorCode.CONTAINER_NOT_FOUND:
                 raise
-            _log.warning("container %s was missing and is created again", self._container.container_name)
+            _log.warning("container %s was missing and is created", self._container.container_name)
             await self.create_container()
             return await call()
 

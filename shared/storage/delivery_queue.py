@@ -57,7 +57,7 @@ class DeliveryQueue:
         try:
             await self._queue.send_message(message_text(key), **options)
         except ResourceNotFoundError:
-            # Deleted while the app runs, like a table.
+            # Like a table, it is created by the first call that misses it.
             await self.create_queue()
             await self._queue.send_message(message_text(key), **options)
 

@@ -56,7 +56,7 @@ def check_format(row: Row) -> None:
 
 
 class Table:
-    """A table. If it is deleted while the app runs, the next call creates it again and goes on."""
+    """A table. If it is missing, the next call creates it and goes on: nothing is created in advance."""
 
     def __init__(self, service: TableServiceClient, name: str) -> None:
         self._service = service
@@ -151,7 +151,7 @@ class Table:
         except HttpResponseError as error:
             if not table_is_missing(error):
                 raise
-            _log.warning("table %s was missing and is created again", self._name)
+            _log.warning("table %s was missing and is created", self._name)
             await self.create()
             return await call()
 

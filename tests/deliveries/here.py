@@ -215,7 +215,6 @@ async def running_here(storage: str, **options: Any) -> AsyncIterator[Here]:
         here = Here(config, clock, Storage.connect(config), Account.connect(config), calls, http)
         calls._send = _noting(calls._send, here.messages)
         async with calls.installed(), http.installed():
-            await here.store.create()
             try:
                 yield here
             finally:

@@ -65,6 +65,7 @@ async def test_events_cost_the_calls_that_the_table_says(places: Places) -> None
 
 async def test_the_timer_costs_a_query_and_two_calls_for_what_was_delivered(places: Places) -> None:
     async with running_here(places.storage, **places.options) as here:
+        await here.deliveries.sweep()  # creates the table of the index
         assert await calls(here, here.deliveries.sweep) == 1
         await here.complete(await here.active())
         await here.handle_due()

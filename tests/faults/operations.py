@@ -300,7 +300,7 @@ async def without_manifest(_service: Service, case: Case) -> None:
     """The state after a crash that followed the session's transaction."""
     from shared.storage.account import storage  # noqa: PLC0415
 
-    store = await storage()
+    store = storage()
     await store.blobs._container.delete_blob(f"{case.catalog}/{case.resource}/{case.session}/manifest.json")
 
 
@@ -313,14 +313,14 @@ async def without_session(_service: Service, case: Case) -> None:
 
     case.session = new_id(utc_now())
     key = SessionKey(ResourceKey(case.catalog, case.resource), case.session)
-    await (await storage()).expiry.put(DueSession(utc_now(), key))
+    await storage().expiry.put(DueSession(utc_now(), key))
 
 
 async def late_blob(_service: Service, case: Case) -> None:
     """What an upload leaves that was in progress when its session was deleted."""
     from shared.storage.account import storage  # noqa: PLC0415
 
-    store = await storage()
+    store = storage()
     await store.blobs._container.upload_blob(f"{case.catalog}/{case.resource}/{case.session}/{uuid4()}", b"left")
 
 
@@ -333,7 +333,7 @@ async def half_deleted(_service: Service, case: Case) -> None:
     from shared.storage.account import storage  # noqa: PLC0415
 
     key = SessionKey(ResourceKey(case.catalog, case.resource), case.session)
-    store, own = await storage(), await sessions(SERVICE)
+    store, own = storage(), sessions(SERVICE)
     await own._schedule_removal(key)
     session = await own.get(key)
     await end(store.table, session, Status.DELETED, new_record(Activity.DELETE_SESSION, key, SERVICE))
@@ -380,7 +380,7 @@ async def has_no_manifest(service: Service, case: Case) -> None:
     from shared.storage.account import storage  # noqa: PLC0415
 
     await complete(service, case)
-    store = await storage()
+    store = storage()
     blobs = store.blobs._container.list_blobs(name_starts_with=f"{case.catalog}/{case.resource}/{case.session}/")
     assert [blob.name async for blob in blobs] == []
 

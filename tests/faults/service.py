@@ -52,7 +52,7 @@ class Service:
         from shared.services.expiry import Expiry  # noqa: PLC0415
         from shared.storage.account import storage  # noqa: PLC0415
 
-        return dict(await Expiry(await storage(), settings()).tick())
+        return dict(await Expiry(storage(), settings()).tick())
 
     def pass_time(self, ahead: timedelta) -> None:
         """Move the clock."""

@@ -48,7 +48,7 @@ async def fill(sessions: int) -> None:
     from shared.storage.account import storage  # noqa: PLC0415
     from shared.storage.session_rows import session_entity  # noqa: PLC0415
 
-    table = (await storage()).table._sessions
+    table = storage().table._sessions
     now = utc_now()
 
     async def fill_resource(count: int) -> None:
@@ -110,7 +110,7 @@ async def resume(service: Service, sessions: int, fits: int) -> list[int]:
         await create(service, case)
         service.pass_time(timedelta(hours=1))
     service.pass_time(timedelta(hours=3))
-    table = (await storage()).table
+    table = storage().table
     budget, shared.services.expiry.TICK_SESSIONS = shared.services.expiry.TICK_SESSIONS, fits
     settled: list[int] = []
     while not settled or settled[-1]:

@@ -21,12 +21,11 @@ async def own_storage(
     """The app's storage, which these modules of the app use meanwhile."""
     own = OwnStorage.connect(Settings().model_copy(update={"storage": storage.connection_string}))
 
-    async def connected() -> OwnStorage:
+    def connected() -> OwnStorage:
         return own
 
     for module in modules:
         monkeypatch.setattr(module, "storage", connected)
-    await own.create()
     try:
         yield own
     finally:

@@ -43,6 +43,13 @@ class Storage:
         self.account.close()
         self.callers.close()
 
+    def create(self) -> None:
+        """Create the tables and the container, so that a test may look into them before the service has used them."""
+        own = (self.sessions, self.expiry, self.account.activity, self.account.grants, self.account.access)
+        for table in (*own, self.callers, self.account.deliveries):
+            table.create_table()
+        self.uploads.create_container()
+
     def rows(self, resource: Resource) -> list[Row]:
         """All rows of the resource's partition, in the order of their keys."""
         partition = f"{resource.catalog_id}_{resource.resource_id}"

@@ -31,7 +31,7 @@ KNOWN = (
         rf"uploads\.expiry nothing of session {GUID} is deleted: (?:it has \d+ blobs, but neither a row nor a record "
         r"of its deletion|its row counts \d+ files, and \d+ have rows); restore the missing rows"
     ),
-    re.compile(r"uploads\.storage (?:table|container) [a-z0-9]+ was missing and is created again"),
+    re.compile(r"uploads\.storage (?:table|container) [a-z0-9]+ was missing and is created"),
     re.compile(
         r"uploads\.expiry tick: nothing was done, since (?:UPLOADS_[A-Z_]+(?: and )?)+ is shorter than noted .*"
     ),

@@ -57,7 +57,7 @@ async def test_a_file_received_two_bytes_at_a_time_uses_no_more_memory_than_any_
     opened = asyncio.get_running_loop().create_future()
     async with BlobClient.from_blob_url("https://storage.example/uploads/file") as blob:
         writer = BlobWriter(
-            blob, lambda: opened, in_container=lambda call: call(), block_bytes=MIB, in_flight=asyncio.Semaphore(1)
+            blob, opened, in_container=lambda call: call(), block_bytes=MIB, in_flight=asyncio.Semaphore(1)
         )
         tracemalloc.start()
         try:

@@ -29,7 +29,7 @@ async def _container(storage: Storage) -> AsyncIterator[ContainerClient]:
 def _writer(blob: BlobClient, in_flight: asyncio.Semaphore, in_container: InContainer) -> BlobWriter:
     opened = asyncio.get_running_loop().create_future()
     opened.set_result(None)
-    return BlobWriter(blob, lambda: opened, in_container=in_container, block_bytes=BLOCK_BYTES, in_flight=in_flight)
+    return BlobWriter(blob, opened, in_container=in_container, block_bytes=BLOCK_BYTES, in_flight=in_flight)
 
 
 async def test_writers_share_the_blocks_in_flight(storage: Storage) -> None:

@@ -18,7 +18,6 @@ async def test_a_refusal_keeps_its_count_of_findings(storage: Stored, findings: 
     key = SessionKey(ResourceKey(str(uuid4()), str(uuid4())), str(uuid4()))
     refusal = Refusal("blank.csv", datetime(2026, 1, 1, tzinfo=UTC), findings)
     opened = Storage.connect(Settings().model_copy(update={"storage": storage.connection_string}))
-    await opened.create()
     try:
         storage.sessions.create_entity(refusal_entity(key, refusal))
 

@@ -11,12 +11,19 @@ from uuid import uuid4
 import pytest
 from aiohttp import web
 from azure.core.exceptions import ServiceResponseTimeoutError
-from azure.core.pipeline.transport import AioHttpTransport
+from azure.data.tables import TableServiceClient
+from azure.storage.blob import BlobServiceClient
+from azure.storage.queue import QueueServiceClient
 
 from shared.core.errors import GraphError
+from shared.core.ids import utc_now
 from shared.core.settings import Settings
+from shared.domain.audit import SERVICE, Activity, new_record, subject_of
+from shared.domain.callers import Grant, GrantKey, Role
 from shared.domain.sessions import ResourceKey, SessionKey
 from shared.storage import account, table
+from shared.storage.names import Names
+from shared.storage.time_index import DueSession
 from tests.support.invariants import Storage
 
 KEY = SessionKey(ResourceKey(str(uuid4()), str(uuid4())), str(uuid4()))
@@ -116,7 +123,7 @@ async def test_the_role_of_a_caller_takes_two_range_queries_at_once_over_grants_
 async def test_a_row_of_a_newer_format_is_refused_and_one_without_a_version_is_read(storage: Storage) -> None:
     row = {"PartitionKey": str(uuid4()), "RowKey": "a"}
     async with _azurite(storage) as store:
-        rows = store.all_tables[0]
+        rows = store.table._sessions
         storage.sessions.create_entity(row)
         assert await rows.get(row["PartitionKey"], "a") is not None
         await rows.upsert(row | {"Name": "x"})
@@ -135,25 +142,32 @@ async def test_a_row_of_a_newer_format_is_refused_and_one_without_a_version_is_r
 async def _azurite(storage: Storage) -> AsyncIterator[account.Storage]:
     store = account.Storage.connect(Settings().model_copy(update={"storage": storage.connection_string}))
     try:
-        await store.create()
         yield store
     finally:
         await store.close()
 
 
-async def test_the_prefix_is_part_of_all_names(storage: Storage, monkeypatch: pytest.MonkeyPatch) -> None:
-    paths: set[str] = set()
-    send = AioHttpTransport.send
+async def test_what_is_missing_in_an_account_is_created_by_the_call_that_needs_it(storage: Storage) -> None:
+    prefix = f"own{uuid4().hex[:8]}"
+    options = {"storage": storage.connection_string, "name_prefix": prefix, "events_url": "https://events.contoso.com"}
+    store = account.Storage.connect(Settings().model_copy(update=options))
+    due, record = DueSession(utc_now(), KEY), new_record(Activity.CREATE_SESSION, KEY, SERVICE)
+    grant = Grant(GrantKey(KEY.resource.catalog_id, None, str(uuid4())), Role.OWNER)
+    try:
+        assert await store.table.session(KEY) is None
+        await asyncio.gather(store.expiry.put(due), store.expiry.remove(due), store.outbox.put(due))
+        await store.quotas.note(str(uuid4()), KEY)
+        await store.grants.put(grant, record._replace(subject=subject_of(grant.key)))
+        await store.access.put(grant.key.principal_id, grant.key.catalog_id, None)
+        await asyncio.gather(store.blobs.put_manifest(KEY, b"{}"), store.queue.wake(KEY))
+    finally:
+        await store.close()
 
-    async def noting(transport: AioHttpTransport, request: object, **options: object) -> object:
-        paths.add(str(request.url).split("?")[0] + str(getattr(request, "content", "")))  # type: ignore[attr-defined]
-        return await send(transport, request, **options)
-
-    monkeypatch.setattr(AioHttpTransport, "send", noting)
-    settings = Settings().model_copy(update={"storage": storage.connection_string, "name_prefix": "staging7"})
-    store = account.Storage.connect(settings)
-    await store.create()
-    await store.close()
-
-    assert len(paths) == 8
-    assert all("staging7" in path for path in paths), paths
+    with TableServiceClient.from_connection_string(storage.connection_string) as tables:
+        made = {table.name for table in tables.list_tables() if table.name.startswith(prefix)}
+    names = Names.prefixed(prefix)
+    assert made == set(names.tables)
+    with BlobServiceClient.from_connection_string(storage.connection_string) as blobs:
+        assert [each.name for each in blobs.list_containers(prefix)] == [names.uploads]
+    with QueueServiceClient.from_connection_string(storage.connection_string) as queues:
+        assert [each.name for each in queues.list_queues(prefix)] == [names.deliveries]
