@@ -12,12 +12,11 @@ from shared.models.responses import AuditCollection
 from shared.models.serializers import audit_json
 from shared.query.audit_scope import scope_of
 from shared.query.capabilities import AUDIT_RECORD
-from shared.services.listing import DEFAULT_PAGE
-from shared.storage.account import storage
+from shared.services.sessions.listing import DEFAULT_PAGE
 from shared.storage.audit_log import Position
 from shared.web.contracts import Contract
 from shared.web.endpoint import operation
-from shared.web.request import parse_options
+from shared.web.request import context, parse_options
 from shared.web.response import json_response
 from shared.web.routes import UPLOADS_PREFIXES
 from shared.web.urls import metadata_url, next_link
@@ -25,7 +24,7 @@ from shared.web.urls import metadata_url, next_link
 blueprint = func.Blueprint()
 
 CONTRACT = Contract(
-    AuditCollection, options=("$filter", "$top", "$skiptoken"), capabilities=AUDIT_RECORD, need=Need.AUDIT
+    AuditCollection, options=("$filter", "$top", "$skiptoken"), capabilities=AUDIT_RECORD, need=Need.READ_TENANT
 )
 
 _TOKEN = re.compile(r"(\d{10})?\.([0-9a-f-]{36}(?:_[0-9a-f-]{36})?)\.([0-9a-f-]{36}|~)", re.ASCII)
@@ -43,8 +42,9 @@ async def list_audit(req: Request) -> Response:
     def matches(record: AuditRecord) -> bool:
         return query.filter is None or query.filter(audit_json(record) | {"activityDateTime": record.at})
 
-    log = storage().audit
-    page = await log.page(scope, matches, after=_position(query.skip_token), size=query.top or DEFAULT_PAGE)
+    page = await context(req).storage.audit.page(
+        scope, matches, after=_position(query.skip_token), size=query.top or DEFAULT_PAGE
+    )
     body: dict[str, object] = {
         "@odata.context": metadata_url(req, "uploads/audit"),
         "value": [audit_json(record) for record in page.records],

@@ -10,18 +10,8 @@ import sys
 from collections.abc import AsyncIterator, Callable
 
 from bench.processes import Plan
-from bench.rows import crowds, instances, operations, single, uploads, worker
+from bench.rows import crowds, forward, instances, operations, single, uploads, worker
 from bench.rows.common import Sample
-
-
-async def forward_row(plan: Plan) -> AsyncIterator[Sample]:
-    """``bench.rows.forward``, which imports the app's storage."""
-    # Only for its own row: the app makes the SDK's transactions faster, and so the raw side of all other rows.
-    from bench.rows import forward  # noqa: PLC0415
-
-    async for sample in forward.forward_row(plan):
-        yield sample
-
 
 LOADS: dict[str, Callable[[Plan], AsyncIterator[Sample]]] = {
     "upload": uploads.upload_row,
@@ -37,7 +27,7 @@ LOADS: dict[str, Callable[[Plan], AsyncIterator[Sample]]] = {
     "get-by-16": crowds.get_by_16_row,
     "get-while-uploading": crowds.get_while_uploading_row,
     "stage-blocks": crowds.stage_blocks,
-    "forward": forward_row,
+    "forward": forward.forward_row,
     "operations": operations.operations_row,
     "worker": worker.worker_row,
     "service-burst": instances.service_burst,

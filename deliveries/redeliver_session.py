@@ -6,10 +6,10 @@ from fastapi import Request, Response
 from shared.models.requests import REDELIVER_BODY, parse_redeliver
 from shared.models.responses import DeliveryEntity
 from shared.models.serializers import delivery_json
-from shared.services.deliveries import deliveries
+from shared.services.deliveries.redelivering import redeliver
 from shared.web.contracts import Contract
 from shared.web.endpoint import operation
-from shared.web.request import actor, parse_options, session_key
+from shared.web.request import context, parse_options, session_key
 from shared.web.request_body import read_json
 from shared.web.response import json_response
 from shared.web.routes import SESSION
@@ -24,6 +24,6 @@ async def redeliver_session(req: Request) -> Response:
     key = session_key(req)
     parse_options(req)
     target = parse_redeliver(await read_json(req))
-    delivery = await deliveries().redeliver(key, target, actor(req))
-    context = metadata_url(req, "uploads/deliveries/$entity")
-    return json_response({"@odata.context": context, **delivery_json(delivery)}, status=202)
+    delivery = await redeliver(context(req), key, target)
+    described = metadata_url(req, "uploads/deliveries/$entity")
+    return json_response({"@odata.context": described, **delivery_json(delivery)}, status=202)

@@ -3,9 +3,9 @@
 import azure.functions as func
 
 from shared.core.settings import settings
-from shared.services.deliveries import Deliveries
-from shared.services.expiry import Expiry
-from shared.storage.account import storage
+from shared.services.context import Context
+from shared.services.deliveries.attempts import wake_due
+from shared.services.sessions.expiry import expire_due
 from shared.telemetry.spans import function_span
 
 blueprint = func.Blueprint()
@@ -15,7 +15,7 @@ blueprint = func.Blueprint()
 async def expire_sessions(timer: func.TimerRequest) -> None:
     """Process every session that is due. After a missed tick the next one catches up."""
     with function_span("expire_sessions"):
-        store = storage()
-        await Expiry(store, settings()).tick()
-        if settings().has_targets:
-            await Deliveries(store, settings()).sweep()
+        context = Context.of()
+        await expire_due(context)
+        if context.settings.has_targets:
+            await wake_due(context)

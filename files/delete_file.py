@@ -4,10 +4,10 @@ import azure.functions as func
 from fastapi import Request, Response
 
 from shared.domain.etags import IfMatch
-from shared.services.file_deletion import delete_stored_file
+from shared.services.uploads import deleting
 from shared.web.contracts import Contract
 from shared.web.endpoint import operation
-from shared.web.request import actor, parse_options, path_guid, session_key
+from shared.web.request import context, parse_options, path_guid, session_key
 from shared.web.routes import FILE
 
 blueprint = func.Blueprint()
@@ -20,5 +20,5 @@ async def delete_file(req: Request) -> Response:
     file_id = path_guid(req, "fileId")
     parse_options(req)
     if_match = IfMatch.parse(req.headers.get("if-match"))
-    await delete_stored_file(actor(req), key, file_id, if_match)
+    await deleting.delete_file(context(req), key, file_id, if_match)
     return Response(status_code=204)

@@ -7,10 +7,10 @@ from shared.models.responses import FileEntity
 from shared.models.serializers import file_json
 from shared.query.capabilities import FILE as FILE_ENTITY
 from shared.query.options import select_properties
-from shared.services.sessions import sessions
+from shared.services.sessions import reading
 from shared.web.contracts import Contract
 from shared.web.endpoint import operation
-from shared.web.request import actor, parse_options, path_guid, session_key
+from shared.web.request import context, parse_options, path_guid, session_key
 from shared.web.response import json_response
 from shared.web.routes import FILE
 from shared.web.urls import sessions_context
@@ -24,6 +24,6 @@ async def get_file(req: Request) -> Response:
     key = session_key(req)
     file_id = path_guid(req, "fileId")
     query = parse_options(req)
-    file = await sessions(actor(req)).file(key, file_id)
-    context = f"{sessions_context(req, key.resource)}('{key.session_id}')/files/$entity"
-    return json_response({"@odata.context": context} | select_properties(file_json(file), query.select))
+    file = await reading.get_file(context(req), key, file_id)
+    described = f"{sessions_context(req, key.resource)}('{key.session_id}')/files/$entity"
+    return json_response({"@odata.context": described} | select_properties(file_json(file), query.select))

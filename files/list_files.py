@@ -5,11 +5,11 @@ from fastapi import Request, Response
 
 from shared.models.responses import FileCollection
 from shared.query.capabilities import FILE
-from shared.services.listing import matching_files, page_of_files
-from shared.services.sessions import sessions
+from shared.services.sessions.listing import matching_files, page_of_files
+from shared.services.sessions.reading import get_snapshot
 from shared.web.contracts import Contract
 from shared.web.endpoint import operation
-from shared.web.request import actor, parse_options, session_key
+from shared.web.request import context, parse_options, session_key
 from shared.web.response import json_response
 from shared.web.routes import FILES
 from shared.web.urls import next_link, sessions_context
@@ -24,7 +24,7 @@ async def list_files(req: Request) -> Response:
     """List a session's files: 200 with a page, and ``@odata.nextLink`` if there are more."""
     key = session_key(req)
     query = parse_options(req)
-    snapshot = await sessions(actor(req)).snapshot(key)
+    snapshot = await get_snapshot(context(req), key)
     files = matching_files(snapshot.files, query)
     body: dict[str, object] = {
         "@odata.context": f"{sessions_context(req, key.resource)}('{key.session_id}')/files",

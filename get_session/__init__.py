@@ -6,11 +6,11 @@ import azure.functions as func
 from fastapi import Request, Response
 
 from shared.models.responses import SessionEntity
-from shared.services.deliveries import deliveries
-from shared.services.sessions import sessions
+from shared.services.deliveries.attempts import deliveries_of
+from shared.services.sessions import reading
 from shared.web.contracts import Contract
 from shared.web.endpoint import operation
-from shared.web.request import actor, parse_options, session_key
+from shared.web.request import context, parse_options, session_key
 from shared.web.response import session_response
 from shared.web.routes import SESSION
 
@@ -22,8 +22,9 @@ async def get_session(req: Request) -> Response:
     """Read an upload session; its files only with ``$expand=files``. It shows how far its deliveries have come."""
     key = session_key(req)
     query = parse_options(req)
-    store, outgoing = sessions(actor(req)), deliveries()
-    snapshot, delivered = await asyncio.gather(
-        store.snapshot(key) if query.expand_files else store.without_files(key), outgoing.of_session(key)
-    )
-    return session_response(req, snapshot, query=query, deliveries=delivered)
+    here = context(req)
+    if query.expand_files:
+        (session, files), deliveries = await asyncio.gather(reading.get_snapshot(here, key), deliveries_of(here, key))
+        return session_response(req, session, files, query=query, deliveries=deliveries)
+    session, deliveries = await asyncio.gather(reading.get_session(here, key), deliveries_of(here, key))
+    return session_response(req, session, [], query=query, deliveries=deliveries)

@@ -3,11 +3,10 @@
 import azure.functions as func
 from fastapi import Request, Response
 
-from shared.services import listing
-from shared.services.sessions import sessions
+from shared.services.sessions import listing
 from shared.web.contracts import Contract
 from shared.web.endpoint import operation
-from shared.web.request import actor, parse_options, resource_key
+from shared.web.request import context, parse_options, resource_key
 from shared.web.routes import SESSIONS
 
 blueprint = func.Blueprint()
@@ -18,6 +17,5 @@ async def count_sessions(req: Request) -> Response:
     """Count the upload sessions of a resource. The response has digits only, as Graph's clients expect."""
     resource = resource_key(req)
     query = parse_options(req)
-    return Response(
-        str(await listing.count_sessions(sessions(actor(req)), resource, query)), media_type="text/plain"
-    )
+    count = await listing.count_sessions(context(req), resource, query)
+    return Response(str(count), media_type="text/plain")

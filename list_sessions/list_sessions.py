@@ -4,11 +4,11 @@ import azure.functions as func
 from fastapi import Request, Response
 
 from shared.models.responses import SessionCollection
-from shared.services.listing import page_of_sessions
-from shared.services.sessions import sessions
+from shared.services.sessions.listing import page_of_sessions
+from shared.services.sessions.reading import get_files_between
 from shared.web.contracts import Contract
 from shared.web.endpoint import operation
-from shared.web.request import actor, parse_options, resource_key
+from shared.web.request import context, parse_options, resource_key
 from shared.web.response import collection_response, session_body
 from shared.web.routes import SESSIONS
 from shared.web.urls import next_link, sessions_context
@@ -23,9 +23,8 @@ async def list_sessions(req: Request) -> Response:
     """List the upload sessions of a resource. The response has ``@odata.nextLink`` if there are more pages."""
     resource = resource_key(req)
     query = parse_options(req)
-    store = sessions(actor(req))
-    page = await page_of_sessions(store, resource, query)
-    files = await store.files_between(resource, page.file_ranges) if query.expand_files else {}
+    page = await page_of_sessions(context(req), resource, query)
+    files = await get_files_between(context(req), resource, page.file_ranges) if query.expand_files else {}
     annotations: dict[str, object] = {"@odata.context": sessions_context(req, resource)}
     if page.total is not None:
         annotations["@odata.count"] = page.total

@@ -17,11 +17,10 @@ from azure.data.tables import TableClient, TableServiceClient
 from azure.storage.blob import BlobServiceClient, ContainerClient
 
 from shared.core.settings import Settings
-from shared.storage.access_index import TENANT
-from shared.storage.connections import StorageNotConfiguredError, credential
-from shared.storage.names import Names
-from shared.storage.table import check_format
-from shared.storage.time_limits import NOTE_KEY
+from shared.storage.azure.connections import Names, StorageNotConfiguredError, credential
+from shared.storage.azure.table import check_format
+from shared.storage.indexes.access import TENANT
+from shared.storage.indexes.timer_note import NOTE_KEY
 
 Row = Mapping[str, Any]
 

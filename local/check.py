@@ -24,9 +24,9 @@ from shared.core.environment import SettingsError
 from shared.core.errors import counted
 from shared.core.ids import id_time
 from shared.core.settings import load_settings
-from shared.storage.access_index import TENANT
-from shared.storage.blobs import MANIFEST
-from shared.storage.table import NewerFormatError
+from shared.storage.azure.blobs import MANIFEST
+from shared.storage.azure.table import NewerFormatError
+from shared.storage.indexes.access import TENANT
 
 # The first word of the audit record of each final state. An active session has only that of its creation.
 _DONE = {"complete": "complete", "expired": "expire", "deleted": "delete"}

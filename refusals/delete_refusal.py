@@ -3,10 +3,10 @@
 import azure.functions as func
 from fastapi import Request, Response
 
-from shared.services.session_refusals import session_refusals
+from shared.services.uploads.refusals import withdraw_refusal
 from shared.web.contracts import Contract
 from shared.web.endpoint import operation
-from shared.web.request import actor, parse_options, path_guid, session_key
+from shared.web.request import context, parse_options, path_guid, session_key
 from shared.web.routes import REFUSALS
 
 blueprint = func.Blueprint()
@@ -18,5 +18,5 @@ async def delete_refusal(req: Request) -> Response:
     key = session_key(req)
     refusal_id = path_guid(req, "refusalId")
     parse_options(req)
-    await session_refusals(actor(req)).withdraw(key, refusal_id)
+    await withdraw_refusal(context(req), key, refusal_id)
     return Response(status_code=204)

@@ -5,10 +5,10 @@ from fastapi import Request, Response
 
 from shared.models.responses import RefusalCollection
 from shared.models.serializers import refusal_json
-from shared.services.session_refusals import session_refusals
+from shared.services.uploads import refusals
 from shared.web.contracts import Contract
 from shared.web.endpoint import operation
-from shared.web.request import actor, parse_options, session_key
+from shared.web.request import context, parse_options, session_key
 from shared.web.response import json_response
 from shared.web.routes import REFUSALS
 from shared.web.urls import sessions_context
@@ -21,6 +21,6 @@ async def list_refusals(req: Request) -> Response:
     """List a session's open refusals: 200 with all of them, since a session has at most as many as files."""
     key = session_key(req)
     parse_options(req)
-    refusals = await session_refusals(actor(req)).of_session(key)
-    context = f"{sessions_context(req, key.resource)}('{key.session_id}')/refusals"
-    return json_response({"@odata.context": context, "value": [refusal_json(refusal) for refusal in refusals]})
+    found = await refusals.list_refusals(context(req), key)
+    described = f"{sessions_context(req, key.resource)}('{key.session_id}')/refusals"
+    return json_response({"@odata.context": described, "value": [refusal_json(refusal) for refusal in found]})

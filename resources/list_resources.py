@@ -9,11 +9,11 @@ from shared.core.errors import invalid_option
 from shared.domain.callers import READ_ALL, READ_WRITE_ALL, Caller, Need
 from shared.models.responses import ResourceCollection
 from shared.models.serializers import visible_resource_json
-from shared.services.listing import DEFAULT_PAGE
-from shared.services.visible_resources import list_resources as list_visible
+from shared.services.resources import visible
+from shared.services.sessions.listing import DEFAULT_PAGE
 from shared.web.contracts import Contract
 from shared.web.endpoint import operation
-from shared.web.request import actor, parse_options
+from shared.web.request import actor, context, parse_options
 from shared.web.response import json_response
 from shared.web.routes import RESOURCES, UPLOADS_PREFIXES
 from shared.web.urls import metadata_url, next_link
@@ -33,7 +33,7 @@ async def list_resources(req: Request) -> Response:
         raise invalid_option("$skiptoken", "follow @odata.nextLink as it was given")
     caller = actor(req).caller
     assert caller is not None  # noqa: S101  # the wrapper has authenticated the request
-    page = await list_visible(caller, after=query.skip_token, size=query.top or DEFAULT_PAGE)
+    page = await visible.list_resources(context(req), caller, after=query.skip_token, size=query.top or DEFAULT_PAGE)
     body: dict[str, object] = {
         "@odata.context": metadata_url(req, "uploads/resources"),
         "@uploads.permission": _permission(caller),

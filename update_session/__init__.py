@@ -7,10 +7,10 @@ from shared.domain.etags import IfMatch
 from shared.domain.plausibility import ALLOW_CHANGE
 from shared.models.requests import UPDATE_BODY, parse_update
 from shared.models.responses import SessionEntity
-from shared.services.completion import completion
+from shared.services.sessions.completing import complete_session
 from shared.web.contracts import Contract
 from shared.web.endpoint import operation
-from shared.web.request import actor, parse_options, prefers, session_key
+from shared.web.request import context, parse_options, prefers, session_key
 from shared.web.request_body import read_json
 from shared.web.response import session_response
 from shared.web.routes import SESSION
@@ -30,7 +30,8 @@ async def update_session(req: Request) -> Response:
     parse_update(await read_json(req))
     if_match = IfMatch.parse(req.headers.get("if-match"))
     applied = [each for each in PREFERENCES if prefers(req, each)]
-    snapshot = await completion(actor(req)).complete(
-        key, if_match, allow_incomplete=ALLOW_INCOMPLETE in applied, allow_change=ALLOW_CHANGE in applied
+    session, files = await complete_session(
+        context(req), key, if_match, allow_incomplete=ALLOW_INCOMPLETE in applied, allow_change=ALLOW_CHANGE in applied
     )
-    return session_response(req, snapshot, headers={"Preference-Applied": ", ".join(applied)} if applied else {})
+    headers = {"Preference-Applied": ", ".join(applied)} if applied else {}
+    return session_response(req, session, files, headers=headers)

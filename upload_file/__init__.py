@@ -6,11 +6,11 @@ from fastapi import Request, Response
 from shared.domain.etags import IfMatch
 from shared.models.responses import UploadedSession
 from shared.models.upload_form import FORM_BODY
-from shared.services.uploads import upload
+from shared.services.uploads.receiving import upload
 from shared.web.content_coding import GZIP
 from shared.web.contracts import Contract
 from shared.web.endpoint import operation
-from shared.web.request import actor, parse_options, session_key
+from shared.web.request import context, parse_options, session_key
 from shared.web.request_body import streamed_body
 from shared.web.response import session_response
 from shared.web.routes import SESSION
@@ -30,5 +30,5 @@ async def upload_file(req: Request) -> Response:
         parse_options(req)
         if_match = IfMatch.parse(req.headers.get("if-match"))
         content_type = req.headers.get("content-type")
-        snapshot, received = await upload(actor(req), key, body, content_type, if_match)
-    return session_response(req, snapshot, action=True, report=received.report)
+        (session, files), received = await upload(context(req), key, body, content_type, if_match)
+    return session_response(req, session, files, action=True, report=received.report)

@@ -5,11 +5,11 @@ from fastapi import Request, Response
 
 from shared.models.responses import CheckedFile
 from shared.models.upload_form import FORM_BODY
-from shared.services.uploads import validate
+from shared.services.uploads.receiving import validate
 from shared.web.content_coding import GZIP
 from shared.web.contracts import Contract
 from shared.web.endpoint import operation
-from shared.web.request import actor, parse_options, session_key
+from shared.web.request import context, parse_options, session_key
 from shared.web.request_body import streamed_body
 from shared.web.response import json_response, warnings_json
 from shared.web.routes import SESSION
@@ -23,7 +23,7 @@ async def validate_file(req: Request) -> Response:
     async with streamed_body(req) as body:
         key = session_key(req)
         parse_options(req)
-        received = await validate(actor(req), key, body, req.headers.get("content-type"))
+        received = await validate(context(req), key, body, req.headers.get("content-type"))
     report = received.report
     answer = {"name": received.name, "size": received.size, "sha256": received.sha256}
     return json_response(answer | {"layout": report.layout, "rowCount": report.rows} | warnings_json(report))

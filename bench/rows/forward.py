@@ -21,13 +21,14 @@ from bench.raw import BLOCK_BYTES
 from bench.rows.common import MEGABYTE
 from shared.core.ids import utc_now
 from shared.core.settings import Settings
-from shared.delivery.graph_client import GraphClient
-from shared.domain.audit import SERVICE
 from shared.domain.deliveries import DeliveryState, Target
 from shared.domain.sessions import ResourceKey, Review, SessionKey, StoredFile
-from shared.services.deliveries import Deliveries
+from shared.services.context import Context
+from shared.services.deliveries.attempts import deliver_due, deliveries_of
+from shared.services.deliveries.redelivering import redeliver
 from shared.storage.account import Storage
-from shared.storage.names import Names
+from shared.storage.azure.connections import Names
+from shared.targets.graph_client import GraphClient
 
 _AT_A_TIME = 4
 
@@ -40,7 +41,7 @@ async def forward_row(plan: Plan) -> AsyncIterator[dict[str, Any]]:
         {"storage": plan.storage, "forward_url": f"{plan.target}/v1.0", "forward_scope": "none"}
     )
     store = Storage.connect(config)
-    deliveries = Deliveries(store, config)
+    context = Context(store, config)
     container = ContainerClient.from_connection_string(
         plan.target_storage, "bench", max_single_put_size=BLOCK_BYTES, max_block_size=BLOCK_BYTES
     )
@@ -50,14 +51,14 @@ async def forward_row(plan: Plan) -> AsyncIterator[dict[str, Any]]:
                 await container.create_container()
             for number in range(plan.rounds + 1):
                 key = await _complete_session(plan.service, data)
-                await deliveries.redeliver(key, Target.GRAPH, SERVICE)
+                await redeliver(context, key, Target.GRAPH)
                 began = time.perf_counter()
-                await deliveries.deliver(key)
+                await deliver_due(context, key)
                 taken = time.perf_counter() - began
-                (delivery,) = await deliveries.of_session(key)
+                (delivery,) = await deliveries_of(context, key)
                 if delivery.state is not DeliveryState.DELIVERED:
                     raise RuntimeError(f"not forwarded: {delivery.last_error}")
-                (file,) = await store.table.files(key)
+                (file,) = await store.sessions.files(key)
                 blob = f"{key.resource.catalog_id}/{key.resource.resource_id}/{key.session_id}/{file.id}"
                 source = BlobClient.from_connection_string(
                     plan.storage, Names.prefixed("").uploads, blob, max_single_get_size=BLOCK_BYTES

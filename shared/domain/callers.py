@@ -19,17 +19,17 @@ class Need(Enum):
     """Authentication only, as for an unknown path."""
     READ = auto()
     WRITE = auto()
-    GRANTS = auto()
-    """Managing grants: requires permission to write in the whole tenant."""
-    AUDIT = auto()
-    """Reading the audit: requires permission to read in the whole tenant."""
+    WRITE_TENANT = auto()
+    """Writing in the whole tenant, as for grants: a grant does not suffice."""
+    READ_TENANT = auto()
+    """Reading in the whole tenant, as for the audit: a grant does not suffice."""
 
 
 _SUFFICIENT: dict[Need, frozenset[str]] = {
     Need.READ: frozenset({READ_ALL, READ_WRITE_ALL}),
     Need.WRITE: frozenset({READ_WRITE_ALL}),
-    Need.GRANTS: frozenset({READ_WRITE_ALL}),
-    Need.AUDIT: frozenset({READ_ALL, READ_WRITE_ALL}),
+    Need.WRITE_TENANT: frozenset({READ_WRITE_ALL}),
+    Need.READ_TENANT: frozenset({READ_ALL, READ_WRITE_ALL}),
 }
 
 

@@ -37,7 +37,7 @@ class Delivery(NamedTuple):
     """One session's delivery to one target.
 
     ``pending_since`` is the start of the time after which it is given up; ``failures`` is the number of attempts that
-    failed since the last one that did not; ``last_error`` is a sentence for people; ``upstream_id`` is the id of the
+    failed since the last one that did not; ``last_error`` is a sentence for people; ``target_id`` is the id of the
     target's session, if there is one. While a process works on it, ``claimed_by`` is the id of the attempt and
     ``claimed_until`` the time at which another process may take over.
     """
@@ -50,7 +50,7 @@ class Delivery(NamedTuple):
     attempts: int = 0
     failures: int = 0
     last_error: str | None = None
-    upstream_id: str | None = None
+    target_id: str | None = None
     claimed_by: str | None = None
     claimed_until: datetime | None = None
     etag: str = ""
@@ -119,6 +119,6 @@ def after_failure(delivery: Delivery, error: DeliveryError, now: datetime, *, gi
     )
 
 
-def tried_anew(delivery: Delivery, now: datetime) -> Delivery:
+def renewed(delivery: Delivery, now: datetime) -> Delivery:
     """The delivery when somebody asks for another attempt; an attempt that is in progress keeps its claim."""
     return delivery._replace(state=DeliveryState.PENDING, pending_since=now, next_attempt=now, attempts=0, failures=0)

@@ -13,7 +13,7 @@ UNEXPECTED_FACTOR = 2
 class ResourceDescription(NamedTuple):
     """How a resource is described. ``expected_layout`` and ``expected_rows`` become warnings, never refusals.
 
-    ``upstream`` is the resource at the target of forwarding, where it has other ids there.
+    ``target`` is the resource at the target of forwarding, where it has other ids there (``upstream`` in the API).
     """
 
     display_name: str
@@ -21,7 +21,7 @@ class ResourceDescription(NamedTuple):
     contact: str | None = None
     expected_layout: str | None = None
     expected_rows: int | None = None
-    upstream: ResourceKey | None = None
+    target: ResourceKey | None = None
 
 
 class VisibleResource(NamedTuple):

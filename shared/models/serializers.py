@@ -107,7 +107,7 @@ def resource_json(key: ResourceKey, description: ResourceDescription | None) -> 
         "contact": description.contact if description else None,
         "expectedLayout": description.expected_layout if description else None,
         "expectedRows": description.expected_rows if description else None,
-        "upstream": _upstream_json(description.upstream) if description and description.upstream else None,
+        "upstream": _upstream_json(description.target) if description and description.target else None,
     }
 
 
@@ -148,5 +148,5 @@ def delivery_json(delivery: Delivery) -> responses.Delivery:
         "attempts": delivery.attempts,
         "lastError": delivery.last_error,
         "nextAttemptDateTime": format_instant(delivery.next_attempt) if pending else None,
-        "upstreamId": delivery.upstream_id,
+        "upstreamId": delivery.target_id,
     }

@@ -52,8 +52,7 @@ class Health:
 
 
 async def _ask_storage() -> None:
-    store = storage()
-    await asyncio.gather(store.table.ping(), store.blobs.ping())
+    await asyncio.gather(storage().sessions.ping(), storage().blobs.ping())
 
 
 @cache

@@ -1,4 +1,4 @@
-"""The storage clients of this process, created at the first request."""
+"""The storage account of this process: which rows are in which table, and who reads and writes them."""
 
 import asyncio
 from dataclasses import dataclass
@@ -6,47 +6,53 @@ from dataclasses import dataclass
 from azure.data.tables.aio import TableServiceClient
 
 from shared.core.settings import Settings, settings
-from shared.storage.access_index import AccessIndex
 from shared.storage.audit_log import AuditLog
-from shared.storage.blobs import BlobStore
-from shared.storage.delivery_queue import DeliveryQueue
-from shared.storage.delivery_table import DeliveryTable
-from shared.storage.grant_table import GrantTable
-from shared.storage.names import Names
-from shared.storage.quotas import Quotas
-from shared.storage.resource_table import ResourceTable
-from shared.storage.session_table import SessionTable
-from shared.storage.table import Table
-from shared.storage.table_calls import connect_tables
-from shared.storage.time_index import TimeIndex
-from shared.storage.time_limits import TimeLimits
+from shared.storage.azure.blobs import BlobStore
+from shared.storage.azure.connections import Names
+from shared.storage.azure.queue import DeliveryQueue
+from shared.storage.azure.table import Table, connect_tables
+from shared.storage.catalog_partition.descriptions import DescriptionTable
+from shared.storage.catalog_partition.grants import GrantTable
+from shared.storage.indexes.access import AccessIndex
+from shared.storage.indexes.callers import CallerIndex
+from shared.storage.indexes.due_sessions import DueSessions
+from shared.storage.indexes.timer_note import TimerNote
+from shared.storage.resource_partition.deliveries import DeliveryTable
+from shared.storage.resource_partition.sessions import SessionTable
 
 # Partitions of the expiry index for each hour: one handles up to 2,000 entities a second ("Scalability and performance
 # targets for Table storage").
 EXPIRY_SHARDS = 4
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False, weakref_slot=True)
 class Storage:
-    """The tables and the container of one account.
+    """What is stored in one account, by the table, container or queue that has it.
 
-    ``expiry`` says when the timer must visit a session. ``outbox`` says the same of sessions that have deliveries, in
-    case the message that wakes the function is lost; its row is written before the transaction with the delivery.
+    - ``uploadsessions``: ``sessions`` (with files, refusals, references) and ``deliveries`` (with events) of a resource
+    - ``grants``: ``grants`` and ``descriptions`` of a catalog
+    - both: ``audit``, a record in the partition of each change; ``activity``, partitions with records of an hour
+    - ``expiry``: ``due_expiries``, when the timer must visit a session; and ``timer_note``
+    - ``deliveries``: ``due_deliveries``, when the timer must look at a session's deliveries if its message was lost
+    - ``access``: ``access``, which resources a principal may see
+    - ``callers``: ``callers``, which sessions a caller created
+    - container ``uploads``: ``blobs``
+    - queue ``deliveries``: ``queue``, whose messages wake the function that delivers
     """
 
-    tables: TableServiceClient
-    table: SessionTable
-    expiry: TimeIndex
-    outbox: TimeIndex
-    blobs: BlobStore
-    grants: GrantTable
-    access: AccessIndex
-    resources: ResourceTable
-    audit: AuditLog
-    quotas: Quotas
-    time_limits: TimeLimits
+    sessions: SessionTable
     deliveries: DeliveryTable
+    grants: GrantTable
+    descriptions: DescriptionTable
+    audit: AuditLog
+    due_expiries: DueSessions
+    timer_note: TimerNote
+    due_deliveries: DueSessions
+    access: AccessIndex
+    callers: CallerIndex
+    blobs: BlobStore
     queue: DeliveryQueue
+    _service: TableServiceClient
 
     @classmethod
     def connect(cls, config: Settings) -> "Storage":
@@ -57,26 +63,25 @@ class Storage:
             Table(service, name) for name in names.tables
         )
         audit = AuditLog(sessions, grants, activity)
-        table = SessionTable(sessions, audit)
         return cls(
-            tables=service,
-            table=table,
-            expiry=TimeIndex(expiry, shards=EXPIRY_SHARDS),
-            outbox=TimeIndex(deliveries),
-            blobs=BlobStore.connect(config),
-            grants=GrantTable(grants, audit),
-            access=AccessIndex(access),
-            resources=ResourceTable(grants, audit),
-            audit=audit,
-            quotas=Quotas(callers, table, config),
-            time_limits=TimeLimits(expiry, config),
+            sessions=SessionTable(sessions, audit),
             deliveries=DeliveryTable(sessions, audit),
+            grants=GrantTable(grants, audit),
+            descriptions=DescriptionTable(grants, audit),
+            audit=audit,
+            due_expiries=DueSessions(expiry, shards=EXPIRY_SHARDS),
+            timer_note=TimerNote(expiry, config),
+            due_deliveries=DueSessions(deliveries),
+            access=AccessIndex(access),
+            callers=CallerIndex(callers),
+            blobs=BlobStore.connect(config),
             queue=DeliveryQueue(config, names.deliveries),
+            _service=service,
         )
 
     async def close(self) -> None:
         """Close the connections."""
-        await asyncio.gather(self.tables.close(), self.blobs.close(), self.queue.close())
+        await asyncio.gather(self._service.close(), self.blobs.close(), self.queue.close())
 
 
 _storage: Storage | None = None

@@ -1,4 +1,4 @@
-"""Stores audit records in Table Storage and queries them.
+"""Makes every change that has an audit record, and queries the records.
 
 A record is stored in the partition of the change that it describes, so that both are written in one transaction: the
 partition of the resource in table ``uploadsessions``, or of the catalog in table ``grants``. Table ``activity`` lists
@@ -6,7 +6,7 @@ for each hour the partitions that have records of it, so that a query by time do
 """
 
 import json
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any, NamedTuple
 
@@ -16,7 +16,7 @@ from shared.core.ids import ID_PREFIX_LENGTH, id_prefix, utc_now
 from shared.domain.audit import Activity, AuditRecord, Outcome, Subject, subject_of
 from shared.domain.sessions import SessionKey
 from shared.query.audit_scope import Scope
-from shared.storage.table import Operation, Table, table_is_missing
+from shared.storage.azure.table import Operation, Table, table_is_missing
 
 # A page reads at most this much and leaves the rest to the next page, even if few records match.
 MAX_RECORDS_READ = 5_000
@@ -30,6 +30,18 @@ _HOUR = "%Y%m%d%H"
 # Earlier than every record; and a character that sorts after every id, or after every id with a given prefix.
 _EARLIEST = datetime(2026, 1, 1, tzinfo=UTC)
 _LAST = "~"
+
+
+class ConcurrentChangeError(Exception):
+    """A transaction that changed nothing: another request was faster. Read again and decide again.
+
+    ``records`` are those of the transaction. If the log has them, there was no other request: it was made, and its
+    answer was lost.
+    """
+
+    def __init__(self, *records: AuditRecord) -> None:
+        super().__init__()
+        self.records = records
 
 
 class Position(NamedTuple):
@@ -58,10 +70,25 @@ class AuditLog:
 
     # Writing
 
-    async def entry(self, record: AuditRecord) -> Operation:
-        """The operation that inserts a record, for the transaction of its change. Writes the ``activity`` row first."""
-        await self.expect(record)
-        return "create", _entity(record), {}
+    async def submit(self, changes: Sequence[Operation | AuditRecord]) -> Sequence[Mapping[str, Any]]:
+        """Make changes of one partition, with the records that describe them, in one transaction.
+
+        The first one is no record. Returns the metadata of each.
+
+        Raises:
+            AzureError: storage failed.
+            ConcurrentChangeError: a condition was not met, so that nothing was changed; or the SDK has repeated a call
+                that had succeeded and whose answer was lost.
+        """
+        records = [each for each in changes if isinstance(each, AuditRecord)]
+        operations = [await self._entry(each) if isinstance(each, AuditRecord) else each for each in changes]
+        _, first, _ = operations[0]
+        try:
+            return await self._table(first["PartitionKey"]).submit(operations)
+        except HttpResponseError as error:
+            if table_is_missing(error) or error.status_code not in (404, 409, 412):
+                raise
+            raise ConcurrentChangeError(*records) from error
 
     async def expect(self, record: AuditRecord) -> None:
         """Make sure that ``activity`` lists the hour of a record: one call for each hour, partition and process."""
@@ -73,30 +100,10 @@ class AuditLog:
             self._remembered.clear()
         self._remembered.add(noted)
 
-    async def submit(self, change: Operation, record: AuditRecord) -> None:
-        """Make a change in the partition of its record, and add the record, in one transaction.
-
-        Raises:
-            AzureError: storage failed or refused the change, and the record is not there.
-        """
-        entry = await self.entry(record)
-        try:
-            await self._table(_place(record.subject)).submit([change, entry])
-        except HttpResponseError:
-            # The SDK may have repeated a call that had succeeded and whose response was lost.
-            if not await self.has(record):
-                raise
-
-    async def remove(self, row_key: str, record: AuditRecord) -> bool:
-        """Delete a row in the partition of its record, and add the record; whether there was such a row."""
-        row = {"PartitionKey": _place(record.subject), "RowKey": row_key}
-        try:
-            await self.submit(("delete", row, {}), record)
-        except HttpResponseError as error:
-            if error.status_code == 404 and not table_is_missing(error):
-                return False
-            raise
-        return True
+    async def _entry(self, record: AuditRecord) -> Operation:
+        """The operation that inserts a record. Writes the row of ``activity`` first."""
+        await self.expect(record)
+        return "create", _entity(record), {}
 
     async def has(self, record: AuditRecord) -> bool:
         """Whether a record was written, for a transaction whose response was lost."""

@@ -16,19 +16,25 @@ from azure.core.exceptions import AzureError
 from fastapi import Request, Response
 from starlette.requests import ClientDisconnect
 
-from shared.core.errors import INTERNAL, INVALID_REQUEST, SESSION_NOT_FOUND, STORAGE_UNAVAILABLE, GraphError
+from shared.core.errors import (
+    ACCESS_DENIED,
+    INTERNAL,
+    INVALID_REQUEST,
+    SESSION_NOT_FOUND,
+    STORAGE_UNAVAILABLE,
+    GraphError,
+)
 from shared.core.settings import AuthMode, settings
 from shared.domain.audit import Actor
-from shared.domain.callers import ANONYMOUS, Need
+from shared.domain.callers import ANONYMOUS, READ_ALL, READ_WRITE_ALL, Caller, Need, Role
 from shared.domain.lifecycle import session_not_found
 from shared.identity.authentication import authenticate
-from shared.identity.authorization import check_grant, denied
 from shared.identity.cross_site import check_own_page
 from shared.telemetry.spans import end_request, function_span
 from shared.web.contracts import Contract
 from shared.web.limits import RequestLimit, check_head_size
 from shared.web.log import log_defect, log_request, log_storage_fault
-from shared.web.request import actor, raw_path, resource_key, session_key
+from shared.web.request import actor, context, raw_path, resource_key, session_key
 from shared.web.request_body import received_whole
 from shared.web.response import json_response
 from shared.web.routes import RESOURCE_PREFIXES, HttpFunction, PathPrefix, register
@@ -148,14 +154,46 @@ async def _authorize(req: Request, need: Need) -> None:
         _request_limit().take(caller.object_id)
     if caller.may(need):
         return
-    if need in (Need.GRANTS, Need.AUDIT):
-        raise denied(need)
-    resource = resource_key(req)
+    if need in (Need.WRITE_TENANT, Need.READ_TENANT):
+        raise _denied(need)
     if "sessionId" in req.path_params:
         hidden = session_not_found(session_key(req))
     else:
         hidden = GraphError(SESSION_NOT_FOUND, "There are no upload sessions that you can read for this resource.")
-    await check_grant(caller, need, resource, hidden)
+    await _check_grant(req, caller, need, hidden)
+
+
+async def _check_grant(req: Request, caller: Caller, need: Need, hidden: GraphError) -> None:
+    """Check that the caller has a grant for the resource: one query.
+
+    Args:
+        req: the request, whose path names the resource.
+        caller: the caller, whose permissions for the whole tenant are not sufficient.
+        need: the permission that the operation requires.
+        hidden: the error for a caller without any grant; it must not reveal whether the resource has sessions.
+
+    Raises:
+        GraphError: ``hidden``, or 403 if the caller can read this resource but lacks the permission.
+    """
+    role = await context(req).storage.grants.role(resource_key(req), caller.principals)
+    if role is Role.OWNER or (role is not None and need is Need.READ):
+        return
+    if role is None and not caller.may(Need.READ):
+        raise hidden
+    raise _denied(need)
+
+
+def _denied(need: Need) -> GraphError:
+    """The error for an authenticated caller without the permission (RFC 6750, section 3.1)."""
+    lacking = READ_ALL if need in (Need.READ, Need.READ_TENANT) else READ_WRITE_ALL
+    alternative = (
+        "" if need in (Need.WRITE_TENANT, Need.READ_TENANT) else ", or the role owner for this resource or its catalog"
+    )
+    return GraphError(
+        ACCESS_DENIED,
+        f"This operation requires the permission {lacking}{alternative}.",
+        headers={"WWW-Authenticate": f'Bearer error="insufficient_scope", scope="{lacking}"'},
+    )
 
 
 @cache

@@ -8,7 +8,7 @@ from fastapi import Request
 
 from shared.core.ids import parse_guid
 from shared.domain.audit import Actor
-from shared.storage.connections import StorageNotConfiguredError
+from shared.storage.azure.connections import StorageNotConfiguredError
 
 _log = logging.getLogger("uploads")
 

@@ -56,8 +56,8 @@ _NEEDS: Mapping[Need, str] = {
     Need.IDENTITY: "Requires a token, but no permission.",
     Need.READ: f"Requires the permission {READ_ALL}, or a grant.",
     Need.WRITE: f"Requires the permission {READ_WRITE_ALL}, or a grant with the role owner.",
-    Need.GRANTS: f"Requires the permission {READ_WRITE_ALL}.",
-    Need.AUDIT: f"Requires the permission {READ_ALL}.",
+    Need.WRITE_TENANT: f"Requires the permission {READ_WRITE_ALL}.",
+    Need.READ_TENANT: f"Requires the permission {READ_ALL}.",
 }
 
 

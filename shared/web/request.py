@@ -12,6 +12,7 @@ from shared.domain.callers import GrantKey
 from shared.domain.sessions import ResourceKey, SessionKey
 from shared.models.dialects import Dialect
 from shared.query.options import Query, parse_query
+from shared.services.context import Context
 from shared.web.contracts import Contract
 from shared.web.routes import PathPrefix, allowed_methods
 
@@ -20,6 +21,11 @@ def actor(req: Request) -> Actor:
     """The caller and the request id, for the audit."""
     stored: Actor = req.state.actor
     return stored
+
+
+def context(req: Request) -> Context:
+    """What the services work with on behalf of the caller."""
+    return Context.of(actor(req))
 
 
 def resource_key(req: Request) -> ResourceKey:

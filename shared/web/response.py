@@ -11,18 +11,19 @@ from shared.access_data.findings import Report
 from shared.core.ids import utc_now
 from shared.core.settings import settings
 from shared.domain.deliveries import Delivery
-from shared.domain.sessions import Session, Snapshot, StoredFile
+from shared.domain.sessions import Session, StoredFile
 from shared.models.dialects import Dialect
 from shared.models.serializers import delivery_json, session_json
 from shared.query.options import Query, select_properties
-from shared.services.listing import matching_files, page_of_files
+from shared.services.sessions.listing import matching_files, page_of_files
 from shared.web.request import dialect
 from shared.web.urls import metadata_url, sessions_context
 
 
 def session_response(
     req: Request,
-    snapshot: Snapshot,
+    session: Session,
+    files: Sequence[StoredFile],
     *,
     query: Query | None = None,
     action: bool = False,
@@ -35,7 +36,8 @@ def session_response(
 
     Args:
         req: the request.
-        snapshot: the session and its files.
+        session: the session.
+        files: its files, if the query or the operation shows them.
         query: the query options of the request. By default the response has all properties and the files.
         action: whether the operation is an OData action, whose context names a type.
         status: the status of the response.
@@ -43,7 +45,6 @@ def session_response(
         report: the report on the uploaded file, whose warnings are included.
         deliveries: the session's, if they were read.
     """
-    session = snapshot.session
     query = query or Query(expand_files=Query())
     if action:
         founding = dialect(req) is Dialect.BETA and session.review.source is not None
@@ -53,7 +54,7 @@ def session_response(
         )
     else:
         context = f"{sessions_context(req, session.key.resource)}/$entity"
-    body = {"@odata.context": context} | session_body(req, session, query, snapshot.files)
+    body = {"@odata.context": context} | session_body(req, session, query, files)
     if report is not None:
         body |= warnings_json(report)
     if deliveries:

@@ -10,10 +10,10 @@ from pathlib import Path
 from shared.access_data.layouts import LAYOUTS
 from shared.core.environment import SettingsError
 from shared.core.settings import MAX_BLOCK_BYTES, MIN_UPLOAD_SECONDS, Settings, settings
-from shared.delivery.addresses import LOOPBACK, ForbiddenAddressError, check_url
-from shared.delivery.cloud_events import BadSecretError, secret_key
 from shared.identity.authentication import check_authentication
 from shared.identity.outgoing import NO_TOKEN
+from shared.targets.addresses import LOOPBACK, ForbiddenAddressError, check_url
+from shared.targets.cloud_events import BadSecretError, secret_key
 from shared.web.host import BODY_LIMIT, COMPRESSION, max_body_bytes
 
 # Blocks of one block blob ("Scalability and performance targets for Blob storage").

@@ -8,54 +8,35 @@ from uuid import uuid4
 import pytest
 from azure.core.pipeline.transport import AioHttpTransport
 
-import shared.services.file_deletion
-import shared.services.file_upload
-import shared.services.grants
-import shared.services.resources
-import shared.services.session_refusals
-import shared.services.uploads
-import shared.services.visible_resources
-from shared.core.settings import settings
-from shared.domain.audit import SERVICE
 from shared.domain.callers import READ_ALL, Caller, Grant, GrantKey, Role
 from shared.domain.etags import IfMatch
 from shared.domain.resources import ResourceDescription
 from shared.domain.sessions import ResourceKey, Review
-from shared.services.grants import put_grant
-from shared.services.resources import put_resource
-from shared.services.sessions import Sessions
-from shared.services.uploads import upload, validate
-from shared.services.visible_resources import list_resources
-from shared.storage.account import Storage as OwnStorage
+from shared.services.context import Context
+from shared.services.resources.descriptions import put_resource
+from shared.services.resources.grants import put_grant
+from shared.services.resources.visible import list_resources
+from shared.services.sessions.creating import create_session
+from shared.services.uploads.receiving import upload, validate
 from tests.support.access_files import access_file
 from tests.support.client import multipart, part
-from tests.support.in_process import FORM, own_storage
+from tests.support.in_process import FORM, own_context
 from tests.support.invariants import Storage
 
 pytestmark = pytest.mark.own_host("in the process of the tests")
 
 NAMED = 20
 
-SERVICES = (
-    shared.services.grants,
-    shared.services.resources,
-    shared.services.file_deletion,
-    shared.services.file_upload,
-    shared.services.session_refusals,
-    shared.services.uploads,
-    shared.services.visible_resources,
-)
-
 
 @pytest.fixture
-async def store(storage: Storage, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[OwnStorage]:
-    """The app's storage, as the services in this process use it."""
-    async with own_storage(storage, monkeypatch, SERVICES) as own:
+async def context(storage: Storage) -> AsyncIterator[Context]:
+    """The services in this process."""
+    async with own_context(storage) as own:
         yield own
 
 
 @pytest.fixture
-def calls(store: OwnStorage, monkeypatch: pytest.MonkeyPatch) -> list[str]:
+def calls(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """The calls to storage, by method and URL, from the moment when a test clears it."""
     made: list[str] = []
     real = AioHttpTransport.send
@@ -69,12 +50,12 @@ def calls(store: OwnStorage, monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
 
 @pytest.fixture
-async def named(store: OwnStorage) -> list[ResourceKey]:
+async def named(context: Context) -> list[ResourceKey]:
     """Resources of one catalog that have a name."""
     catalog = str(uuid4())
     keys = [ResourceKey(catalog, str(uuid4())) for _ in range(NAMED)]
     for key in keys:
-        await put_resource(key, ResourceDescription(key.resource_id), SERVICE)
+        await put_resource(context, key, ResourceDescription(key.resource_id))
     return sorted(keys, key=lambda key: key.resource_id)
 
 
@@ -88,11 +69,11 @@ def _before(key: ResourceKey) -> str:
 
 
 async def test_a_list_for_the_tenant_makes_one_query_for_each_catalog(
-    named: list[ResourceKey], calls: list[str]
+    context: Context, named: list[ResourceKey], calls: list[str]
 ) -> None:
     calls.clear()
 
-    page = await list_resources(_caller(READ_ALL), after=_before(named[0]), size=NAMED - 1)
+    page = await list_resources(context, _caller(READ_ALL), after=_before(named[0]), size=NAMED - 1)
 
     assert [each.key for each in page.resources] == named[:-1]
     assert page.next_key is not None
@@ -100,14 +81,14 @@ async def test_a_list_for_the_tenant_makes_one_query_for_each_catalog(
 
 
 async def test_a_list_for_a_granted_catalog_reads_its_grant_and_its_names_once(
-    named: list[ResourceKey], calls: list[str]
+    context: Context, named: list[ResourceKey], calls: list[str]
 ) -> None:
     caller = _caller()
     key = GrantKey(named[0].catalog_id, None, caller.object_id)
-    await put_grant(Grant(key, Role.READER), SERVICE)
+    await put_grant(context, Grant(key, Role.READER))
     calls.clear()
 
-    page = await list_resources(caller, after=None, size=NAMED)
+    page = await list_resources(context, caller, after=None, size=NAMED)
 
     assert [(each.key, each.role) for each in page.resources] == [(key, Role.READER) for key in named]
     principals = len(caller.principals)
@@ -115,15 +96,15 @@ async def test_a_list_for_a_granted_catalog_reads_its_grant_and_its_names_once(
 
 
 async def test_a_list_for_granted_resources_makes_two_point_reads_for_each(
-    named: list[ResourceKey], calls: list[str]
+    context: Context, named: list[ResourceKey], calls: list[str]
 ) -> None:
     caller = _caller()
     granted = named[::5]
     for key in granted:
-        await put_grant(Grant(GrantKey(key.catalog_id, key.resource_id, caller.object_id), Role.OWNER), SERVICE)
+        await put_grant(context, Grant(GrantKey(key.catalog_id, key.resource_id, caller.object_id), Role.OWNER))
     calls.clear()
 
-    page = await list_resources(caller, after=None, size=NAMED)
+    page = await list_resources(context, caller, after=None, size=NAMED)
 
     assert [(each.key, each.role) for each in page.resources] == [(key, Role.OWNER) for key in granted]
     assert len(calls) == len(caller.principals) + 2 * len(granted), calls
@@ -131,10 +112,10 @@ async def test_a_list_for_granted_resources_makes_two_point_reads_for_each(
 
 @pytest.mark.parametrize(("operation", "before", "after"), [("upload", 1, 3), ("validate", 2, 0)])
 async def test_an_upload_reads_the_session_before_the_body_ends(
-    operation: str, before: int, after: int, store: OwnStorage, calls: list[str]
+    operation: str, before: int, after: int, context: Context, calls: list[str]
 ) -> None:
     resource = ResourceKey(str(uuid4()), str(uuid4()))
-    session = await Sessions(store, settings(), SERVICE).create(resource, Review(str(uuid4()), str(uuid4())))
+    session = await create_session(context, resource, Review(str(uuid4()), str(uuid4())))
     calls.clear()
 
     async def body() -> AsyncIterator[bytes]:
@@ -146,8 +127,8 @@ async def test_an_upload_reads_the_session_before_the_body_ends(
         yield multipart(part(access_file()))
 
     if operation == "upload":
-        await upload(SERVICE, session.key, body(), FORM, IfMatch())
+        await upload(context, session.key, body(), FORM, IfMatch())
     else:
-        await validate(SERVICE, session.key, body(), FORM)
+        await validate(context, session.key, body(), FORM)
 
     assert len(calls) == before + after, calls

@@ -12,27 +12,22 @@ from uuid import uuid4
 import pytest
 from azure.core.exceptions import AzureError, ServiceResponseError
 
-import shared.services.file_deletion
-import shared.services.file_upload
-import shared.services.uploads
 from shared.core.errors import GraphError
 from shared.core.ids import utc_now
-from shared.core.settings import settings
-from shared.domain.audit import SERVICE, Activity, new_record
+from shared.domain.audit import SERVICE, Activity, AuditRecord, new_record
 from shared.domain.etags import IfMatch
 from shared.domain.lifecycle import with_file
 from shared.domain.sessions import ResourceKey, Review, Session, SessionKey, Snapshot, StoredFile
-from shared.services.file_deletion import delete_stored_file
-from shared.services.file_upload import FileUpload
-from shared.services.retries import too_busy
-from shared.services.sessions import Sessions
-from shared.services.upload_queue import queue_of
-from shared.services.uploads import upload
-from shared.storage.account import Storage as OwnStorage
-from shared.storage.blobs import BlobWriter
-from shared.storage.table_calls import ConcurrentChangeError
+from shared.services.context import Context
+from shared.services.sessions.creating import create_session
+from shared.services.sessions.ending import delete_session
+from shared.services.uploads.deleting import delete_file
+from shared.services.uploads.receiving import upload
+from shared.services.uploads.storing import FileUpload, queue_of
+from shared.storage.audit_log import ConcurrentChangeError
+from shared.storage.azure.blobs import BlobWriter
 from tests.support.access_files import access_file
-from tests.support.in_process import FORM, form_body, own_storage
+from tests.support.in_process import FORM, form_body, own_context
 from tests.support.invariants import Storage
 
 pytestmark = pytest.mark.own_host("in the process of the tests")
@@ -41,49 +36,48 @@ CONTENT = access_file()
 
 
 @pytest.fixture
-async def store(storage: Storage, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[OwnStorage]:
-    """The app's storage, as the services in this process use it."""
-    modules = (shared.services.file_deletion, shared.services.file_upload, shared.services.uploads)
-    async with own_storage(storage, monkeypatch, modules) as own:
+async def context(storage: Storage) -> AsyncIterator[Context]:
+    """The services in this process."""
+    async with own_context(storage) as own:
         yield own
 
 
 @pytest.fixture
-async def key(store: OwnStorage) -> SessionKey:
+async def key(context: Context) -> SessionKey:
     """A new session."""
     resource = ResourceKey(str(uuid4()), str(uuid4()))
-    return (await Sessions(store, settings(), SERVICE).create(resource, Review(str(uuid4()), str(uuid4())))).key
+    return (await create_session(context, resource, Review(str(uuid4()), str(uuid4())))).key
 
 
-async def _begun(store: OwnStorage, key: SessionKey, name: str) -> tuple[FileUpload, StoredFile]:
+async def _begun(context: Context, key: SessionKey, name: str) -> tuple[FileUpload, StoredFile]:
     """An upload whose bytes are received."""
-    new_file = FileUpload(store, settings(), SERVICE, key, IfMatch())
+    new_file = FileUpload(context, key, IfMatch())
     await new_file.writer.write(CONTENT)
     digest = sha256(CONTENT).hexdigest()
     return new_file, StoredFile(new_file.file_id, name, len(CONTENT), digest, 1, "graph", 0, utc_now())
 
 
-async def _add(store: OwnStorage, key: SessionKey, name: str) -> Snapshot:
+async def _add(context: Context, key: SessionKey, name: str) -> Snapshot:
     """Upload a file."""
-    new_file, file = await _begun(store, key, name)
+    new_file, file = await _begun(context, key, name)
     return await new_file.add(file, await new_file.put_blob(file))
 
 
-async def _upload(key: SessionKey, name: str = "access.csv") -> Snapshot:
-    snapshot, _ = await upload(SERVICE, key, form_body(CONTENT, name), FORM, IfMatch())
+async def _upload(context: Context, key: SessionKey, name: str = "access.csv") -> Snapshot:
+    snapshot, _ = await upload(context, key, form_body(CONTENT, name), FORM, IfMatch())
     return snapshot
 
 
-async def _stored(store: OwnStorage, key: SessionKey) -> list[str]:
+async def _stored(context: Context, key: SessionKey) -> list[str]:
     """The names of the session's files, each of which has its blob; no other blob is there."""
-    files = await store.table.files(key)
-    assert sorted(await store.blobs.names(key)) == sorted(file.id for file in files)
+    files = await context.storage.sessions.files(key)
+    assert sorted(await context.storage.blobs.names(key)) == sorted(file.id for file in files)
     return [file.name for file in files]
 
 
 @pytest.mark.parametrize("failing", ["description", "hour"])
 async def test_nothing_goes_on_or_stays_if_a_call_beside_the_blob_fails(
-    failing: str, store: OwnStorage, key: SessionKey, monkeypatch: pytest.MonkeyPatch
+    failing: str, context: Context, key: SessionKey, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     commit = BlobWriter.commit
 
@@ -95,23 +89,23 @@ async def test_nothing_goes_on_or_stays_if_a_call_beside_the_blob_fails(
         await commit(writer)
 
     if failing == "description":
-        monkeypatch.setattr(store.resources, "get", fail)
+        monkeypatch.setattr(context.storage.descriptions, "get", fail)
     else:
-        monkeypatch.setattr(store.audit, "expect", fail)
+        monkeypatch.setattr(context.storage.audit, "expect", fail)
     monkeypatch.setattr(BlobWriter, "commit", commit_later)
     before = asyncio.all_tasks()
 
     with pytest.raises(AzureError):
-        await _upload(key)
+        await _upload(context, key)
 
     assert asyncio.all_tasks() == before
-    assert await _stored(store, key) == []
+    assert await _stored(context, key) == []
 
 
 async def test_no_blob_is_sent_before_the_session_is_known(
-    store: OwnStorage, key: SessionKey, monkeypatch: pytest.MonkeyPatch
+    context: Context, key: SessionKey, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    await Sessions(store, settings(), SERVICE).delete(key, IfMatch())
+    await delete_session(context, key, IfMatch())
     sent = []
 
     async def observed(_writer: BlobWriter) -> None:
@@ -120,40 +114,40 @@ async def test_no_blob_is_sent_before_the_session_is_known(
     monkeypatch.setattr(BlobWriter, "commit", observed)
 
     with pytest.raises(GraphError) as caught:
-        await _upload(key)
+        await _upload(context, key)
 
     assert caught.value.problem.status == 404
     assert sent == []
 
 
-async def test_a_session_that_only_seemed_to_have_expired_takes_the_file(store: OwnStorage, key: SessionKey) -> None:
-    new_file, file = await _begun(store, key, "access.csv")
+async def test_a_session_that_only_seemed_to_have_expired_takes_the_file(context: Context, key: SessionKey) -> None:
+    new_file, file = await _begun(context, key, "access.csv")
     known = await new_file.put_blob(file)
-    outdated = Snapshot(known.session._replace(last_active=utc_now() - settings().idle), known.files)
+    outdated = Snapshot(known.session._replace(last_active=utc_now() - context.settings.idle), known.files)
 
     snapshot = await new_file.add(file, outdated)
 
     assert [each.id for each in snapshot.files] == [file.id]
 
 
-async def test_a_file_is_stored_again_if_it_was_deleted_meanwhile(store: OwnStorage, key: SessionKey) -> None:
-    earlier = (await _add(store, key, "access.csv")).files[0]
-    new_file, file = await _begun(store, key, "access.csv")
+async def test_a_file_is_stored_again_if_it_was_deleted_meanwhile(context: Context, key: SessionKey) -> None:
+    earlier = (await _add(context, key, "access.csv")).files[0]
+    new_file, file = await _begun(context, key, "access.csv")
     known = await new_file.put_blob(file)
     assert [each.id for each in known.files] == [earlier.id]
-    await delete_stored_file(SERVICE, key, earlier.id, IfMatch())
+    await delete_file(context, key, earlier.id, IfMatch())
 
     snapshot = await new_file.add(file, known)
 
     assert [each.id for each in snapshot.files] == [file.id]
-    assert await _stored(store, key) == ["access.csv"]
+    assert await _stored(context, key) == ["access.csv"]
 
 
 async def test_other_uploads_do_not_wait_while_a_blob_is_removed(
-    store: OwnStorage, key: SessionKey, monkeypatch: pytest.MonkeyPatch
+    context: Context, key: SessionKey, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     queue = queue_of(key)
-    await _upload(key)
+    await _upload(context, key)
     abandon, locked = BlobWriter.abandon, []
 
     async def observed(writer: BlobWriter) -> None:
@@ -162,45 +156,49 @@ async def test_other_uploads_do_not_wait_while_a_blob_is_removed(
 
     monkeypatch.setattr(BlobWriter, "abandon", observed)
 
-    await _upload(key)
+    await _upload(context, key)
 
     assert locked == [False]
-    assert await _stored(store, key) == ["access.csv"]
+    assert await _stored(context, key) == ["access.csv"]
 
 
 async def test_a_file_that_was_added_keeps_its_blob_if_the_session_cannot_be_read_then(
-    store: OwnStorage, key: SessionKey, monkeypatch: pytest.MonkeyPatch
+    context: Context, key: SessionKey, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    add_file = store.table.add_file
+    add_file = context.storage.sessions.add_file
 
-    async def add_file_and_lose_the_answer(*args: Any, **options: Any) -> None:
-        await add_file(*args, **options)
-        raise ConcurrentChangeError
+    async def add_file_and_lose_the_answer(
+        session: Session, file: StoredFile, record: AuditRecord, **rest: bool
+    ) -> None:
+        await add_file(session, file, record, **rest)
+        monkeypatch.setattr(context.storage.sessions, "files", read)
+        raise ConcurrentChangeError(record)
 
-    async def read(_sessions: Sessions, _key: SessionKey) -> None:
-        raise too_busy()
+    async def read(_key: SessionKey) -> list[StoredFile]:
+        """Files and session never agree."""
+        return []
 
-    monkeypatch.setattr(store.table, "add_file", add_file_and_lose_the_answer)
-    monkeypatch.setattr(Sessions, "snapshot", read)
+    monkeypatch.setattr(context.storage.sessions, "add_file", add_file_and_lose_the_answer)
 
     with pytest.raises(GraphError):
-        await _upload(key)
+        await _upload(context, key)
 
-    assert await _stored(store, key) == ["access.csv"]
+    monkeypatch.undo()
+    assert await _stored(context, key) == ["access.csv"]
 
 
 async def test_uploads_into_one_session_go_on_from_what_the_one_before_has_stored(
-    store: OwnStorage, key: SessionKey, monkeypatch: pytest.MonkeyPatch
+    context: Context, key: SessionKey, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    begun = [await _begun(store, key, f"{each}.csv") for each in range(3)]
+    begun = [await _begun(context, key, f"{each}.csv") for each in range(3)]
     known = [await new_file.put_blob(file) for new_file, file in begun]
-    conditions, add_file = [], store.table.add_file
+    conditions, add_file = [], context.storage.sessions.add_file
 
     async def observed(session: Session, *args: Any, **options: Any) -> Session:
         conditions.append(session.etag)
         return await add_file(session, *args, **options)
 
-    monkeypatch.setattr(store.table, "add_file", observed)
+    monkeypatch.setattr(context.storage.sessions, "add_file", observed)
 
     stored = [await new_file.add(file, each) for (new_file, file), each in zip(begun, known, strict=True)]
 
@@ -210,18 +208,18 @@ async def test_uploads_into_one_session_go_on_from_what_the_one_before_has_store
 
 
 async def test_what_an_upload_before_has_stored_is_not_believed_if_another_process_has_changed_it(
-    store: OwnStorage, key: SessionKey
+    context: Context, key: SessionKey
 ) -> None:
-    (first, first_file), (second, second_file) = [await _begun(store, key, name) for name in ("a.csv", "b.csv")]
+    (first, first_file), (second, second_file) = [await _begun(context, key, name) for name in ("a.csv", "b.csv")]
     known = [await first.put_blob(first_file), await second.put_blob(second_file)]
     stored = await first.add(first_file, known[0])
     # Not through this process's queue.
     elsewhere = second_file._replace(id=str(uuid4()))
     record = new_record(Activity.UPLOAD_FILE, key, SERVICE)
     changed = with_file(stored.session, elsewhere, clears_refusal=False, now=utc_now())
-    await store.table.add_file(changed, elsewhere, record, clears_refusal=False)
+    await context.storage.sessions.add_file(changed, elsewhere, record, clears_refusal=False)
 
     snapshot = await second.add(second_file, known[1])
 
     assert sorted(file.id for file in snapshot.files) == sorted([first_file.id, elsewhere.id])
-    assert second_file.id not in await store.blobs.names(key)
+    assert second_file.id not in await context.storage.blobs.names(key)

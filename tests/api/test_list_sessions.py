@@ -8,14 +8,14 @@ from uuid import uuid4
 import pytest
 
 from shared.core.settings import Settings
-from shared.domain.audit import Actor
 from shared.domain.sessions import ResourceKey, StoredFile
 from shared.query.capabilities import SESSION
 from shared.query.options import parse_query
-from shared.services.listing import page_of_sessions
-from shared.services.sessions import Sessions
+from shared.services.context import Context
+from shared.services.sessions.listing import page_of_sessions
+from shared.services.sessions.reading import get_files_between
 from shared.storage.account import Storage as OwnStorage
-from shared.storage.session_rows import file_of
+from shared.storage.resource_partition.rows import file_of
 from tests.support.client import Json, Resource, Session, as_object, assert_error, create_body
 from tests.support.invariants import Storage
 
@@ -323,14 +323,14 @@ async def test_only_the_files_of_matching_sessions_are_read(
         read.append(file_of(row))
         return read[-1]
 
-    monkeypatch.setattr("shared.storage.session_table.file_of", counted)
+    monkeypatch.setattr("shared.storage.resource_partition.sessions.file_of", counted)
     options = [("$filter", filtered), ("$orderby", f"createdDateTime {order}"), ("$expand", "files")]
     query = parse_query(options, capabilities=SESSION, allowed={name for name, _ in options})
     key = ResourceKey(resource.catalog_id, resource.resource_id)
-    store = Sessions(own, Settings(), Actor(request_id=str(uuid4())))
+    context = Context(own, Settings())
     try:
-        page = await page_of_sessions(store, key, query)
-        files = await store.files_between(key, page.file_ranges)
+        page = await page_of_sessions(context, key, query)
+        files = await get_files_between(context, key, page.file_ranges)
     finally:
         await own.close()
 

@@ -9,7 +9,7 @@ import httpx
 import pytest
 
 from local.azurite import azurite
-from shared.services.expiry import LOOK_AGAIN
+from shared.services.sessions.expiry import LOOK_AGAIN
 from tests.support.client import Resource, Session, http_client
 from tests.support.clocked import Clock
 from tests.support.invariants import Storage

@@ -18,17 +18,18 @@ from azure.core.exceptions import AzureError
 from local.account import Account
 from shared.core import ids
 from shared.core.settings import Settings
-from shared.domain.audit import SERVICE
 from shared.domain.deliveries import Delivery, Target
 from shared.domain.etags import IfMatch
 from shared.domain.sessions import ResourceKey, Review, SessionKey, StoredFile
-from shared.services.completion import Completion
-from shared.services.deliveries import Deliveries
-from shared.services.expiry import Expiry
-from shared.services.file_upload import FileUpload
-from shared.services.sessions import Sessions
+from shared.services.context import Context
+from shared.services.deliveries.attempts import deliver_due, wake_due
+from shared.services.deliveries.redelivering import redeliver
+from shared.services.sessions.completing import complete_session
+from shared.services.sessions.creating import create_session
+from shared.services.sessions.expiry import expire_due
+from shared.services.uploads.storing import FileUpload
 from shared.storage.account import Storage
-from shared.storage.delivery_queue import session_of_message
+from shared.storage.azure.queue import session_of_message
 from tests.deliveries.http_faults import FaultyHttp
 from tests.faults.transport import FaultyTransport
 from tests.support.access_files import access_file
@@ -97,8 +98,8 @@ class Here:
     expires: bool = False
 
     @property
-    def deliveries(self) -> Deliveries:
-        return Deliveries(self.store, self.config)
+    def context(self) -> Context:
+        return Context(self.store, self.config)
 
     # What a client does
 
@@ -115,12 +116,12 @@ class Here:
         """A new session without files."""
         review = Review(str(uuid4()), reference or str(uuid4()))
         owner = resource or ResourceKey(str(uuid4()), str(uuid4()))
-        return (await Sessions(self.store, self.config, SERVICE).create(owner, review)).key
+        return (await create_session(self.context, owner, review)).key
 
     async def upload(self, key: SessionKey, name: str, content: bytes) -> None:
         """Add a valid file of Graph's layout to a session."""
         now, digest, rows = ids.utc_now(), sha256(content).hexdigest(), content.count(b"\n") - 1
-        new_file = FileUpload(self.store, self.config, SERVICE, key, IfMatch())
+        new_file = FileUpload(self.context, key, IfMatch())
         file = StoredFile(new_file.file_id, name, len(content), digest, rows, "graph", 0, now)
         await new_file.writer.write(content)
         await new_file.add(file, await new_file.put_blob(file))
@@ -128,11 +129,10 @@ class Here:
 
     async def complete(self, key: SessionKey, *, allow_incomplete: bool = False) -> None:
         """PATCH isUploadDone."""
-        complete = Completion(self.store, self.config, SERVICE).complete
-        await complete(key, IfMatch(), allow_incomplete=allow_incomplete, allow_change=False)
+        await complete_session(self.context, key, IfMatch(), allow_incomplete=allow_incomplete, allow_change=False)
 
     async def redeliver(self, key: SessionKey, target: Target = Target.GRAPH) -> Delivery:
-        return await self.deliveries.redeliver(key, target, SERVICE)
+        return await redeliver(self.context, key, target)
 
     # What the host does
 
@@ -140,10 +140,18 @@ class Here:
         """Have the function handle a message; one that it fails to handle comes again, a few times."""
         message.dequeued += 1
         try:
-            await self.deliveries.deliver(message.key)
+            await self.deliver(message.key)
         except AzureError:
             if message.dequeued < MAX_DEQUEUE_COUNT:
                 self.messages.append(Message(ids.utc_now() + RETRY, message.key, message.dequeued))
+
+    async def deliver(self, key: SessionKey) -> None:
+        """What the function does with a message."""
+        await deliver_due(self.context, key)
+
+    async def sweep(self) -> int:
+        """What the timer does about deliveries."""
+        return await wake_due(self.context)
 
     def take(self) -> Message | None:
         """Take the next message that is due from the queue."""
@@ -163,8 +171,8 @@ class Here:
     async def tick(self) -> None:
         """The timer: deliveries that wait, and sessions that are due where a test is about them."""
         if self.expires:
-            await Expiry(self.store, self.config).tick()
-        await self.deliveries.sweep()
+            await expire_due(self.context)
+        await self.sweep()
 
     async def pass_time(self, span: timedelta, *, twice: bool = False) -> None:
         """Let time pass, in which messages are handled and the timer runs when their time comes."""
@@ -199,7 +207,7 @@ class Here:
         return None if found is None else found.state.value
 
     async def index_rows(self) -> list[str]:
-        rows = self.store.outbox._table.query("PartitionKey ge @all", {"all": "0"})
+        rows = self.store.due_deliveries._table.query("PartitionKey ge @all", {"all": "0"})
         return [row["RowKey"] async for row in rows]
 
 

@@ -49,7 +49,7 @@ async def come_after(places: Places, prefix: str, index: int, files: Any, tell: 
         queue = QUEUES[index % len(QUEUES)]
         try:
             if "lost" not in queue:
-                await here.deliveries.deliver(key)
+                await here.deliver(key)
             await afterwards(here, key, queue)
             await check_end(here, places, key)
         except Exception as error:  # noqa: BLE001  # whatever it is, it is this case's

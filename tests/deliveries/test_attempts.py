@@ -12,9 +12,9 @@ from shared.core.errors import GraphError
 from shared.domain.deliveries import Delivery, DeliveryState, Target
 from shared.domain.events import EventType
 from shared.domain.sessions import SessionKey
-from shared.services.claims import Claim
-from shared.services.outbox import Outbox
-from shared.storage.delivery_table import DeliveryTable
+from shared.services.deliveries.claims import Claim
+from shared.services.sessions import outbox
+from shared.storage.resource_partition.deliveries import DeliveryTable
 from tests.client.graph_stand_in import GraphStandIn
 from tests.deliveries.cases import Places, check_storage, check_upstream
 from tests.deliveries.here import Here, running_here
@@ -45,7 +45,12 @@ def at_first(here: Here, part: str, do: Any) -> None:
 
 async def in_hand(here: Here, key: SessionKey) -> None:
     """What another process does when a message comes."""
-    await here.deliveries.deliver(key)
+    await here.deliver(key)
+
+
+async def tell(here: Here, key: SessionKey, findings: int) -> None:
+    """Store an event, and have it sent."""
+    await outbox.add(here.context, key, outbox.event(here.context, EventType.FILE_REFUSED, key, {"findings": findings}))
 
 
 async def test_a_claim_is_kept_while_a_file_is_sent(
@@ -67,7 +72,7 @@ async def test_a_claim_is_kept_while_a_file_is_sent(
 
 def short_claims(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let a claim end after half a second."""
-    for module in ("shared.domain.deliveries", "shared.services.claims"):
+    for module in ("shared.domain.deliveries", "shared.services.deliveries.claims"):
         monkeypatch.setattr(f"{module}.CLAIM", timedelta(seconds=0.5))
 
 
@@ -139,14 +144,15 @@ async def test_a_delivery_is_asked_for_during_an_attempt(places: Places) -> None
 async def test_an_event_that_comes_during_an_attempt_is_sent_too(places: Places) -> None:
     async with running_here(places.storage, **places.options) as here:
         key = await here.active()
-        outbox = Outbox(here.store, here.config)
 
         async def refuse() -> None:
-            await outbox.add(key, outbox.event(EventType.FILE_REFUSED, key, {"findings": 1}))
+            await outbox.add(
+                here.context, key, outbox.event(here.context, EventType.FILE_REFUSED, key, {"findings": 1})
+            )
             here.messages.clear()
 
         at_first(here, "POST http://127.0.0.1", refuse)
-        await outbox.add(key, outbox.event(EventType.FILE_REFUSED, key, {"findings": 2}))
+        await tell(here, key, 2)
         await here.settle()
         assert received(places.http, places.events, key.session_id) == ["file.refused"] * 2
         assert await here.state(key, Target.EVENTS) == "delivered"
@@ -196,7 +202,7 @@ async def test_one_attempt_that_cannot_be_stored_does_not_leave_the_other_alone(
 
         at_first(here, "/uploadFile", busy)
         with pytest.raises(AzureError):
-            await here.deliveries.deliver(key)
+            await here.deliver(key)
         assert ended, "the function ended while an attempt was in progress"
         assert await here.state(key) == "delivered"
 
@@ -236,6 +242,21 @@ async def test_events_of_a_session_whose_files_are_gone_are_not_sent_again(place
         assert received(places.http, places.events, key.session_id) == told
 
 
+async def test_a_queue_that_does_not_answer_does_not_keep_a_request_from_its_answer(
+    storage: Storage, graph: GraphStandIn, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with running_here(storage.connection_string, forward_url=graph.url) as here:
+        key = await here.active()
+
+        async def silent(*_: object) -> None:
+            await asyncio.sleep(60)
+
+        monkeypatch.setattr(outbox, "_WAKE_SECONDS", 0.1)
+        monkeypatch.setattr(type(here.store.queue), "wake", silent)
+        await asyncio.wait_for(here.complete(key), 5)
+        assert len(await here.index_rows()) == 1, "the timer does not come either"
+
+
 async def test_the_timer_waits_for_a_queue_that_does_not_answer(
     storage: Storage, graph: GraphStandIn, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -252,7 +273,7 @@ async def test_the_timer_waits_for_a_queue_that_does_not_answer(
         for _ in range(5):
             here.clock.move(minutes=6)
             with pytest.raises(AzureError):
-                await here.deliveries.sweep()
+                await here.sweep()
         assert len(await here.index_rows()) == 1, "each run of the timer adds a row"
         monkeypatch.setattr(type(here.store.queue), "wake", wake)
         await here.settle()
@@ -278,14 +299,14 @@ async def test_the_timer_finds_a_delivery_that_was_stored_slowly(
 ) -> None:
     async with running_here(storage.connection_string, forward_url=graph.url) as here:
         key = await here.active()
-        update = type(here.store.table).update_session
+        update = type(here.store.sessions).update_session
 
         async def slow(*arguments: Any) -> Any:
             here.clock.move(minutes=2)
             await here.tick()
             return await update(*arguments)
 
-        monkeypatch.setattr(type(here.store.table), "update_session", slow)
+        monkeypatch.setattr(type(here.store.sessions), "update_session", slow)
         await here.complete(key)
         here.messages.clear()
         await here.pass_time(timedelta(minutes=20))
@@ -324,7 +345,7 @@ async def test_a_resource_that_is_not_listed_any_more_is_not_forwarded(storage: 
         prefix = here.config.name_prefix
     listed: dict[str, Any] = {"forward_url": graph.url, "forward_resources": "listed", "name_prefix": prefix}
     async with running_here(storage.connection_string, **listed) as here:
-        await here.deliveries.deliver(key)
+        await here.deliver(key)
         assert await here.state(key) == "failed"
         assert graph.sessions == {}
 
@@ -341,7 +362,7 @@ async def test_a_blob_that_cannot_be_read_is_told_as_what_it_is(storage: Storage
             return await real(transport, request, **options)
 
         here.calls._send = failing
-        await here.deliveries.deliver(key)
+        await here.deliver(key)
         here.calls._send = real
         delivery = await here.of(key)
         assert delivery is not None
@@ -349,15 +370,13 @@ async def test_a_blob_that_cannot_be_read_is_told_as_what_it_is(storage: Storage
 
 
 async def test_events_of_a_session_that_is_deleted_are_sent(places: Places) -> None:
-    from shared.domain.audit import SERVICE  # noqa: PLC0415
     from shared.domain.etags import IfMatch  # noqa: PLC0415
-    from shared.services.sessions import Sessions  # noqa: PLC0415
+    from shared.services.sessions.ending import delete_session  # noqa: PLC0415
 
     async with running_here(places.storage, **places.options) as here:
         key = await here.active()
-        outbox = Outbox(here.store, here.config)
-        await outbox.add(key, outbox.event(EventType.FILE_REFUSED, key, {"findings": 1}))
-        await Sessions(here.store, here.config, SERVICE).delete(key, IfMatch())
+        await tell(here, key, 1)
+        await delete_session(here.context, key, IfMatch())
         await here.settle()
         assert received(places.http, places.events, key.session_id) == ["file.refused"]
         check_storage(here, key)

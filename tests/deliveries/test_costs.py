@@ -50,7 +50,7 @@ async def test_a_delivery_costs_the_calls_that_the_table_says(places: Places) ->
         key = await here.active()
         await here.complete(key)
         assert await calls(here, here.handle_due) == 7 + len(here.files[key])
-        assert await calls(here, lambda: here.deliveries.deliver(key)) == 1
+        assert await calls(here, lambda: here.deliver(key)) == 1
 
 
 async def test_events_cost_the_calls_that_the_table_says(places: Places) -> None:
@@ -65,10 +65,10 @@ async def test_events_cost_the_calls_that_the_table_says(places: Places) -> None
 
 async def test_the_timer_costs_a_query_and_two_calls_for_what_was_delivered(places: Places) -> None:
     async with running_here(places.storage, **places.options) as here:
-        await here.deliveries.sweep()  # creates the table of the index
-        assert await calls(here, here.deliveries.sweep) == 1
+        await here.sweep()  # creates the table of the index
+        assert await calls(here, here.sweep) == 1
         await here.complete(await here.active())
         await here.handle_due()
         rows = len(await here.index_rows())
         here.clock.move(hours=1)
-        assert await calls(here, here.deliveries.sweep) == 1 + 2 * rows
+        assert await calls(here, here.sweep) == 1 + 2 * rows

@@ -8,10 +8,9 @@ import pytest
 from azure.core.exceptions import ServiceRequestError
 
 from shared.core import ids
-from shared.domain.audit import SERVICE
 from shared.domain.etags import IfMatch
 from shared.domain.sessions import Refusal, SessionKey
-from shared.services.session_refusals import SessionRefusals
+from shared.services.uploads.refusals import remember_refusal
 from tests.deliveries.cases import Places, check_storage
 from tests.deliveries.here import Here, running_here
 from tests.deliveries.receiver import SECRET, all_received, received
@@ -30,7 +29,7 @@ async def here(places: Places) -> AsyncIterator[Here]:
 async def refuse(here: Here, key: SessionKey, name: str) -> None:
     """An upload of a file with three findings."""
     refusal = Refusal(name, ids.utc_now(), 3)
-    await SessionRefusals(here.store, here.config, SERVICE).remember(key, refusal, IfMatch(), size=10, sha256=None)
+    await remember_refusal(here.context, key, refusal, IfMatch(), size=10, sha256=None)
 
 
 async def test_a_session_that_expires_is_told_once_before_and_once_after(here: Here, places: Places) -> None:
@@ -59,14 +58,14 @@ async def test_an_interrupted_tick_tells_the_same_event_again(
     here: Here, places: Places, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     key = await here.active()
-    put, failures = here.store.expiry.put, [ServiceRequestError("now")]
+    put, failures = here.store.due_expiries.put, [ServiceRequestError("now")]
 
     async def failing(*arguments: Any) -> None:
         if failures:
             raise failures.pop()
         await put(*arguments)
 
-    monkeypatch.setattr(here.store.expiry, "put", failing)
+    monkeypatch.setattr(here.store.due_expiries, "put", failing)
     await here.pass_time(timedelta(minutes=105))
     events = all_received(places.http, places.events, key.session_id)
     assert len(events) >= 1

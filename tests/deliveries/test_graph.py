@@ -85,7 +85,7 @@ async def test_a_session_that_somebody_creates_at_the_same_moment_is_used(
         await here.complete(key)
         await here.handle_due()
         assert await here.state(key) == "delivered"
-        assert (await delivery(here, key)).upstream_id == "other"
+        assert (await delivery(here, key)).target_id == "other"
     assert contents(graph) == [CONTENTS]
     assert len(graph.sessions) == 1
 
@@ -252,7 +252,7 @@ async def test_attempts_are_frequent_while_the_window_is_about_to_close(
         await here.complete(key)
         # As if time stood still: only the number of attempts grows.
         for _ in range(12):
-            await here.deliveries.deliver(key)
+            await here.deliver(key)
             waiting = await delivery(here, key)
             assert waiting.next_attempt - ids.utc_now() <= longest
             await here.store.deliveries.update(waiting._replace(next_attempt=ids.utc_now()))

@@ -85,7 +85,7 @@ async def told(here: Here, key: SessionKey) -> tuple[str, str]:
 async def test_what_a_receiver_does_not_take_is_sent_again(
     storage: Storage, monkeypatch: pytest.MonkeyPatch, method: str, answer: list[bytes] | None, words: str
 ) -> None:
-    monkeypatch.setattr("shared.delivery.webhook._CALL", aiohttp.ClientTimeout(total=0.5))
+    monkeypatch.setattr("shared.targets.webhook._CALL", aiohttp.ClientTimeout(total=0.5))
     async with raw_server() as raw, running_here(storage.connection_string, **options(raw.url)) as here:
         raw.answers[method] = answer
         key = await here.active()

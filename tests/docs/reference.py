@@ -25,8 +25,8 @@ PERMISSIONS: Mapping[Need, str] = {
     Need.IDENTITY: "any valid token",
     Need.READ: "read",
     Need.WRITE: "write",
-    Need.GRANTS: "write, whole tenant",
-    Need.AUDIT: "read, whole tenant",
+    Need.WRITE_TENANT: "write, whole tenant",
+    Need.READ_TENANT: "read, whole tenant",
 }
 
 

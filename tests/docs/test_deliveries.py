@@ -8,11 +8,11 @@ from datetime import timedelta
 
 from shared.core.ids import new_id, utc_now
 from shared.core.settings import Settings
-from shared.delivery.cloud_events import encoded, secret_key, signature_headers
-from shared.delivery.graph_client import _MEANINGS
 from shared.domain.deliveries import FIRST_PAUSE, LONGEST_PAUSE, URGENT_PAUSE, DeliveryState
 from shared.domain.events import Event, EventType
 from shared.domain.sessions import ResourceKey, SessionKey
+from shared.targets.cloud_events import encoded, secret_key, signature_headers
+from shared.targets.graph_client import _MEANINGS
 from tests.docs.documents import DELIVERIES, code_blocks, documented_events
 
 SECRET = "whsec_" + base64.b64encode(b"k" * 32).decode()

@@ -10,7 +10,7 @@ from shared.core import errors
 from shared.core.errors import Problem
 from shared.core.settings import Settings
 from shared.core.version import VERSION
-from shared.storage.names import Names
+from shared.storage.azure.connections import Names
 from tests.docs.documents import ROOT, documents, name_of
 from tests.docs.reference import SECTIONS, names_of_sections, with_sections
 
@@ -74,7 +74,7 @@ def test_files_that_a_document_names_exist(path: Path) -> None:
 
 def test_the_design_lists_every_table_and_kind_of_row() -> None:
     design = (ROOT / "docs" / "design.md").read_text()
-    storage = "".join(path.read_text() for path in (ROOT / "shared" / "storage").glob("*.py"))
+    storage = "".join(path.read_text() for path in (ROOT / "shared" / "storage").rglob("*.py"))
     kinds = re.findall(r'(?:return f|_PREFIX = )"(\w+):', storage)
 
     assert [name for name in Names.prefixed("") if f"`{name}`" not in design] == []

@@ -309,11 +309,11 @@ async def without_session(_service: Service, case: Case) -> None:
     from shared.core.ids import new_id, utc_now  # noqa: PLC0415
     from shared.domain.sessions import ResourceKey, SessionKey  # noqa: PLC0415
     from shared.storage.account import storage  # noqa: PLC0415
-    from shared.storage.time_index import DueSession  # noqa: PLC0415
+    from shared.storage.indexes.due_sessions import DueSession  # noqa: PLC0415
 
     case.session = new_id(utc_now())
     key = SessionKey(ResourceKey(case.catalog, case.resource), case.session)
-    await storage().expiry.put(DueSession(utc_now(), key))
+    await storage().due_expiries.put(DueSession(utc_now(), key))
 
 
 async def late_blob(_service: Service, case: Case) -> None:
@@ -328,15 +328,15 @@ async def half_deleted(_service: Service, case: Case) -> None:
     """The state after a crash that followed the session's transaction."""
     from shared.domain.audit import SERVICE, Activity, new_record  # noqa: PLC0415
     from shared.domain.sessions import ResourceKey, SessionKey, Status  # noqa: PLC0415
-    from shared.services.removal import end  # noqa: PLC0415
-    from shared.services.sessions import sessions  # noqa: PLC0415
-    from shared.storage.account import storage  # noqa: PLC0415
+    from shared.services.context import Context  # noqa: PLC0415
+    from shared.services.sessions.ending import _schedule_removal, end  # noqa: PLC0415
+    from shared.services.sessions.reading import get_session  # noqa: PLC0415
 
     key = SessionKey(ResourceKey(case.catalog, case.resource), case.session)
-    store, own = storage(), sessions(SERVICE)
-    await own._schedule_removal(key)
-    session = await own.get(key)
-    await end(store.table, session, Status.DELETED, new_record(Activity.DELETE_SESSION, key, SERVICE))
+    context = Context.of()
+    await _schedule_removal(context, key)
+    session = await get_session(context, key)
+    await end(context, session, Status.DELETED, new_record(Activity.DELETE_SESSION, key, SERVICE))
 
 
 async def remember_file(service: Service, case: Case) -> None:

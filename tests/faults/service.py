@@ -48,11 +48,10 @@ class Service:
 
     async def tick(self) -> dict[str, int]:
         """One tick of the timer."""
-        from shared.core.settings import settings  # noqa: PLC0415
-        from shared.services.expiry import Expiry  # noqa: PLC0415
-        from shared.storage.account import storage  # noqa: PLC0415
+        from shared.services.context import Context  # noqa: PLC0415
+        from shared.services.sessions.expiry import expire_due  # noqa: PLC0415
 
-        return dict(await Expiry(storage(), settings()).tick())
+        return dict(await expire_due(Context.of()))
 
     def pass_time(self, ahead: timedelta) -> None:
         """Move the clock."""
@@ -91,11 +90,11 @@ def configure(storage: str) -> None:
 async def running() -> AsyncIterator[Service]:
     """The app in this process, with small batches so that small sessions need several."""
     import function_app  # noqa: PLC0415  # it reads the settings
-    import shared.services.removal  # noqa: PLC0415
+    import shared.services.sessions.ending  # noqa: PLC0415
     from local.host.app import Host  # noqa: PLC0415
     from shared.storage.account import close_storage  # noqa: PLC0415
 
-    shared.services.removal.MAX_TRANSACTION = 3  # type: ignore[attr-defined]
+    shared.services.sessions.ending.MAX_TRANSACTION = 3  # type: ignore[attr-defined]
     host = Host(function_app.app, ROOT / "host.json")
     async with httpx.AsyncClient(
         transport=httpx.ASGITransport(app=host), base_url="http://localhost", timeout=60

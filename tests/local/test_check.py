@@ -9,7 +9,7 @@ from azure.data.tables import EdmType, EntityProperty
 
 from local.azurite import azurite
 from shared.domain.sessions import Refusal, ResourceKey, SessionKey
-from shared.storage.session_rows import refusal_entity
+from shared.storage.resource_partition.rows import refusal_entity
 from tests.support.client import Resource, Session, http_client
 from tests.support.forks import run_fork
 from tests.support.invariants import Storage

@@ -8,7 +8,7 @@ import pytest
 
 from local import demo
 from local.receiver import new_secret, running_receiver
-from shared.delivery.cloud_events import secret_key, signature_headers
+from shared.targets.cloud_events import secret_key, signature_headers
 
 BODY = b'{"id": "1", "type": "uploads.session.completed"}'
 

@@ -46,9 +46,9 @@ async def fill(sessions: int) -> None:
     from shared.domain.lifecycle import new_session  # noqa: PLC0415
     from shared.domain.sessions import ResourceKey, Review, SessionKey, Status  # noqa: PLC0415
     from shared.storage.account import storage  # noqa: PLC0415
-    from shared.storage.session_rows import session_entity  # noqa: PLC0415
+    from shared.storage.resource_partition.rows import session_entity  # noqa: PLC0415
 
-    table = storage().table._sessions
+    table = storage().sessions._sessions
     now = utc_now()
 
     async def fill_resource(count: int) -> None:
@@ -101,7 +101,7 @@ async def measure(finished: int, due: int, fits: int) -> tuple[list[int], list[T
 
 async def resume(service: Service, sessions: int, fits: int) -> list[int]:
     """How many sessions each tick settles when only so many fit; fails unless the oldest come first."""
-    import shared.services.expiry  # noqa: PLC0415
+    import shared.services.sessions.expiry  # noqa: PLC0415
     from shared.domain.sessions import ResourceKey, SessionKey, Status  # noqa: PLC0415
     from shared.storage.account import storage  # noqa: PLC0415
 
@@ -110,8 +110,8 @@ async def resume(service: Service, sessions: int, fits: int) -> list[int]:
         await create(service, case)
         service.pass_time(timedelta(hours=1))
     service.pass_time(timedelta(hours=3))
-    table = storage().table
-    budget, shared.services.expiry.TICK_SESSIONS = shared.services.expiry.TICK_SESSIONS, fits
+    table = storage().sessions
+    budget, shared.services.sessions.expiry.TICK_SESSIONS = shared.services.sessions.expiry.TICK_SESSIONS, fits
     settled: list[int] = []
     while not settled or settled[-1]:
         before = sum(settled)
@@ -121,7 +121,7 @@ async def resume(service: Service, sessions: int, fits: int) -> list[int]:
         if over != sorted(over, reverse=True):
             raise RuntimeError("a younger session came before an older one")
         settled.append(sum(over) - before)
-    shared.services.expiry.TICK_SESSIONS = budget
+    shared.services.sessions.expiry.TICK_SESSIONS = budget
     service.reset_clock()
     return settled
 

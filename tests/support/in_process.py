@@ -1,12 +1,10 @@
 """The app's services in the process of the tests, on the tests' storage."""
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from types import ModuleType
-
-import pytest
 
 from shared.core.settings import Settings
+from shared.services.context import Context
 from shared.storage.account import Storage as OwnStorage
 from tests.support.client import multipart, part
 from tests.support.invariants import Storage
@@ -15,19 +13,12 @@ FORM = "multipart/form-data; boundary=testboundary"
 
 
 @asynccontextmanager
-async def own_storage(
-    storage: Storage, monkeypatch: pytest.MonkeyPatch, modules: Sequence[ModuleType]
-) -> AsyncIterator[OwnStorage]:
-    """The app's storage, which these modules of the app use meanwhile."""
-    own = OwnStorage.connect(Settings().model_copy(update={"storage": storage.connection_string}))
-
-    def connected() -> OwnStorage:
-        return own
-
-    for module in modules:
-        monkeypatch.setattr(module, "storage", connected)
+async def own_context(storage: Storage) -> AsyncIterator[Context]:
+    """What the services work with: the app's own storage on the tests' account, on behalf of the service itself."""
+    settings = Settings().model_copy(update={"storage": storage.connection_string})
+    own = OwnStorage.connect(settings)
     try:
-        yield own
+        yield Context(own, settings)
     finally:
         await own.close()
 

@@ -13,8 +13,8 @@ from azure.data.tables import TableClient
 from local.account import Account
 from local.check import unlisted, violations
 from shared.core.settings import Settings
-from shared.storage.blobs import MANIFEST
-from shared.storage.names import Names
+from shared.storage.azure.blobs import MANIFEST
+from shared.storage.azure.connections import Names
 from tests.support.client import Json, Resource, Session
 
 Row = Mapping[str, Any]

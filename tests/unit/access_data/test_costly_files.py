@@ -7,7 +7,7 @@ import pytest
 from azure.storage.blob.aio import BlobClient
 
 from shared.access_data.validator import Validator
-from shared.storage.blobs import BlobWriter
+from shared.storage.azure.blobs import BlobWriter
 
 HEADER = b"principalId,principalType,permissionId,permissionName,permissionDescription,permissionType\n"
 MIB = 2**20

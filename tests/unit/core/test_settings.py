@@ -12,7 +12,7 @@ import azure.identity.aio
 import pytest
 
 from shared.core.settings import load_settings
-from shared.storage.connections import credential
+from shared.storage.azure.connections import credential
 from tests.support.forks import run_fork
 
 CONNECTION = "AccountName={};AccountKey=a2V5;TableEndpoint=https://{}.example/;BlobEndpoint=https://{}.example/"

@@ -16,7 +16,7 @@ from shared.domain.deliveries import (
     is_due,
     look_again_at,
     new_delivery,
-    tried_anew,
+    renewed,
 )
 from shared.domain.sessions import ResourceKey, SessionKey
 
@@ -61,11 +61,11 @@ def test_the_target_says_when_to_come_back() -> None:
     assert after_failure(WAITING, busy, NOW, give_up_after=DAY).next_attempt == NOW + timedelta(minutes=30)
 
 
-def test_what_cannot_succeed_is_given_up_at_once_and_can_be_tried_anew() -> None:
+def test_what_cannot_succeed_is_given_up_at_once_and_can_be_renewed() -> None:
     failed = after_failure(WAITING, DeliveryError("No.", final=True), NOW, give_up_after=DAY)
     assert (failed.state, failed.last_error) == (DeliveryState.FAILED, "No.")
     assert not is_due(failed, NOW + DAY)
-    again = tried_anew(failed, NOW + DAY)
+    again = renewed(failed, NOW + DAY)
     assert is_due(again, NOW + DAY)
     assert after_failure(again, FAULT, NOW + DAY, give_up_after=DAY).state is DeliveryState.PENDING
 

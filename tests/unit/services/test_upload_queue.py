@@ -7,7 +7,7 @@ from uuid import uuid4
 import pytest
 
 from shared.domain.sessions import ResourceKey, Review, Session, SessionKey, Snapshot, Status
-from shared.services.upload_queue import queue_of
+from shared.services.uploads.storing import queue_of
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 

@@ -10,7 +10,7 @@ import pytest
 from azure.core.exceptions import AzureError, ResourceExistsError
 from azure.storage.blob.aio import BlobClient, ContainerClient
 
-from shared.storage.blobs import BlobWriter, InContainer
+from shared.storage.azure.blobs import BlobWriter, InContainer
 from tests.support.invariants import Storage
 
 BLOCK_BYTES = 64 * 1024

@@ -8,7 +8,7 @@ import pytest
 from shared.core.settings import Settings
 from shared.domain.sessions import Refusal, ResourceKey, SessionKey
 from shared.storage.account import Storage
-from shared.storage.session_rows import refusal_entity, refusal_of
+from shared.storage.resource_partition.rows import refusal_entity, refusal_of
 from tests.support.invariants import Storage as Stored
 
 
@@ -21,7 +21,7 @@ async def test_a_refusal_keeps_its_count_of_findings(storage: Stored, findings: 
     try:
         storage.sessions.create_entity(refusal_entity(key, refusal))
 
-        assert await opened.table.refusals(key) == [refusal]
+        assert await opened.sessions.refusals(key) == [refusal]
     finally:
         await opened.close()
 

@@ -21,9 +21,10 @@ from shared.core.settings import Settings
 from shared.domain.audit import SERVICE, Activity, new_record, subject_of
 from shared.domain.callers import Grant, GrantKey, Role
 from shared.domain.sessions import ResourceKey, SessionKey
-from shared.storage import account, table
-from shared.storage.names import Names
-from shared.storage.time_index import DueSession
+from shared.storage import account
+from shared.storage.azure import table
+from shared.storage.azure.connections import Names
+from shared.storage.indexes.due_sessions import DueSession
 from tests.support.invariants import Storage
 
 KEY = SessionKey(ResourceKey(str(uuid4()), str(uuid4())), str(uuid4()))
@@ -75,7 +76,7 @@ async def test_a_query_that_storage_cuts_off_after_five_seconds_is_continued() -
         return _page("first.csv", last=False)
 
     async with _table_storage(answer) as store:
-        files = await store.table.files(KEY)
+        files = await store.sessions.files(KEY)
 
     assert [file.name for file in files] == ["first.csv", "second.csv"]
 
@@ -92,7 +93,7 @@ async def test_a_query_takes_a_bounded_time(monkeypatch: pytest.MonkeyPatch, sil
     began = time.monotonic()
     async with _table_storage(answer) as store:
         with pytest.raises(ServiceResponseTimeoutError):
-            await store.table.files(KEY)
+            await store.sessions.files(KEY)
 
     assert time.monotonic() - began < 5
 
@@ -123,7 +124,7 @@ async def test_the_role_of_a_caller_takes_two_range_queries_at_once_over_grants_
 async def test_a_row_of_a_newer_format_is_refused_and_one_without_a_version_is_read(storage: Storage) -> None:
     row = {"PartitionKey": str(uuid4()), "RowKey": "a"}
     async with _azurite(storage) as store:
-        rows = store.table._sessions
+        rows = store.sessions._sessions
         storage.sessions.create_entity(row)
         assert await rows.get(row["PartitionKey"], "a") is not None
         await rows.upsert(row | {"Name": "x"})
@@ -154,9 +155,9 @@ async def test_what_is_missing_in_an_account_is_created_by_the_call_that_needs_i
     due, record = DueSession(utc_now(), KEY), new_record(Activity.CREATE_SESSION, KEY, SERVICE)
     grant = Grant(GrantKey(KEY.resource.catalog_id, None, str(uuid4())), Role.OWNER)
     try:
-        assert await store.table.session(KEY) is None
-        await asyncio.gather(store.expiry.put(due), store.expiry.remove(due), store.outbox.put(due))
-        await store.quotas.note(str(uuid4()), KEY)
+        assert await store.sessions.session(KEY) is None
+        await asyncio.gather(store.due_expiries.put(due), store.due_expiries.remove(due), store.due_deliveries.put(due))
+        await store.callers.put(str(uuid4()), KEY)
         await store.grants.put(grant, record._replace(subject=subject_of(grant.key)))
         await store.access.put(grant.key.principal_id, grant.key.catalog_id, None)
         await asyncio.gather(store.blobs.put_manifest(KEY, b"{}"), store.queue.wake(KEY))

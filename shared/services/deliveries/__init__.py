@@ -1,0 +1,1 @@
+"""Handing complete sessions on: one attempt at a time, for each target."""

@@ -1,0 +1,1 @@
+"""The life of a session: it is created, read, listed, completed, ended, and expires."""

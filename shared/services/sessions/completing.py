@@ -1,0 +1,116 @@
+"""Completes sessions: whether a session may be completed, and everything that is stored with its completion."""
+
+import asyncio
+from collections.abc import Sequence
+from datetime import timedelta
+
+from shared.core.ids import utc_now
+from shared.domain.audit import Activity, Outcome, new_record
+from shared.domain.etags import IfMatch
+from shared.domain.lifecycle import check_open, completed, idle_deadline, keeps_files
+from shared.domain.plausibility import ALLOW_CHANGE, LastComplete, unexpected_change
+from shared.domain.sessions import Refusal, ResourceKey, Session, SessionKey, Snapshot, Status, StoredFile
+from shared.models.manifest import manifest
+from shared.services.changes import change
+from shared.services.context import Context
+from shared.services.sessions import outbox
+from shared.services.sessions.reading import get_snapshot
+from shared.storage.azure.blobs import MANIFEST
+from shared.storage.azure.table import Operation
+from shared.storage.resource_partition.rows import put_last_complete
+from shared.telemetry.instruments import SESSIONS_COMPLETED, TIME_LEFT
+
+
+async def complete_session(
+    context: Context, key: SessionKey, if_match: IfMatch, *, allow_incomplete: bool, allow_change: bool
+) -> Snapshot:
+    """Complete a session and write its manifest. A session that is already complete does not change.
+
+    Raises:
+        GraphError: 404; 409 when it has expired, is incomplete, or differs too much from the last one; 412.
+    """
+    outgoing: Sequence[Operation] = ()
+    time_left: timedelta | None = None
+
+    async def attempt() -> Snapshot:
+        nonlocal outgoing, time_left
+        outgoing, time_left = (), None
+        snapshot = await get_snapshot(context, key)
+        session, files = snapshot
+        if_match.check(session.etag)
+        if session.status is Status.COMPLETE:
+            return snapshot
+        check_open(session, utc_now(), context.settings.idle)
+        refusals, last, forwarded = await asyncio.gather(
+            _open_refusals(context, session),
+            _last_complete(context, key.resource),
+            outbox.forwards(context, key.resource),
+        )
+        after = completed(session, refusals, allow_incomplete=allow_incomplete, now=utc_now())
+        details = _details(context, session, files, last, allow_change=allow_change)
+        record = new_record(Activity.COMPLETE_SESSION, key, context.actor, Outcome.SUCCESS, **details)
+        outgoing = outbox.completion(context, after, files, forwarded=forwarded)
+        await asyncio.gather(outbox.expect(context, key, outgoing), context.storage.audit.expect(record))
+        time_left = idle_deadline(session, context.settings.idle) - utc_now()
+        put_last = put_last_complete(after, files, last, compared=_compares(context))
+        return Snapshot(await context.storage.sessions.update_session(after, record, put_last, *outgoing), files)
+
+    snapshot = await change(context, attempt) or await get_snapshot(context, key)
+    if time_left is not None:
+        SESSIONS_COMPLETED.add(1)
+        TIME_LEFT.record(time_left.total_seconds())
+    # After a crash at this point a repeated request or the timer writes the manifest.
+    await write_manifest(context, *snapshot)
+    await outbox.wake(context, key, outgoing)
+    return snapshot
+
+
+async def write_manifest(context: Context, session: Session, files: Sequence[StoredFile]) -> None:
+    """Write the manifest of a complete session, unless it exists or the session's files are removed.
+
+    A complete session does not change until then, so its manifest is the same at any time.
+    """
+    stored = context.storage
+    if not keeps_files(session, utc_now(), context.settings.retention):
+        return
+    await stored.blobs.put_manifest(session.key, manifest(session, files))
+    # The write of a blob cannot be conditional on a row: the removal of the files may have begun meanwhile.
+    current = await stored.sessions.session(session.key)
+    if current is None or current.files_removed is not None:
+        await stored.blobs.delete(session.key, [MANIFEST])
+
+
+async def _open_refusals(context: Context, session: Session) -> Sequence[Refusal]:
+    return await context.storage.sessions.refusals(session.key) if session.open_refusals else ()
+
+
+def _compares(context: Context) -> bool:
+    """Whether a session is compared with the last complete one of its resource."""
+    return context.settings.max_shrink_percent is not None or context.settings.max_growth_percent is not None
+
+
+async def _last_complete(context: Context, resource: ResourceKey) -> LastComplete | None:
+    return await context.storage.sessions.last_complete(resource) if _compares(context) else None
+
+
+def _details(
+    context: Context, session: Session, files: Sequence[StoredFile], last: LastComplete | None, *, allow_change: bool
+) -> dict[str, str | int]:
+    """The details of the audit record.
+
+    Raises:
+        GraphError: 409 if the number of rows differs too much from the last complete session.
+    """
+    rows = sum(file.rows for file in files)
+    details: dict[str, str | int] = {
+        "files": session.files_uploaded,
+        "bytes": session.total_bytes,
+        "rows": rows,
+    }
+    limits = {"max_shrink": context.settings.max_shrink_percent, "max_growth": context.settings.max_growth_percent}
+    unexpected = None if last is None else unexpected_change(rows, last, **limits)
+    if unexpected is None or last is None:
+        return details
+    if not allow_change:
+        raise unexpected
+    return details | {"preference": ALLOW_CHANGE, "lastRows": last.rows}

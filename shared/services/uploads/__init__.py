@@ -1,0 +1,1 @@
+"""A file on its way into a session, or out of it: received, stored, refused, deleted."""

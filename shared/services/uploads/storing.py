@@ -1,0 +1,176 @@
+"""Stores an uploaded file: its blob first, then its row and the session's stats in one transaction.
+
+``shared.services.uploads.receiving`` receives and validates the file; this module makes it part of a session.
+"""
+
+import asyncio
+import time
+from weakref import WeakValueDictionary
+
+from shared.core.errors import GraphError
+from shared.core.ids import new_id, utc_now
+from shared.domain.audit import Activity, AuditRecord, Outcome, file_details, new_record
+from shared.domain.etags import IfMatch
+from shared.domain.lifecycle import check_file_count, check_open, find_identical, with_file
+from shared.domain.sessions import Session, SessionKey, Snapshot, StoredFile, refusal_id
+from shared.services.changes import change, gather_all
+from shared.services.context import Context
+from shared.services.sessions.reading import get_session, get_snapshot
+
+
+class UploadQueue:
+    """What uploads into one session share in this process: each adds its file in turn, and tells the next its result.
+
+    Correctness does not depend on it: every write is conditional, and other processes have queues of their own. It
+    saves what a lost race costs.
+    """
+
+    def __init__(self) -> None:
+        self.lock = asyncio.Lock()
+        self._latest: Snapshot | None = None
+        self._learned_at = 0.0
+
+    def learn(self, snapshot: Snapshot) -> None:
+        """Remember the state that an upload has stored."""
+        self._latest, self._learned_at = snapshot, time.monotonic()
+
+    def learned_since(self, moment: float) -> Snapshot | None:
+        """The newest state, if it was stored since a moment of the monotonic clock."""
+        return self._latest if self._learned_at > moment else None
+
+
+_queues: WeakValueDictionary[SessionKey, UploadQueue] = WeakValueDictionary()
+
+
+def queue_of(key: SessionKey) -> UploadQueue:
+    """The queue of a session. It exists while an upload is in it."""
+    return _queues.setdefault(key, UploadQueue())
+
+
+class FileUpload:
+    """One file on its way into a session. Call in this order: ``writer.write``, ``put_blob``, ``add``.
+
+    ``session`` is read while the file is received. It fails with a GraphError if the session accepts no file (404; 409
+    when it is not active; 412), and with an AzureError.
+    """
+
+    def __init__(self, context: Context, key: SessionKey, if_match: IfMatch) -> None:
+        self._context = context
+        self._stored = context.storage.sessions
+        self._key = key
+        self._if_match = if_match
+        # Kept from here on, so that uploads that begin meanwhile learn what this one stores.
+        self._queue = queue_of(key)
+        self._began = time.monotonic()
+        self.file_id = new_id(utc_now())
+        self.session: asyncio.Future[Session] = asyncio.ensure_future(self._read())
+        # After a cancellation nobody waits for it, and asyncio would log its error as one that nobody has seen.
+        self.session.add_done_callback(lambda read: read.cancelled() or read.exception())
+        # It stages nothing before it is clear that the session is active.
+        self.writer = context.storage.blobs.writer(key, self.file_id, self.session)
+
+    async def put_blob(self, file: StoredFile) -> Snapshot:
+        """Write the blob; gives the session with its files, which are read meanwhile.
+
+        Raises:
+            GraphError: as ``session``; 503.
+            AzureError: storage failed.
+        """
+        await self.session
+        noted = self._context.storage.audit.expect(self._record(file))
+        _, _, known = await gather_all(self.writer.commit(), noted, self._with_files())
+        return known
+
+    async def add(self, file: StoredFile, known: Snapshot) -> Snapshot:
+        """Add the file, whose blob was put: its row and the session's stats in one transaction.
+
+        The same name with the same bytes changes nothing: the client has lost the first answer.
+
+        Args:
+            file: the file.
+            known: what ``put_blob`` has found. It may be outdated.
+
+        Raises:
+            GraphError: 404, 409, 400 or 412 when the session does not accept the file; 503.
+            AzureError: storage failed. Whether the row was written is unknown, so the blob stays; if no row refers to
+                it, it is removed when the session ends.
+        """
+        try:
+            snapshot = await self._add(file, known)
+        except GraphError:
+            await self.writer.abandon()
+            raise
+        if snapshot is None:
+            # The row was written: whatever comes of this read, the blob stays.
+            return await get_snapshot(self._context, self._key)
+        if all(stored.id != file.id for stored in snapshot.files):
+            await self.writer.abandon()
+        return snapshot
+
+    async def _add(self, file: StoredFile, known: Snapshot) -> Snapshot | None:
+        """The session with the file, or with an identical one; ``None`` if it was added and the answer was lost.
+
+        What ``known`` or the queue says may be outdated. A write is conditional on it. An answer without a write,
+        which is an error or that the session has the file already, needs a fresh read.
+        """
+        record = self._record(file)
+        assumed: Snapshot | None = None
+
+        async def attempt() -> Snapshot:
+            nonlocal assumed
+            # Only the first attempt may be wrong about the session.
+            snapshot, assumed = assumed, None
+            if snapshot is None or not self._seems_to_fit(snapshot, file):
+                snapshot = await get_snapshot(self._context, self._key)
+                if self._find_identical(snapshot, file) is not None:
+                    return snapshot
+            session = snapshot.session
+            refused = session.open_refusals and await self._stored.refusal(self._key, refusal_id(file.name))
+            changed = with_file(session, file, clears_refusal=bool(refused), now=utc_now())
+            session = await self._stored.add_file(changed, file, record, clears_refusal=bool(refused))
+            added = Snapshot(session, [*snapshot.files, file])
+            self._queue.learn(added)
+            return added
+
+        async with self._queue.lock:
+            assumed = self._queue.learned_since(self._began) or known
+            return await change(self._context, attempt)
+
+    async def _read(self) -> Session:
+        session = await get_session(self._context, self._key)
+        self._check_open(session)
+        return session
+
+    async def _with_files(self) -> Snapshot:
+        """The session and its files, which are read unless they are known or there are none."""
+        session = await self.session
+        newer = self._queue.learned_since(self._began)
+        if newer is not None:
+            return newer
+        files = await self._stored.files(self._key) if session.files_uploaded else []
+        if len(files) == session.files_uploaded:
+            return Snapshot(session, files)
+        return await get_snapshot(self._context, self._key)
+
+    def _seems_to_fit(self, snapshot: Snapshot, file: StoredFile) -> bool:
+        """Whether the file can be added to the session, as far as the snapshot tells."""
+        try:
+            return self._find_identical(snapshot, file) is None
+        except GraphError:
+            return False
+
+    def _find_identical(self, snapshot: Snapshot, file: StoredFile) -> StoredFile | None:
+        """Raise unless the session accepts this file; returns its identical file if it has one."""
+        self._check_open(snapshot.session)
+        identical = find_identical(snapshot.files, file)
+        if identical is None:
+            check_file_count(snapshot.session, self._context.settings.max_files)
+        return identical
+
+    def _check_open(self, session: Session) -> None:
+        self._if_match.check(session.etag)
+        check_open(session, utc_now(), self._context.settings.idle)
+
+    def _record(self, file: StoredFile) -> AuditRecord:
+        details = file_details(file) | {"rows": file.rows}
+        return new_record(Activity.UPLOAD_FILE, self._key, self._context.actor, Outcome.SUCCESS, **details)

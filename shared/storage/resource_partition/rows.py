@@ -1,0 +1,201 @@
+"""Converts sessions, references, files and refusals to table rows and back."""
+
+from collections.abc import Mapping, Sequence
+from hashlib import sha256
+from typing import Any
+
+from azure.core import MatchConditions
+from azure.data.tables import EdmType, EntityProperty, UpdateMode
+
+from shared.core.ids import id_time
+from shared.domain.plausibility import LastComplete
+from shared.domain.sessions import Refusal, ResourceKey, Review, Session, SessionKey, Status, StoredFile
+from shared.storage.azure.table import Operation, instant
+
+# Keys. Every part is a GUID, a hex digest or a fixed word, so that no caller's text gets into a key.
+
+
+def partition(resource: ResourceKey) -> str:
+    """PartitionKey of all rows of one resource."""
+    return f"{resource.catalog_id}_{resource.resource_id}"
+
+
+def session_row(key: SessionKey) -> str:
+    """RowKey of a session."""
+    return f"session:{key.session_id}"
+
+
+def reference_row(reference_id: str) -> str:
+    """RowKey of the row that names the session that holds a reference."""
+    return f"reference:{reference_id}"
+
+
+def file_row(key: SessionKey, file_id: str) -> str:
+    """RowKey of a file."""
+    return f"file:{key.session_id}:{file_id}"
+
+
+def refusal_row(key: SessionKey, name: str) -> str:
+    """RowKey of a refused file, by the digest of its name."""
+    return f"refusal:{key.session_id}:{sha256(name.encode()).hexdigest()}"
+
+
+def refusal_prefix(key: SessionKey, refusal_id: str) -> str:
+    """The beginning of the RowKey of a refusal: its id is the first half of its name's digest."""
+    return f"refusal:{key.session_id}:{refusal_id.replace('-', '')}"
+
+
+LAST_COMPLETE_ROW = "lastcomplete"
+"""RowKey of the row that tells of a resource's last complete session."""
+
+
+# Entities
+
+
+def session_entity(session: Session) -> dict[str, Any]:
+    """A session's row."""
+    review = session.review
+    entity = {
+        "PartitionKey": partition(session.key.resource),
+        "RowKey": session_row(session.key),
+        "Status": session.status.value,
+        "LastActive": session.last_active,
+        "ReviewDefinitionId": review.definition_id,
+        "ReferenceId": review.instance_id,
+        "Source": review.source,
+        "Type": review.type,
+        "DataType": review.data_type,
+        "FilesUploaded": session.files_uploaded,
+        "TotalBytes": EntityProperty(session.total_bytes, EdmType.INT64),
+        "OpenRefusals": session.open_refusals,
+        "FilesRemoved": session.files_removed,
+    }
+    return {name: value for name, value in entity.items() if value is not None}
+
+
+def session_of(resource: ResourceKey, row: Mapping[str, Any]) -> Session:
+    """The session that a row holds."""
+    session_id = row["RowKey"].removeprefix("session:")
+    return Session(
+        key=SessionKey(resource, session_id),
+        review=Review(
+            definition_id=row["ReviewDefinitionId"],
+            instance_id=row["ReferenceId"],
+            source=row.get("Source"),
+            type=row.get("Type"),
+            data_type=row.get("DataType"),
+        ),
+        created=id_time(session_id),
+        last_active=instant(row["LastActive"]),
+        status=Status(row["Status"]),
+        files_uploaded=row["FilesUploaded"],
+        total_bytes=row["TotalBytes"].value,
+        open_refusals=row["OpenRefusals"],
+        files_removed=instant(row["FilesRemoved"]) if "FilesRemoved" in row else None,
+        etag=row.metadata["etag"],  # type: ignore[attr-defined]  # rows are TableEntity, which has it
+    )
+
+
+def reference_entity(session: Session) -> dict[str, Any]:
+    """The row of a session's reference."""
+    return {
+        "PartitionKey": partition(session.key.resource),
+        "RowKey": reference_row(session.review.instance_id),
+        "SessionId": session.key.session_id,
+    }
+
+
+def file_entity(key: SessionKey, file: StoredFile) -> dict[str, Any]:
+    """A file's row."""
+    return {
+        "PartitionKey": partition(key.resource),
+        "RowKey": file_row(key, file.id),
+        "Name": file.name,
+        "Size": EntityProperty(file.size, EdmType.INT64),
+        "Sha256": file.sha256,
+        "Rows": EntityProperty(file.rows, EdmType.INT64),
+        "Layout": file.layout,
+        "Warnings": EntityProperty(file.warnings, EdmType.INT64),
+        "Uploaded": file.uploaded,
+    }
+
+
+def file_of(row: Mapping[str, Any]) -> StoredFile:
+    """The file that a row holds."""
+    return StoredFile(
+        id=row["RowKey"].rsplit(":", 1)[1],
+        name=row["Name"],
+        size=row["Size"].value,
+        sha256=row["Sha256"],
+        rows=row["Rows"].value,
+        layout=row.get("Layout"),
+        warnings=row["Warnings"].value,
+        uploaded=instant(row["Uploaded"]),
+    )
+
+
+def refusal_entity(key: SessionKey, refusal: Refusal) -> dict[str, Any]:
+    """A refusal's row."""
+    return {
+        "PartitionKey": partition(key.resource),
+        "RowKey": refusal_row(key, refusal.name),
+        "Name": refusal.name,
+        "Refused": refusal.refused,
+        "Findings": EntityProperty(refusal.findings, EdmType.INT64),
+    }
+
+
+def refusal_of(row: Mapping[str, Any]) -> Refusal:
+    """The refusal that a row holds."""
+    # Earlier versions stored the count as an Int32, which the SDK returns as a plain number.
+    findings = row["Findings"]
+    return Refusal(row["Name"], instant(row["Refused"]), findings if isinstance(findings, int) else findings.value)
+
+
+# Operations of a transaction
+
+
+def insert_reference(session: Session) -> Operation:
+    """Insert the row of the session's reference. Conflicts if another session holds it."""
+    return "create", reference_entity(session), {}
+
+
+def update_session(session: Session) -> Operation:
+    """Replace a session's row if it has not changed since it was read."""
+    return (
+        "update",
+        session_entity(session),
+        {"mode": UpdateMode.REPLACE, "etag": session.etag, "match_condition": MatchConditions.IfNotModified},
+    )
+
+
+def delete_row(key: SessionKey, row: str) -> Operation:
+    """Delete one of the session's other rows."""
+    return "delete", {"PartitionKey": partition(key.resource), "RowKey": row}, {}
+
+
+def put_last_complete(
+    session: Session, files: Sequence[StoredFile], before: LastComplete | None, *, compared: bool
+) -> Operation:
+    """Store that a session is the last complete one of its resource, and how many rows its files have.
+
+    If it was compared with the one before, this fails unless that is still the last one.
+    """
+    rows = sum(file.rows for file in files)
+    entity = {
+        "PartitionKey": partition(session.key.resource),
+        "RowKey": LAST_COMPLETE_ROW,
+        "SessionId": session.key.session_id,
+        "Rows": EntityProperty(rows, EdmType.INT64),
+    }
+    if not compared:
+        return "upsert", entity, {"mode": UpdateMode.REPLACE}
+    if before is None:
+        return "create", entity, {}
+    condition = {"etag": before.etag, "match_condition": MatchConditions.IfNotModified}
+    return "update", entity, {"mode": UpdateMode.REPLACE, **condition}
+
+
+def last_complete_of(row: Mapping[str, Any]) -> LastComplete:
+    """The last complete session that a row tells of."""
+    return LastComplete(row["SessionId"], row["Rows"].value, row.metadata["etag"])  # type: ignore[attr-defined]  # as above
