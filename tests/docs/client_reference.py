@@ -38,16 +38,14 @@ def shared_options() -> list[Sequence[str]]:
     return [_row(seen[name]) for name in SHARED]
 
 
-def commands() -> str:
-    """Each command: its usage, what it does, and the options that it alone has."""
-    parts = []
-    for command in _commands():
-        parts += [f"### accup {command.name}", f"`{_usage(command)}`", _paragraphs(command.help or "")]
-        own = [_row(option) for option in _options(command) if option.name not in SHARED]
-        if own:
-            lines = [("option", "variable", "meaning"), ("---", "---", "---"), *own]
-            parts.append("\n".join(f"| {' | '.join(line)} |" for line in lines))
-    return "\n\n".join(parts)
+def commands() -> list[Sequence[str]]:
+    """Rows: a command's usage, what it does, and the options that it alone has."""
+    return [(f"`{_usage(command)}`", " ".join((command.help or "").split()), _own(command)) for command in _commands()]
+
+
+def _own(command: click.Command) -> str:
+    rows = [_row(option) for option in _options(command) if option.name not in SHARED]
+    return "<br>".join(f"{names}{f', {variable}' if variable else ''}: {meaning}" for names, variable, meaning in rows)
 
 
 def _commands() -> list[click.Command]:
@@ -62,10 +60,6 @@ def _options(command: click.Command) -> list[click.Option]:
 def _usage(command: click.Command) -> str:
     context = click.Context(command, info_name=command.name, parent=_CONTEXT)
     return " ".join([context.command_path, *command.collect_usage_pieces(context)])
-
-
-def _paragraphs(text: str) -> str:
-    return "\n\n".join(" ".join(paragraph.split()) for paragraph in text.split("\n\n"))
 
 
 def _row(option: click.Option) -> Sequence[str]:

@@ -170,7 +170,7 @@ SECTIONS: Mapping[str, Callable[[], str]] = {
     "exit codes of the client": lambda: table(("code", "meaning"), client_reference.exit_codes()),
     "answers of the host": lambda: table(("answer", "meaning", "what to do"), client_reference.host_answers()),
     "shared options of the client": lambda: table(("option", "variable", "meaning"), client_reference.shared_options()),
-    "commands of the client": client_reference.commands,
+    "commands of the client": lambda: table(("command", "what it does", "its options"), client_reference.commands()),
     "findings": lambda: codes(warnings=False),
     "warnings": lambda: codes(warnings=True),
 }
