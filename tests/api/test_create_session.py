@@ -99,6 +99,7 @@ def test_a_complete_session_keeps_its_reference(resource: Resource) -> None:
     error = assert_error(resource.create(create_body(reference)), 409, "nameAlreadyExists", target="referenceId")
 
     assert error["innerError"]["uploadSessionId"] == first.id
+    assert error["message"].endswith(", which is complete. The data of this review instance is final.")
 
 
 def test_a_deleted_session_frees_its_reference(resource: Resource) -> None:

@@ -114,10 +114,12 @@ async def _holder(context: Context, resource: ResourceKey, reference_id: str) ->
 
 
 def _reference_taken(holder: Session) -> GraphError:
+    complete = holder.status is Status.COMPLETE
+    advice = "The data of this review instance is final." if complete else "Use that session."
     return GraphError(
         REFERENCE_TAKEN,
         f"This resource already has an upload session for this review instance: '{holder.key.session_id}', "
-        f"which is {holder.status.value}. Use that session.",
+        f"which is {holder.status.value}. {advice}",
         target="referenceId",
         extra={"uploadSessionId": holder.key.session_id},
     )
