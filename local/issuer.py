@@ -123,10 +123,7 @@ def mint(
         IssuerError: no service has run on this folder with ``--auth entra``.
     """
     if not _port_file(data).exists():
-        raise IssuerError(
-            f"There is no issuer yet in {data}. Start the service first: python3 dev.py run --auth entra. If it runs, "
-            "give both commands the same --data."
-        )
+        raise IssuerError("There is no issuer yet. Start the service first: python3 dev.py run --auth entra")
     now = int(time.time())
     claims: dict[str, object] = {
         "iss": f"{_authority(data)}/{TENANT_ID}/v2.0",
