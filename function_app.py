@@ -17,21 +17,19 @@ from shared.web.startup import checked_settings
 config = checked_settings(os.environ, Path(__file__).parent / "host.json")
 
 import create_session
-import delete_session
 import expire_sessions
 import get_session
 import page
 import update_session
 import upload_file
-import validate_file
 from audit import list_audit
 from deliveries import deliver_session, redeliver_session
-from files import count_files, delete_file, get_file, get_file_value, list_files
+from files import count_files, delete_file, get_file, get_file_value, list_files, validate_file
 from grants import delete_grant, list_grants, put_grant
-from list_sessions import count_sessions, list_sessions
 from meta import get_health, get_openapi, wrong_path
 from refusals import delete_refusal, list_refusals
 from resources import delete_resource, get_resource, list_resources, put_resource
+from sessions import count_sessions, delete_session, list_sessions
 from shared.web.pairing import guard_pairing
 
 quiet_libraries()

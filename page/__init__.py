@@ -35,7 +35,7 @@ async def get_page_file(req: Request) -> Response:
     Raises:
         GraphError: 404.
     """
-    file = _assets().find(req.path_params["version"], req.path_params["path"])
+    file = _assets().find(req.path_params["version"], req.path_params.get("path", ""))
     if file is None:
         raise GraphError(UNKNOWN_PATH, "The page has no such file. Load the page again: it may be a newer version.")
     return file.response(req.headers.get("accept-encoding", ""))

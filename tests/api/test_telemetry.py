@@ -31,6 +31,9 @@ pytestmark = pytest.mark.own_host("with telemetry collected in the service")
 
 FILE_NAME = "quarterly-access-of-the-vault.csv"
 BLOCK_BYTES = 65536
+
+# Of the large file, which has several blocks.
+ROWS = 7500
 HOUR = 3600
 # Of a caller who traces (W3C Trace Context).
 TRACE, SPAN = 0x4BF92F3577B34DA6A3CE929D0E0E4736, 0x00F067AA0BA902B7
@@ -103,7 +106,7 @@ def seen(storage: Storage, authority: Authority, tmp_path_factory: pytest.TempPa
         done = resource.new_session()
         dry_run = http.post(f"{done.path}/validateFile", files={"file": (FILE_NAME, access_file(3), "text/csv")})
         assert dry_run.status_code == 200
-        done.uploaded(FILE_NAME, access_file(2500))
+        done.uploaded(FILE_NAME, access_file(ROWS))
         done.upload("other.csv", access_file(2).replace(b"EntraIdUser", b"Robot"))
         assert done.complete().status_code == 409
         done.uploaded("other.csv", access_file(2))
@@ -240,7 +243,7 @@ def test_requests_errors_and_bytes_are_counted(seen: Seen) -> None:
     assert requests(uploads_operation="upload_file", error_type="invalidFile") == 1
     assert requests(uploads_operation="get_health") == 1
     received = seen.value("uploads.request.received", uploads_operation="upload_file")
-    assert len(access_file(2500)) < received < len(access_file(2500)) + 20_000
+    assert len(access_file(ROWS)) < received < len(access_file(ROWS)) + 20_000
 
 
 def test_uploads_and_findings_are_counted(seen: Seen) -> None:
@@ -252,7 +255,7 @@ def test_uploads_and_findings_are_counted(seen: Seen) -> None:
     assert uploads(uploads_action="validateFile", uploads_outcome="accepted") == 1
     assert uploads(uploads_outcome="failed") == 0
     assert seen.value("uploads.validation.duration") == uploads()
-    assert seen.value("uploads.rows", uploads_layout="graph") == 2500 + 2 + 3
+    assert seen.value("uploads.rows", uploads_layout="graph") == ROWS + 2 + 3
     assert seen.value("uploads.findings", uploads_finding="unknownPrincipalType") == 2
     assert seen.value("uploads.refusals", uploads_reason="invalid") == 1
 

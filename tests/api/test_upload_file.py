@@ -44,8 +44,11 @@ def strict_http(storage: Storage) -> Iterator[httpx.Client]:
         "max_findings": MAX_FINDINGS,
         "block_bytes": BLOCK_BYTES,
     }
-    with running_service(storage.connection_string, **limits) as url, http_client(url) as client:
-        yield client
+    with pytest.MonkeyPatch.context() as patch:
+        # The host would refuse what is larger before the app sees it.
+        patch.setenv("FUNCTIONS_REQUEST_BODY_SIZE_LIMIT", str(10 * MAX_FILE_BYTES))
+        with running_service(storage.connection_string, **limits) as url, http_client(url) as client:
+            yield client
 
 
 @pytest.fixture

@@ -153,12 +153,13 @@ def test_the_worker_finds_every_function_that_the_app_declares(worker: Worker) -
     assert worker.functions == declared
 
 
-def test_every_operation_folder_is_in_the_app(worker: Worker) -> None:
-    folders = {path.parent.name for path in ROOT.glob("*/__init__.py") if "blueprint" in path.read_text()}
+def test_every_module_of_an_operation_is_in_the_app(worker: Worker) -> None:
+    modules = [path for path in ROOT.glob("*/*.py") if "blueprint = func.Blueprint()" in path.read_text()]
+    names = {path.parent.name if path.stem == "__init__" else path.stem for path in modules}
 
-    assert {"create_session", "get_session", "update_session", "upload_file", "delete_session"} <= folders
-    for folder in folders:
-        assert [name for name in worker.functions if folder in name], f"nothing of {folder} is registered"
+    assert {"create_session", "get_session", "update_session", "upload_file", "delete_session"} <= names
+    for module in names:
+        assert [name for name in worker.functions if module in name], f"nothing of {module} is registered"
 
 
 @pytest.mark.parametrize(

@@ -1,1 +1,0 @@
-"""List and count the upload sessions of a resource."""
