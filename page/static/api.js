@@ -6,8 +6,6 @@ import { CUT_OFF, HostError } from "./host.js";
 const ROOT = "/v1.0";
 const MANAGEMENT = `${ROOT}/identityGovernance/entitlementManagement`;
 
-// A header that no form of another site can send: the service asks for it where the browser signs requests by cookie.
-const OWN_HEADER = ["X-Requested-With", "uploads-page"];
 
 // The host has no free slot (429 without Retry-After, which the service would add): the app has not seen the request, so
 // that any may be repeated.
@@ -121,7 +119,7 @@ async function all(path, pages = 50) {
 async function send(method, path, { json, headers = [], anonymous = false, quiet = false } = {}) {
   const attempt = async () => {
     const bearer = anonymous ? null : await token();
-    const all = [OWN_HEADER, ...headers];
+    const all = [...headers];
     if (bearer) all.push(["Authorization", `Bearer ${bearer}`]);
     if (json !== undefined) all.push(["Content-Type", "application/json"]);
     try {
@@ -181,7 +179,6 @@ async function sendForm(path, file, { progress = () => {}, signal } = {}) {
       request.addEventListener("error", () => reject(new NetworkError("The connection was lost.", sent && navigator.onLine ? CUT_OFF : null)));
       request.addEventListener("abort", () => reject(new CancelledError()));
       request.open("POST", path);
-      request.setRequestHeader(...OWN_HEADER);
       if (bearer) request.setRequestHeader("Authorization", `Bearer ${bearer}`);
       const form = new FormData();
       form.append("file", file, file.name);

@@ -1,4 +1,4 @@
-// Signing in: nothing to do (none), the platform's cookie (platform), or a token of Microsoft Entra (entra).
+// Signing in: nothing to do (none), or a token of Microsoft Entra (entra).
 //
 // Entra: authorization code with PKCE (RFC 7636), as Microsoft describes it for single-page applications. Tokens are
 // held in memory only. A refresh token renews them while the page is open; where that is no longer possible, a window
@@ -12,9 +12,8 @@ const CHANNEL = "uploads-sign-in";
 const PENDING = "uploads-sign-in-pending";
 const EARLY_SECONDS = 120;
 
-// In a window: the beginning of `state` (entra), and the parameter with which the platform comes back.
+// The beginning of `state` in a window.
 const IN_WINDOW = "window-";
-const SIGNED_IN = "signed-in";
 
 // How long a sign-in window must have been closed until it is taken for given up.
 const GIVEN_UP_MILLISECONDS = 2000;
@@ -29,9 +28,8 @@ let onSignedOut = async () => false;
 export async function start(configured, askAgain) {
   settings = configured;
   onSignedOut = askAgain;
-  const answer = new URLSearchParams(location.search);
-  if (settings.mode === "platform" && answer.has(SIGNED_IN)) return !tellAndClose({ state: SIGNED_IN });
   if (settings.mode !== "entra") return true;
+  const answer = new URLSearchParams(location.search);
   if (answer.has("state") && (answer.has("code") || answer.has("error"))) {
     if (answer.get("state").startsWith(IN_WINDOW)) return !tellAndClose(Object.fromEntries(answer));
     const pending = JSON.parse(sessionStorage.getItem(PENDING) ?? "null");
@@ -60,9 +58,9 @@ export async function token() {
   return tokens?.access ?? null;
 }
 
-/** Gets a new token, or a new cookie; resolves to whether there is one. With `quiet` the person is not asked. */
+/** Gets a new token; resolves to whether there is one. With `quiet` the person is not asked. */
 export async function renew({ quiet = false } = {}) {
-  if (settings.mode === "none") return false;
+  if (settings.mode !== "entra") return false;
   renewing ??= renewByToken().finally(() => {
     renewing = null;
   });
@@ -76,7 +74,7 @@ export async function renew({ quiet = false } = {}) {
 
 /** Without the person: false if the refresh token has expired or was revoked, or if there is none. */
 async function renewByToken() {
-  if (settings.mode !== "entra" || !tokens?.refresh) return false;
+  if (!tokens?.refresh) return false;
   try {
     tokens = await redeem({ grant_type: "refresh_token", refresh_token: tokens.refresh });
     return true;
@@ -87,10 +85,6 @@ async function renewByToken() {
 
 /** Signs in again in a window of its own. Must be called from a click, or browsers block the window. */
 export async function signInAgain() {
-  if (settings.mode === "platform") {
-    const back = encodeURIComponent(`/uploads?${SIGNED_IN}`);
-    return (await inWindow(`/.auth/login/aad?post_login_redirect_uri=${back}`, SIGNED_IN)) !== null;
-  }
   const { url, state, verifier } = await signInRequest(IN_WINDOW);
   const answer = await inWindow(url, state);
   if (!answer?.code) return false;

@@ -10,6 +10,14 @@ HOST_STORAGE = "AzureWebJobsStorage"
 # Set for others: Functions knows a queue endpoint for each storage connection, and infra/smoke.py reads a token.
 _NOT_OURS = ("UPLOADS_STORAGE__queueServiceUri", "UPLOADS_TOKEN")
 
+# Settings of earlier versions, or values of them, and what to do instead.
+REMOVED = {
+    "UPLOADS_AUTH=platform": "the app checks tokens of Microsoft Entra itself. Set UPLOADS_AUTH=entra, "
+    "UPLOADS_TENANT_ID and UPLOADS_AUDIENCE, and switch App Service authentication off (docs/access-control.md).",
+    "UPLOADS_FUNCTION_KEYS": "a browser that opens the page has no key, and every caller needs a token anyway. Remove "
+    "the setting; callers need no key (docs/access-control.md).",
+}
+
 # The parts of a connection that Functions calls identity-based ("Develop Azure Functions: connections").
 _ENDPOINTS = ("__blobServiceUri", "__tableServiceUri")
 _IDENTITY = ("__accountName", *_ENDPOINTS, "__credential", "__clientId")
@@ -17,6 +25,20 @@ _IDENTITY = ("__accountName", *_ENDPOINTS, "__credential", "__clientId")
 
 class SettingsError(Exception):
     """The app cannot start with these settings. The message names each variable that is wrong, one in a line."""
+
+
+def check_removed(variables: Mapping[str, str]) -> None:
+    """Refuse what protected an app of an earlier version, since it would protect nothing now.
+
+    Raises:
+        SettingsError: it says what to set instead.
+    """
+    given = {name.upper() for name in variables} | {
+        f"{name.upper()}={text.lower()}" for name, text in variables.items()
+    }
+    removed = [f"{what} is no longer supported: {why}" for what, why in REMOVED.items() if what in given]
+    if removed:
+        raise SettingsError("\n".join(removed))
 
 
 def check_names(names: Iterable[str], known: Collection[str]) -> None:

@@ -11,7 +11,10 @@ from typing import Annotated, Literal
 
 from pydantic import AliasGenerator, BaseModel, BeforeValidator, ConfigDict, Field, HttpUrl, SecretStr, ValidationError
 
-from shared.core.environment import PREFIX, SettingsError, check_names, storage_variables
+from shared.core.environment import PREFIX, SettingsError, check_names, check_removed, storage_variables
+
+# The names that a machine has for itself.
+LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
 
 MIB = 1024 * 1024
 GIB = 1024 * MIB
@@ -33,7 +36,6 @@ class AuthMode(StrEnum):
     """How the service authenticates callers."""
 
     ENTRA = "entra"
-    PLATFORM = "platform"
     NONE = "none"
 
 
@@ -94,8 +96,8 @@ class Settings(BaseModel):
     )
     auth: AuthMode = Field(
         default=AuthMode.ENTRA,
-        description="How callers are authenticated: entra (tokens of Microsoft Entra), platform (App Service "
-        "authentication in front of the app), or none (no authentication, full access; refused in Azure).",
+        description="How callers are authenticated: entra (tokens of Microsoft Entra), or none (no authentication, "
+        "full access; refused in Azure).",
     )
     tenant_id: str = Field(default="", description="Id (GUID) of the tenant whose tokens are accepted.")
     audience: Annotated[frozenset[str], BeforeValidator(_split_list)] = Field(
@@ -112,9 +114,6 @@ class Settings(BaseModel):
     page_client_id: str = Field(
         default="",
         description="Client id with which the page at /uploads signs people in. Default: the one in UPLOADS_AUDIENCE.",
-    )
-    function_keys: bool = Field(
-        default=False, description="Whether Azure also requires a function key (x-functions-key) of every caller."
     )
     public_url: HttpUrl | None = Field(
         default=None,
@@ -350,13 +349,15 @@ def load_settings() -> Settings:
     """The settings in the environment. Names are not case-sensitive; an empty value counts as not set.
 
     Raises:
-        SettingsError: a variable is unknown or has a value that is not allowed.
+        SettingsError: a variable is unknown, is no longer supported, or has a value that is not allowed.
     """
     known = [str(field.validation_alias) for field in Settings.model_fields.values()]
-    check_names(os.environ, known)
-    given = {name.lower(): value for name, value in os.environ.items() if value} | storage_variables(os.environ)
+    given = {name: value for name, value in os.environ.items() if value}
+    check_removed(given)
+    check_names(given, known)
+    values = {name.lower(): value for name, value in given.items()} | storage_variables(given)
     try:
-        return Settings.model_validate({name: given[name.lower()] for name in known if name.lower() in given})
+        return Settings.model_validate({name: values[name.lower()] for name in known if name.lower() in values})
     except ValidationError as error:
         # Without the values: among them may be secrets.
         faults = [

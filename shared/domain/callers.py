@@ -1,4 +1,4 @@
-"""Callers and their permissions, whether they come from a token or from the platform's login."""
+"""Callers and their permissions."""
 
 from collections.abc import Collection, Iterable, Mapping
 from enum import Enum, StrEnum, auto

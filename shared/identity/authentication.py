@@ -10,9 +10,7 @@ from shared.core.environment import SettingsError
 from shared.core.errors import KEYS_UNAVAILABLE, UNAUTHENTICATED, GraphError
 from shared.core.ids import parse_guid
 from shared.core.settings import AuthMode, Settings, settings
-from shared.domain.callers import ANONYMOUS, Caller, ClaimsError
-from shared.identity.platform_login import HEADER as PLATFORM_HEADER
-from shared.identity.platform_login import platform_caller
+from shared.domain.callers import ANONYMOUS, Caller
 
 # Azure sets these variables; the last one in Container Apps.
 _AZURE = ("WEBSITE_INSTANCE_ID", "WEBSITE_SITE_NAME", "CONTAINER_APP_NAME")
@@ -48,14 +46,6 @@ def check_authentication(config: Settings, environment: Mapping[str, str]) -> No
                     f"{found} shows that this app runs in Azure. Set UPLOADS_AUTH=entra, UPLOADS_TENANT_ID and "
                     "UPLOADS_AUDIENCE."
                 )
-        case AuthMode.PLATFORM:
-            _require_tenant(config)
-            # Without App Service authentication, any caller can send its header.
-            if environment.get("WEBSITE_AUTH_ENABLED", "").lower() != "true":
-                raise SettingsError(
-                    "UPLOADS_AUTH=platform requires App Service authentication, which is not enabled for this app "
-                    "(Azure sets WEBSITE_AUTH_ENABLED if it is). Enable it, or set UPLOADS_AUTH=entra."
-                )
         case AuthMode.ENTRA:
             _require_tenant(config)
             _require_own_audience(config)
@@ -65,7 +55,7 @@ def check_authentication(config: Settings, environment: Mapping[str, str]) -> No
 def _require_tenant(config: Settings) -> None:
     if parse_guid(config.tenant_id) is None:
         raise SettingsError(
-            f"UPLOADS_AUTH={config.auth} requires UPLOADS_TENANT_ID, the id of the tenant (a GUID; 'common' is not "
+            "UPLOADS_AUTH=entra requires UPLOADS_TENANT_ID, the id of the tenant (a GUID; 'common' is not "
             "supported), and UPLOADS_AUDIENCE, the client id and App ID URI of this app. To run without authentication "
             "on a development machine, set UPLOADS_AUTH=none."
         )
@@ -161,31 +151,12 @@ class EntraAuthentication:
         raise GraphError(UNAUTHENTICATED, description, headers={"WWW-Authenticate": challenge}) from None
 
 
-class PlatformAuthentication:
-    """App Service authentication, which runs in front of the app and sends the caller's claims in a header."""
-
-    def __init__(self, config: Settings) -> None:
-        self._tenant_id = config.tenant_id.lower()
-
-    async def caller(self, headers: Headers) -> Caller:
-        """The caller in the header of App Service authentication."""
-        sent = headers.getlist(PLATFORM_HEADER)
-        try:
-            if len(sent) != 1:
-                raise ClaimsError("App Service authentication did not identify a caller.")
-            return platform_caller(sent[0], self._tenant_id)
-        except ClaimsError as error:
-            raise GraphError(UNAUTHENTICATED, str(error), headers={"WWW-Authenticate": "Bearer"}) from None
-
-
 @cache
 def _authentication() -> Authentication:
     config = settings()
     match config.auth:
         case AuthMode.NONE:
             return NoAuthentication()
-        case AuthMode.PLATFORM:
-            return PlatformAuthentication(config)
         case AuthMode.ENTRA:
             return EntraAuthentication(config)
 

@@ -1,7 +1,8 @@
-"""Keeps other sites from changing anything with a person's cookie, where the platform signs requests by cookie.
+"""Keeps pages of other sites from changing anything on a service that asks for no token.
 
-OWASP, "Cross-Site Request Forgery Prevention": a custom header together with the origin of the request. A header that
-is not on the safelist of CORS (Fetch Standard) needs a preflight from another site. This service never grants one.
+A browser on a developer's machine reaches the service there from every page that is open in it. It says where a
+request comes from in two headers that no page can set: ``Sec-Fetch-Site`` (W3C, "Fetch Metadata Request Headers") and
+``Origin`` (RFC 6454). Programs that are no browsers send neither.
 """
 
 from urllib.parse import urlsplit
@@ -9,39 +10,42 @@ from urllib.parse import urlsplit
 from starlette.datastructures import Headers
 
 from shared.core.errors import ACCESS_DENIED, GraphError
-
-OWN_HEADER = "X-Requested-With"
+from shared.core.settings import LOOPBACK
 
 _SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 
 
-def check_own_page(method: str, headers: Headers, service_url: str) -> None:
-    """Check that a request that may change something comes from a page of this service, or has a token.
+def check_origin(method: str, headers: Headers, service_url: str) -> None:
+    """Check that a request that may change something does not come from a page of another site.
 
     Args:
         method: of the request.
         headers: of the request.
-        service_url: the address of this service, which may have a path: ``https://contoso.com/uploads``.
+        service_url: the address of this service, which may have a path: ``http://localhost:7071/uploads``.
 
     Raises:
         GraphError: 403.
     """
-    # A browser adds cookies by itself, but never this header: a script or a pipeline has set it.
-    if method in _SAFE_METHODS or "authorization" in headers:
+    if method in _SAFE_METHODS:
         return
-    site = headers.get("sec-fetch-site")
-    from_here = site == "same-origin" if site is not None else headers.get("origin") == _origin(service_url)
-    if not from_here or OWN_HEADER not in headers:
+    # Both count: for a name that leads to this machine only now (DNS rebinding), the site is the same.
+    foreign = headers.get("sec-fetch-site", "none") not in ("same-origin", "none")
+    origin = headers.get("origin")
+    if foreign or (origin is not None and origin not in _origins(service_url)):
         raise GraphError(
             ACCESS_DENIED,
-            "This request could come from another site, and would be signed with your cookie. Send it from the page of "
-            f"this service, or with a token in the header Authorization. (It needs the header {OWN_HEADER}, and Origin "
-            "or Sec-Fetch-Site of this service.)",
+            "This request comes from a page of another site, by its header Origin or Sec-Fetch-Site. With "
+            f"UPLOADS_AUTH=none only programs and the page of this service may change anything: {service_url}/uploads.",
             headers={"WWW-Authenticate": "Bearer"},
         )
 
 
-def _origin(url: str) -> str:
-    """An origin as browsers send it: scheme, host, and a port that is not the default (RFC 6454, section 6.2)."""
+def _origins(url: str) -> frozenset[str]:
+    """The origins of a URL, as browsers send them: scheme, host, and a port that is not the default.
+
+    RFC 6454, section 6.2. A service on this machine has one for each name of the machine.
+    """
     parts = urlsplit(url)
-    return f"{parts.scheme}://{parts.netloc}"
+    port = "" if parts.port is None else f":{parts.port}"
+    hosts = LOOPBACK if parts.hostname in LOOPBACK else {parts.hostname or ""}
+    return frozenset(f"{parts.scheme}://{f'[{host}]' if ':' in host else host}{port}" for host in hosts)

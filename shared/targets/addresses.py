@@ -12,8 +12,7 @@ from urllib.parse import urlsplit
 from aiohttp.abc import AbstractResolver, ResolveResult
 from aiohttp.resolver import ThreadedResolver
 
-LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
-
+from shared.core.settings import LOOPBACK
 
 # RFC 4291 (mapped and compatible), RFC 2765 (translated), RFC 6052 and RFC 8215 (NAT64).
 _IPV4_IN_LAST_32_BITS = tuple(

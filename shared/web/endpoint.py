@@ -24,12 +24,12 @@ from shared.core.errors import (
     STORAGE_UNAVAILABLE,
     GraphError,
 )
-from shared.core.settings import AuthMode, settings
+from shared.core.settings import settings
 from shared.domain.audit import Actor
 from shared.domain.callers import ANONYMOUS, READ_ALL, READ_WRITE_ALL, Caller, Need, Role
 from shared.domain.lifecycle import session_not_found
 from shared.identity.authentication import authenticate
-from shared.identity.cross_site import check_own_page
+from shared.identity.cross_site import check_origin
 from shared.telemetry.spans import end_request, function_span
 from shared.web.contracts import Contract
 from shared.web.limits import RequestLimit, check_head_size
@@ -148,9 +148,9 @@ async def _authorize(req: Request, need: Need) -> None:
     check_head_size(raw_path(req), req.scope["query_string"], req.headers.raw)
     # Checked before anything changes, because the response will have links.
     base = base_url(req)
-    if settings().auth is AuthMode.PLATFORM:
-        check_own_page(req.method, req.headers, base)
-    if caller is not ANONYMOUS:
+    if caller is ANONYMOUS:
+        check_origin(req.method, req.headers, base)
+    else:
         _request_limit().take(caller.object_id)
     if caller.may(need):
         return

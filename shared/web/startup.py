@@ -9,10 +9,10 @@ from pathlib import Path
 
 from shared.access_data.layouts import LAYOUTS
 from shared.core.environment import SettingsError
-from shared.core.settings import MAX_BLOCK_BYTES, MIN_UPLOAD_SECONDS, Settings, settings
+from shared.core.settings import LOOPBACK, MAX_BLOCK_BYTES, MIN_UPLOAD_SECONDS, Settings, settings
 from shared.identity.authentication import check_authentication
 from shared.identity.outgoing import NO_TOKEN
-from shared.targets.addresses import LOOPBACK, ForbiddenAddressError, check_url
+from shared.targets.addresses import ForbiddenAddressError, check_url
 from shared.targets.cloud_events import BadSecretError, secret_key
 from shared.web.host import BODY_LIMIT, COMPRESSION, max_body_bytes
 
@@ -29,8 +29,8 @@ _DEFAULT_TIMEOUT = timedelta(minutes=5)
 _TIME_SPAN = re.compile(r"(?:(\d+)\.)?(\d+):(\d+):(\d+)(?:\.\d+)?")
 
 
-def checked_settings(environment: Mapping[str, str], host_json: Path) -> Settings:
-    """The settings of this process, checked; what is wrong with them is written to standard error.
+def check_settings(environment: Mapping[str, str], host_json: Path) -> None:
+    """Check the settings of this process; what is wrong with them is written to standard error.
 
     The Functions host logs what the app prints while it is imported, but neither what it gives to ``logging`` then nor
     its exception: the host starts with "0 functions loaded" and answers 404 to everything.
@@ -46,7 +46,6 @@ def checked_settings(environment: Mapping[str, str], host_json: Path) -> Setting
         raise
     for warning in warnings(config, environment):
         sys.stderr.write(f"Warning: {warning}\n")
-    return config
 
 
 def check_configuration(config: Settings, environment: Mapping[str, str], host_json: Path) -> None:

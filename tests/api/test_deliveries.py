@@ -25,7 +25,7 @@ from tests.support.access_files import access_file, faulty_access_file, layouts
 from tests.support.client import Resource, Session, assert_error, http_client, multipart, part
 from tests.support.clocked import Clock
 from tests.support.invariants import Storage
-from tests.support.platform import served
+from tests.support.served import served
 from tests.support.service import eventually, fire_timer, running_service
 
 SECRET = "whsec_" + base64.b64encode(b"0123456789abcdef" * 2).decode()

@@ -24,7 +24,7 @@ from tests.support.access_files import access_file
 from tests.support.authority import Authority
 from tests.support.client import Resource, Session, http_client
 from tests.support.invariants import Storage
-from tests.support.platform import served
+from tests.support.served import served
 from tests.support.service import eventually, fire_timer, running_service
 
 pytestmark = pytest.mark.own_host("with telemetry collected in the service")

@@ -15,7 +15,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from tests.support.platform import served
+from tests.support.served import served
 
 SECRET = "whsec_" + base64.b64encode(b"0123456789abcdef" * 2).decode()
 

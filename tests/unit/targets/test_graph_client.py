@@ -13,7 +13,7 @@ from starlette.routing import Route
 from shared.domain.deliveries import DeliveryError
 from shared.domain.sessions import ResourceKey
 from shared.targets.graph_client import GraphClient
-from tests.support.platform import served
+from tests.support.served import served
 
 
 async def failure(answer: Response) -> tuple[DeliveryError, list[str]]:

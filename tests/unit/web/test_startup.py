@@ -140,7 +140,7 @@ def imported(**environment: str) -> "subprocess.CompletedProcess[str]":
 @pytest.mark.parametrize(
     ("environment", "said"),
     [
-        ({"UPLOADS_AUTH": "open"}, "UPLOADS_AUTH: Input should be 'entra', 'platform' or 'none'."),
+        ({"UPLOADS_AUTH": "open"}, "UPLOADS_AUTH: Input should be 'entra' or 'none'."),
         ({"UPLOADS_AUTH": "none", "UPLOADS_GRACE": "1"}, "UPLOADS_GRACE is not a setting. Did you mean UPLOADS_"),
         ({"UPLOADS_AUTH": "none", TIMEOUT: "ten minutes"}, "functionTimeout must be a time span"),
     ],
@@ -152,6 +152,39 @@ def test_what_stops_the_start_is_on_stderr_when_the_app_is_imported(environment:
     assert app.stdout == "SettingsError\n"
     assert app.stderr.startswith(said)
     assert app.stderr.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    ("environment", "instead"),
+    [
+        ({"UPLOADS_AUTH": "platform"}, "Set UPLOADS_AUTH=entra, UPLOADS_TENANT_ID and UPLOADS_AUDIENCE"),
+        ({"UPLOADS_AUTH": "Platform", "WEBSITE_AUTH_ENABLED": "True"}, "Set UPLOADS_AUTH=entra, UPLOADS_TENANT_ID"),
+        ({"UPLOADS_AUTH": "none", "UPLOADS_FUNCTION_KEYS": "true"}, "Remove the setting"),
+        ({"UPLOADS_AUTH": "none", "Uploads_Function_Keys": "false"}, "Remove the setting"),
+    ],
+)
+def test_what_protected_an_app_of_an_earlier_version_stops_the_start_and_says_what_is_in_its_place(
+    environment: dict[str, str], instead: str
+) -> None:
+    app = imported(**environment)
+
+    assert app.stdout == "SettingsError\n"
+    assert instead in app.stderr
+    assert "is no longer supported" in app.stderr
+    assert "docs/access-control.md" in app.stderr
+    assert app.stderr.count("\n") == 1
+
+
+def test_both_settings_of_an_earlier_version_are_named_at_once() -> None:
+    app = imported(UPLOADS_AUTH="platform", UPLOADS_FUNCTION_KEYS="true")
+
+    assert [line.split()[0] for line in app.stderr.splitlines()] == ["UPLOADS_AUTH=platform", "UPLOADS_FUNCTION_KEYS"]
+
+
+def test_a_setting_of_an_earlier_version_without_a_value_is_not_set() -> None:
+    app = imported(UPLOADS_AUTH="none", UPLOADS_FUNCTION_KEYS="")
+
+    assert (app.stdout, app.stderr) == ("", "")
 
 
 def test_a_warning_is_on_stderr_when_the_app_is_imported_and_does_not_prevent_the_start() -> None:
