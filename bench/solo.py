@@ -49,7 +49,8 @@ def import_seconds(modules: str, compiled: Path) -> float:
     done = subprocess.run(
         [sys.executable, "-c", code],
         cwd=ROOT,
-        env=env | {"PYTHONPYCACHEPREFIX": str(compiled), "UPLOADS_AUTH": "none"},
+        env=env
+        | {"PYTHONPYCACHEPREFIX": str(compiled), "UPLOADS_AUTH": "none", "UPLOADS_PUBLIC_URL": "http://127.0.0.1"},
         capture_output=True,
         text=True,
         check=True,

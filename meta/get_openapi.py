@@ -6,13 +6,13 @@ Its path is not /openapi.json because the Functions worker uses that path itself
 import azure.functions as func
 from fastapi import Request, Response
 
+from shared.core.settings import settings
 from shared.domain.callers import Need
 from shared.web.contracts import Contract
 from shared.web.endpoint import operation
 from shared.web.request import dialect, parse_options
 from shared.web.response import json_response
 from shared.web.routes import UPLOADS_PREFIXES
-from shared.web.urls import base_url
 
 blueprint = func.Blueprint()
 
@@ -26,4 +26,4 @@ async def get_openapi(req: Request) -> Response:
     from shared.web.openapi import openapi  # noqa: PLC0415
 
     parse_options(req)
-    return json_response(openapi(dialect(req), base_url(req)))
+    return json_response(openapi(dialect(req), settings().base_url))

@@ -24,8 +24,8 @@ from tests.support.invariants import Storage  # noqa: E402
 from tests.support.log_check import FOLDER  # noqa: E402
 from tests.support.service import running_service  # noqa: E402
 
-# For tests that import the app itself, which would not start without a tenant.
-os.environ["UPLOADS_AUTH"] = "none"
+# For tests that import the app itself, which would not start without a tenant and an address.
+os.environ |= {"UPLOADS_AUTH": "none", "UPLOADS_PUBLIC_URL": "http://localhost"}
 
 # azure-functions-runtime, Microsoft's worker library, exists for Python 3.13 and newer only.
 collect_ignore = ["api/test_pairing.py", "api/test_worker.py"] if sys.version_info < (3, 13) else []

@@ -4,10 +4,12 @@ Settings come from the environment, where Azure Functions puts app settings. Eac
 """
 
 import os
+from collections.abc import Mapping
 from datetime import timedelta
 from enum import StrEnum
 from functools import cache
 from typing import Annotated, Literal
+from urllib.parse import urlsplit
 
 from pydantic import AliasGenerator, BaseModel, BeforeValidator, ConfigDict, Field, HttpUrl, SecretStr, ValidationError
 
@@ -118,7 +120,7 @@ class Settings(BaseModel):
     public_url: HttpUrl | None = Field(
         default=None,
         description="Base URL of every link in a response; set it behind a gateway or for a custom domain. "
-        "Unset: https and WEBSITE_HOSTNAME, which Azure sets.",
+        "Unset: https and WEBSITE_HOSTNAME, which Azure sets. The app does not start without either.",
     )
     idle_seconds: int = Field(
         default=7200, ge=1, description="Seconds without an upload or another change after which a session expires."
@@ -334,15 +336,18 @@ class Settings(BaseModel):
         return str(self.authority_v1).rstrip("/")
 
     @property
-    def base_url(self) -> str | None:
-        """The base of every link, without a trailing slash; ``None`` if neither a setting nor Azure provides it."""
-        if self.public_url is not None:
-            return str(self.public_url).rstrip("/")
-        # WEBSITE_HOSTNAME is set by Azure, and by Core Tools as "localhost:7071", where there is no TLS.
-        host = os.environ.get("WEBSITE_HOSTNAME")
-        if not host:
-            return None
-        return f"{'http' if host.split(':')[0] in ('localhost', '127.0.0.1') else 'https'}://{host}"
+    def base_url(self) -> str:
+        """The base of every link, without a trailing slash. Empty without an address: such an app does not start."""
+        return "" if self.public_url is None else str(self.public_url).rstrip("/")
+
+
+def _platform_address(variables: Mapping[str, str]) -> dict[str, str]:
+    """The base of links, if the platform names it: Azure does, and Core Tools as "localhost:7071", without TLS."""
+    host = variables.get("WEBSITE_HOSTNAME")
+    if host is None:
+        return {}
+    scheme = "http" if urlsplit(f"//{host}").hostname in LOOPBACK else "https"
+    return {_variable("public_url").lower(): f"{scheme}://{host}"}
 
 
 def load_settings() -> Settings:
@@ -355,7 +360,8 @@ def load_settings() -> Settings:
     given = {name: value for name, value in os.environ.items() if value}
     check_removed(given)
     check_names(given, known)
-    values = {name.lower(): value for name, value in given.items()} | storage_variables(given)
+    own = {name.lower(): value for name, value in given.items()}
+    values = _platform_address(given) | own | storage_variables(given)
     try:
         return Settings.model_validate({name: values[name.lower()] for name in known if name.lower() in values})
     except ValidationError as error:

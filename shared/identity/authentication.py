@@ -9,7 +9,7 @@ from starlette.datastructures import Headers
 from shared.core.environment import SettingsError
 from shared.core.errors import KEYS_UNAVAILABLE, UNAUTHENTICATED, GraphError
 from shared.core.ids import parse_guid
-from shared.core.settings import AuthMode, Settings, settings
+from shared.core.settings import LOOPBACK, AuthMode, Settings, settings
 from shared.domain.callers import ANONYMOUS, Caller
 
 # Azure sets these variables; the last one in Container Apps.
@@ -77,7 +77,7 @@ def _require_own_audience(config: Settings) -> None:
 
 def _require_safe_authority(config: Settings) -> None:
     # An attacker who can replace the authority's response can sign tokens.
-    if config.authority.scheme != "https" and config.authority.host not in ("127.0.0.1", "localhost"):
+    if config.authority.scheme != "https" and config.authority.host not in LOOPBACK:
         raise SettingsError("UPLOADS_AUTHORITY must be an https URL.")
 
 

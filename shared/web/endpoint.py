@@ -38,7 +38,6 @@ from shared.web.request import actor, context, raw_path, resource_key, session_k
 from shared.web.request_body import received_whole
 from shared.web.response import json_response
 from shared.web.routes import RESOURCE_PREFIXES, HttpFunction, PathPrefix, register
-from shared.web.urls import base_url
 
 Handler = Callable[[Request], Awaitable[Response]]
 
@@ -146,10 +145,8 @@ async def _authorize(req: Request, need: Need) -> None:
     caller = await authenticate(req.headers)
     req.state.actor = actor(req)._replace(caller=caller)
     check_head_size(raw_path(req), req.scope["query_string"], req.headers.raw)
-    # Checked before anything changes, because the response will have links.
-    base = base_url(req)
     if caller is ANONYMOUS:
-        check_origin(req.method, req.headers, base)
+        check_origin(req.method, req.headers, settings().base_url)
     else:
         _request_limit().take(caller.object_id)
     if caller.may(need):

@@ -55,9 +55,19 @@ def check_configuration(config: Settings, environment: Mapping[str, str], host_j
         SettingsError: the app must not start; the message names the settings to change, with values that they accept.
     """
     check_authentication(config, environment)
+    _check_address(config)
     _check_upload_time(config, function_timeout(environment, host_json))
     _check_file_size(config)
     _check_targets(config)
+
+
+def _check_address(config: Settings) -> None:
+    # A caller can send any Host header, and it would appear in links that other callers receive.
+    if config.public_url is None:
+        raise SettingsError(
+            "The address of this service is not known. Set UPLOADS_PUBLIC_URL to the base URL that callers use, such "
+            "as https://uploads.contoso.com. (Azure sets WEBSITE_HOSTNAME, which is sufficient.)"
+        )
 
 
 def function_timeout(environment: Mapping[str, str], host_json: Path) -> timedelta | None:
@@ -113,7 +123,7 @@ def _check_file_size(config: Settings) -> None:
 
 
 def _check_targets(config: Settings) -> None:
-    """Check the targets of deliveries: their addresses, how they are authenticated, and the links in events."""
+    """Check the targets of deliveries: their addresses, and how they are authenticated."""
     if config.forward_url is not None:
         host = config.forward_url.host or ""
         _check_target("UPLOADS_FORWARD_URL", str(config.forward_url), {host})
@@ -127,10 +137,6 @@ def _check_targets(config: Settings) -> None:
         raise SettingsError(f"UPLOADS_FORWARD_LAYOUTS has an unknown layout. Known: {', '.join(sorted(known))}.")
     if config.events_url is not None:
         _check_target("UPLOADS_EVENTS_URL", str(config.events_url), config.events_allowed_hosts)
-        if config.base_url is None:
-            raise SettingsError(
-                "UPLOADS_EVENTS_URL needs UPLOADS_PUBLIC_URL, the base URL of this service, for the links in events."
-            )
     if config.events_secret is not None:
         try:
             secret_key(config.events_secret.get_secret_value())

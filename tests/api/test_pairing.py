@@ -21,7 +21,11 @@ GROWTH = 8 * 2**20
 def run(*arguments: str) -> dict[str, Any]:
     """What ``tests.support.worker_halves`` reports."""
     env = {name: value for name, value in os.environ.items() if not name.startswith(("UPLOADS_", "AzureWebJobs"))}
-    env |= {"UPLOADS_STORAGE": "UseDevelopmentStorage=true", "UPLOADS_AUTH": "none"}
+    env |= {
+        "UPLOADS_STORAGE": "UseDevelopmentStorage=true",
+        "UPLOADS_AUTH": "none",
+        "UPLOADS_PUBLIC_URL": "http://localhost",
+    }
     program = [sys.executable, "-m", "tests.support.worker_halves", *arguments]
     ran = subprocess.run(program, cwd=ROOT, env=env, capture_output=True, text=True, check=False)
     assert ran.returncode == 0, ran.stderr

@@ -114,7 +114,12 @@ def graph() -> Iterator[GraphStandIn]:
 
 def _environment(storage: Storage, **settings: str) -> dict[str, str]:
     ours = {name: value for name, value in os.environ.items() if not name.startswith(("UPLOADS_", "AzureWebJobs"))}
-    own = {"UPLOADS_STORAGE": storage.connection_string, "UPLOADS_AUTH": "none", "PYTHONPATH": str(ROOT)}
+    own = {
+        "UPLOADS_STORAGE": storage.connection_string,
+        "UPLOADS_AUTH": "none",
+        "UPLOADS_PUBLIC_URL": "http://localhost",
+        "PYTHONPATH": str(ROOT),
+    }
     return ours | own | settings
 
 

@@ -10,7 +10,7 @@ from typing import Any, Literal, get_args, get_origin
 from annotated_types import Ge, Le
 from pydantic.fields import FieldInfo
 
-os.environ.setdefault("UPLOADS_AUTH", "none")
+os.environ |= {"UPLOADS_AUTH": "none", "UPLOADS_PUBLIC_URL": "http://localhost"}
 
 import function_app  # noqa: F401  # it registers the routes, and reads the settings
 from shared.access_data.codes import Code

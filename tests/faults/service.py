@@ -80,6 +80,7 @@ def configure(storage: str) -> None:
     os.environ |= {
         "UPLOADS_STORAGE": storage,
         "UPLOADS_AUTH": "none",
+        "UPLOADS_PUBLIC_URL": "http://localhost",
         "UPLOADS_BLOCK_BYTES": "65536",
         "UPLOADS_RETENTION_SECONDS": "172800",
         "UPLOADS_EXPIRY_SCHEDULE": "0 0 0 1 1 *",

@@ -49,6 +49,7 @@ class Mortal:
         self._env = os.environ | {
             "UPLOADS_STORAGE": storage,
             "UPLOADS_AUTH": "none",
+            "UPLOADS_PUBLIC_URL": self.url,
             "UPLOADS_EXPIRY_SCHEDULE": "* * * * * *",
             "UPLOADS_BLOCK_BYTES": "65536",
         }

@@ -53,6 +53,7 @@ def _pattern(template: str) -> re.Pattern[str]:
 def document(version: str) -> Document:
     """The document of a version, made in this process."""
     os.environ.setdefault("UPLOADS_AUTH", "none")
+    os.environ.setdefault("UPLOADS_PUBLIC_URL", "http://localhost")
     import function_app  # noqa: F401, PLC0415  # it reads settings, and registers the routes
     from shared.models.dialects import Dialect  # noqa: PLC0415
     from shared.web.openapi import openapi  # noqa: PLC0415

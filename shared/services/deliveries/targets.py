@@ -89,7 +89,7 @@ async def send_events(context: Context, claim: Claim) -> None:
         sender = EventSender(
             http,
             str(config.events_url),
-            base_url=config.base_url or "",
+            base_url=config.base_url,
             key=None if secret is None else secret_key(secret.get_secret_value()),
             get_token=token_for(EVENT_GRID_SCOPE, config) if is_event_grid(str(config.events_url)) else None,
             allowed_hosts=config.events_allowed_hosts,

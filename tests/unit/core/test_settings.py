@@ -114,6 +114,29 @@ def test_an_invalid_setting_is_refused_at_start_by_its_name(environment: dict[st
     assert "a2V5" not in done.stderr
 
 
+@pytest.mark.parametrize(
+    ("environment", "base"),
+    [
+        ({"UPLOADS_PUBLIC_URL": "https://uploads.contoso.com/"}, "https://uploads.contoso.com"),
+        ({"UPLOADS_PUBLIC_URL": "https://contoso.com/apps/uploads"}, "https://contoso.com/apps/uploads"),
+        ({"WEBSITE_HOSTNAME": "uploads.azurewebsites.net"}, "https://uploads.azurewebsites.net"),
+        ({"WEBSITE_HOSTNAME": "localhost:7071"}, "http://localhost:7071"),
+        ({"WEBSITE_HOSTNAME": "127.0.0.1:7071"}, "http://127.0.0.1:7071"),
+        (
+            {"WEBSITE_HOSTNAME": "uploads.azurewebsites.net", "UPLOADS_PUBLIC_URL": "https://uploads.contoso.com"},
+            "https://uploads.contoso.com",
+        ),
+    ],
+)
+def test_links_begin_with_the_address_of_the_setting_or_else_of_the_platform(
+    monkeypatch: pytest.MonkeyPatch, environment: dict[str, str], base: str
+) -> None:
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+
+    assert load_settings().base_url == base
+
+
 @pytest.fixture
 def identities(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str | None]]:
     """The client ids for which the platform's identity endpoint, as App Service has it, was asked for a token."""

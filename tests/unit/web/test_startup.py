@@ -20,7 +20,7 @@ MIB = 1024 * 1024
 
 
 def settings(**values: object) -> Settings:
-    return Settings.model_validate({"auth": "none", **values})
+    return Settings.model_validate({"auth": "none", "public_url": "https://uploads.contoso.com", **values})
 
 
 @pytest.fixture
@@ -131,6 +131,7 @@ def test_limits_that_fit_each_other_need_no_warning(environment: dict[str, str],
 def imported(**environment: str) -> "subprocess.CompletedProcess[str]":
     """The app, imported by a Python that has neither our host nor logging configured."""
     ours = {name: value for name, value in os.environ.items() if not name.startswith(("UPLOADS_", "AzureWebJobs"))}
+    ours["UPLOADS_PUBLIC_URL"] = "http://localhost"
     command = "try:\n    import function_app\nexcept Exception as error:\n    print(type(error).__name__)"
     return subprocess.run(
         [sys.executable, "-c", command], cwd=ROOT, env=ours | environment, capture_output=True, text=True, check=True
@@ -143,8 +144,12 @@ def imported(**environment: str) -> "subprocess.CompletedProcess[str]":
         ({"UPLOADS_AUTH": "open"}, "UPLOADS_AUTH: Input should be 'entra' or 'none'."),
         ({"UPLOADS_AUTH": "none", "UPLOADS_GRACE": "1"}, "UPLOADS_GRACE is not a setting. Did you mean UPLOADS_"),
         ({"UPLOADS_AUTH": "none", TIMEOUT: "ten minutes"}, "functionTimeout must be a time span"),
+        (
+            {"UPLOADS_AUTH": "none", "UPLOADS_PUBLIC_URL": ""},
+            "The address of this service is not known. Set UPLOADS_PUBLIC_URL",
+        ),
     ],
-    ids=["a value that is not allowed", "an unknown setting", "a contradiction"],
+    ids=["a value that is not allowed", "an unknown setting", "a contradiction", "no address"],
 )
 def test_what_stops_the_start_is_on_stderr_when_the_app_is_imported(environment: dict[str, str], said: str) -> None:
     app = imported(**environment)
@@ -229,13 +234,12 @@ def test_our_own_host_says_it_once(tmp_path: Path, environment: dict[str, str], 
         ({"events_url": "https://[::ffff:10.0.0.1]/"}, "not a public one"),
         ({"events_url": "https://[64:ff9b::a9fe:a9fe]/"}, "not a public one"),
         ({"events_url": "https://user:secret@hooks.contoso.com/"}, "must not hold a user name"),
-        ({"events_url": "https://hooks.contoso.com", "public_url": None}, "UPLOADS_PUBLIC_URL"),
         ({"events_secret": "whsec_c2hvcnQ="}, "UPLOADS_EVENTS_SECRET is not valid"),
     ],
 )
 def test_a_target_that_is_not_safe_is_refused(host_json: Path, values: dict[str, object], said: str) -> None:
     with pytest.raises(SettingsError, match=said) as caught:
-        check_configuration(settings(**{"public_url": "https://uploads.contoso.com", **values}), {}, host_json)
+        check_configuration(settings(**values), {}, host_json)
     assert "c2hvcnQ" not in str(caught.value)
 
 
@@ -249,4 +253,4 @@ def test_a_target_that_is_not_safe_is_refused(host_json: Path, values: dict[str,
     ],
 )
 def test_targets_that_are_safe_or_allowed_are_accepted(host_json: Path, values: dict[str, object]) -> None:
-    check_configuration(settings(**{"public_url": "https://uploads.contoso.com", **values}), {}, host_json)
+    check_configuration(settings(**values), {}, host_json)
