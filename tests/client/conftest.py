@@ -3,12 +3,14 @@
 import subprocess
 import sys
 import sysconfig
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from local.service import ROOT
 from tests.client.command import Command
+from tests.client.functions_host import FunctionsHost, functions_host
 
 
 @pytest.fixture(scope="session")
@@ -48,3 +50,10 @@ def installed(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Command:
     (packages / "dependencies.pth").write_text(sysconfig.get_path("purelib"))
     settings = tmp_path_factory.mktemp("settings")
     return Command(python.parent / "accup", {"ACCUP_CONFIG_DIR": str(settings)})
+
+
+@pytest.fixture
+def host(service: str) -> Iterator[FunctionsHost]:
+    """The host in front of the service."""
+    with functions_host(service) as running:
+        yield running

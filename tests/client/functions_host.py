@@ -3,13 +3,16 @@
 An answer of its own has no body and no ``request-id`` (seen on Functions host 4.1037.0).
 """
 
+import io
 import json
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, BinaryIO
 
+from accup import Client, RetryPolicy
 from tests.client.forwarding import Answer, ForwardingHandler, running
+from tests.support.client import Session
 
 CUT = 0
 """In place of a status: the connection ends while the body is being sent."""
@@ -132,3 +135,22 @@ def functions_host(upstream: str) -> Iterator[FunctionsHost]:
     handler = type("Handler", (_Handler,), {"host": host, "upstream": upstream})
     with running(handler) as host.url:
         yield host
+
+
+def upload(
+    session: Session,
+    host: FunctionsHost,
+    content: bytes | Callable[[], BinaryIO],
+    *,
+    size: int | None = None,
+    attempts: int = 3,
+    progress: Callable[[int], None] | None = None,
+    compress: bool | None = None,
+) -> list[str]:
+    """Upload a file into a session through the host; gives the names of the session's files then."""
+    source = content if callable(content) else lambda: io.BytesIO(content)
+    size = size if callable(content) else len(content)
+    with Client(host.url, retries=RetryPolicy(attempts, first_delay=0.01)) as client:
+        sessions = client.resource(session.resource.catalog_id, session.resource.resource_id)
+        after = sessions.upload(session.id, source, name="doors.csv", size=size, progress=progress, compress=compress)
+    return [file.name for file in after.files]
