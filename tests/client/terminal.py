@@ -7,6 +7,7 @@ import subprocess
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Self
 
 import pyte
 
@@ -17,7 +18,7 @@ LINES = 40
 
 
 class Terminal:
-    """A command that runs in a terminal."""
+    """A command that runs in a terminal, and is killed at the end of the ``with`` block if it has not ended."""
 
     def __init__(self, command: Command, *arguments: str | Path, **variables: str) -> None:
         self._screen = pyte.Screen(COLUMNS, LINES)
@@ -37,6 +38,14 @@ class Terminal:
         )
         os.close(theirs)
 
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.process.kill()
+        self.process.wait()
+        os.close(self._ours)
+
     def wait_for(self, seen: Callable[[str], bool], seconds: float = 60) -> str:
         """The screen as soon as it shows something."""
         deadline = time.monotonic() + seconds
@@ -55,9 +64,7 @@ class Terminal:
         deadline = time.monotonic() + seconds
         while self._read() and time.monotonic() < deadline:
             pass
-        code = self.process.wait(seconds)
-        os.close(self._ours)
-        return code
+        return self.process.wait(seconds)
 
     @property
     def text(self) -> str:

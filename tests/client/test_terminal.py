@@ -23,21 +23,22 @@ def accup(installed: Command, resource: Resource) -> Command:
 def test_it_asks_before_it_completes(
     accup: Command, resource: Resource, tmp_path: Path, answer: str, status: str
 ) -> None:
-    terminal = Terminal(accup, "send", folder_of(tmp_path / "in", doors=access_file(), badges=access_file()))
-    screen = terminal.wait_for(lambda text: "[y/N]" in text)
-    assert "doors.csv" in screen
-    assert "accepted" in screen
-    assert "Nothing can be added afterwards." in screen
-    terminal.type(answer)
-    assert terminal.end() == 0
+    folder = folder_of(tmp_path / "in", doors=access_file(), badges=access_file())
+    with Terminal(accup, "send", folder) as terminal:
+        screen = terminal.wait_for(lambda text: "[y/N]" in text)
+        assert "doors.csv" in screen
+        assert "accepted" in screen
+        assert "Nothing can be added afterwards." in screen
+        terminal.type(answer)
+        assert terminal.end() == 0
     (session,) = resource.sessions().json()["value"]
     assert session["status"] == status
 
 
 def test_a_mixed_folder_shows_bars_a_table_and_what_to_do(accup: Command, resource: Resource, tmp_path: Path) -> None:
     folder = folder_of(tmp_path / "in", good=access_file(2000), bad=faulty_access_file(3, 9))
-    terminal = Terminal(accup, "send", folder, "--complete")
-    assert terminal.end() == 3
+    with Terminal(accup, "send", folder, "--complete") as terminal:
+        assert terminal.end() == 3
     screen = terminal.text
     assert "━" in screen, "there are bars"
     assert "refused" in screen
@@ -50,17 +51,17 @@ def test_a_mixed_folder_shows_bars_a_table_and_what_to_do(accup: Command, resour
 
 def test_no_color_is_respected(accup: Command, tmp_path: Path) -> None:
     folder = folder_of(tmp_path / "in", doors=access_file())
-    colored = Terminal(accup, "send", folder, "--complete")
-    assert colored.end() == 0
-    plain = Terminal(accup, "send", folder, "--complete", NO_COLOR="1")
-    assert plain.end() == 0
+    with Terminal(accup, "send", folder, "--complete") as colored:
+        assert colored.end() == 0
+    with Terminal(accup, "send", folder, "--complete", NO_COLOR="1") as plain:
+        assert plain.end() == 0
     assert b"\x1b[3" in colored.raw, "without NO_COLOR there are colors"
     assert not [code for code in range(30, 38) if f"\x1b[{code}m".encode() in plain.raw]
 
 
 def test_quiet_shows_no_bars(accup: Command, tmp_path: Path) -> None:
-    terminal = Terminal(accup, "send", folder_of(tmp_path / "in", doors=access_file()), "--complete", "--quiet")
-    assert terminal.end() == 0
+    with Terminal(accup, "send", folder_of(tmp_path / "in", doors=access_file()), "--complete", "--quiet") as terminal:
+        assert terminal.end() == 0
     assert "━" not in terminal.text
 
 
@@ -68,13 +69,14 @@ def test_ctrl_c_says_how_to_continue_and_the_next_run_does(accup: Command, resou
     files = {f"file{number}": access_file(1000) for number in range(12)}
     folder = folder_of(tmp_path / "in", **files)
     # It gets stuck after a quarter, so that the command cannot be done before the signal.
-    with closing(Gate(resource.http.base_url.port or 0, stuck_after=300_000)) as gate:
-        through = accup.using(ACCUP_URL=f"http://127.0.0.1:{gate.port}")
-        terminal = Terminal(through, "send", folder, "--complete")
+    with (
+        closing(Gate(resource.http.base_url.port or 0, stuck_after=300_000)) as gate,
+        Terminal(accup.using(ACCUP_URL=f"http://127.0.0.1:{gate.port}"), "send", folder, "--complete") as terminal,
+    ):
         terminal.wait_for(lambda text: "uploading" in text)
         terminal.process.send_signal(signal.SIGINT)
         gate.set("open")
-        assert terminal.end(10) == 130
+        assert terminal.end() == 130
     assert "The same command continues" in terminal.text
     assert resource.sessions().json()["value"][0]["status"] == "active"
     ran = accup("send", folder, "--complete", "--json")
@@ -86,8 +88,8 @@ def test_ctrl_c_says_how_to_continue_and_the_next_run_does(accup: Command, resou
 
 def test_delete_asks_and_no_changes_nothing(accup: Command, resource: Resource, tmp_path: Path) -> None:
     accup("send", folder_of(tmp_path / "in", doors=access_file()))
-    terminal = Terminal(accup, "delete")
-    terminal.wait_for(lambda text: "[y/N]" in text)
-    terminal.type("n\n")
-    assert terminal.end() == 2
+    with Terminal(accup, "delete") as terminal:
+        terminal.wait_for(lambda text: "[y/N]" in text)
+        terminal.type("n\n")
+        assert terminal.end() == 2
     assert len(resource.ids()) == 1
