@@ -2,30 +2,22 @@
 
 import json
 import socket
-import time
-from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing, contextmanager
-from pathlib import Path
+from collections.abc import Iterator
+from contextlib import contextmanager
 from uuid import uuid4
 
-import httpx
 import pytest
 
-from local.azurite import azurite
 from tests.support.access_files import access_file, access_file_of
 from tests.support.client import (
-    Resource,
     Session,
     as_object,
     assert_error,
     create_body,
-    http_client,
     multipart,
     part,
 )
 from tests.support.invariants import Storage
-from tests.support.service import eventually, running_service
 from tests.support.wire import chunk, connection, read_answer, upload_head
 
 
@@ -434,44 +426,3 @@ def test_an_upload_for_a_session_that_is_deleted_meanwhile_is_refused(
     assert answer.status == 404
     assert answer.json()["error"]["innerError"]["code"] == "uploadSessionNotFound"
     assert storage.violations(ready.resource) == []
-
-
-# Storage that is down
-
-
-PATIENCE = 45
-
-
-def test_an_outage_of_storage_is_reported_in_limited_time_and_recovers(tmp_path: Path) -> None:
-    with azurite(tmp_path) as account, running_service(account.connection_string) as url, http_client(url) as http:
-        resource = Resource(http)
-        session = resource.new_session()
-        session.uploaded("access.csv")
-        before = session.read({"$expand": "files"})
-
-        account.stop()
-        operations: dict[str, Callable[[], httpx.Response]] = {
-            "get": session.get,
-            "list": resource.sessions,
-            "create": resource.create,
-            "upload": lambda: session.upload("doors.csv"),
-            "complete": session.complete,
-            "delete": session.delete,
-        }
-        started = time.monotonic()
-        with ThreadPoolExecutor(len(operations)) as callers:
-            answers = {name: callers.submit(operation) for name, operation in operations.items()}
-        took = time.monotonic() - started
-        for name, answer in answers.items():
-            error = assert_error(answer.result(), 503, "serviceNotAvailable")
-            assert error["message"], name
-            assert int(answer.result().headers["Retry-After"]) > 0
-        assert took < PATIENCE
-
-        account.start()
-        assert eventually(lambda: session.get().status_code == 200, seconds=30)
-        assert session.read({"$expand": "files"}) == before
-        assert session.uploaded("doors.csv")
-        assert session.completed()["stats"]["filesUploaded"] == 2
-        with closing(Storage(account.connection_string)) as storage:
-            assert storage.violations(resource) == []

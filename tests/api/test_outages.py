@@ -1,4 +1,7 @@
-"""Storage that is down or never responds: 503 within bounded time, no partial changes, automatic recovery."""
+"""Storage that is down or never responds: 503 within bounded time, no partial changes, automatic recovery.
+
+The service waits a fifth of its time-outs for storage (``tests.support.impatient``), and all of them with ``--all``.
+"""
 
 import time
 from collections.abc import Callable, Iterator
@@ -15,7 +18,7 @@ from tests.support.access_files import access_file
 from tests.support.client import Resource, assert_error, http_client
 from tests.support.gates import Gate, gated
 from tests.support.invariants import Storage
-from tests.support.service import eventually, running_service
+from tests.support.service import OWN_PROGRAM, eventually, running_service
 
 pytestmark = pytest.mark.waits
 
@@ -33,13 +36,19 @@ class World:
     blobs: Gate
 
 
-@pytest.fixture(scope="module")
-def gates(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
+IMPATIENT = pytest.param(
+    ("tests.support.impatient",), marks=pytest.mark.own_host("with time-outs that tests shorten"), id="impatient"
+)
+PATIENT = pytest.param(OWN_PROGRAM, marks=pytest.mark.slow("of real time-outs"), id="as patient as in production")
+
+
+@pytest.fixture(scope="module", params=[IMPATIENT, PATIENT])
+def gates(tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest) -> Iterator[World]:
     with (
         azurite(tmp_path_factory.mktemp("azurite")) as account,
         closing(Storage(account.connection_string)) as storage,
         gated(account.connection_string) as gates,
-        running_service(gates.connection_string, block_bytes=65536) as service,
+        running_service(gates.connection_string, None, (), request.param, block_bytes=65536) as service,
     ):
         yield World(service, storage, gates.tables, gates.blobs)
 
@@ -58,7 +67,7 @@ def _is_503(answer: httpx.Response, began: float) -> None:
 
 
 @pytest.mark.parametrize("state", ["shut", "stuck"])
-@pytest.mark.parametrize("which", ["tables", "blobs"])
+@pytest.mark.parametrize("which", ["tables", "blobs", "both"])
 def test_an_outage_is_503_in_bounded_time_and_changes_nothing(
     resource: Resource, gates: World, which: str, state: str
 ) -> None:
@@ -67,12 +76,15 @@ def test_an_outage_is_503_in_bounded_time_and_changes_nothing(
     kept = {name: value for name, value in session.read({"$expand": "files"}).items() if name in ("files", "stats")}
     small, large = access_file(3), access_file(2500)
     try:
-        (gates.tables if which == "tables" else gates.blobs).set(state)
+        if which != "blobs":
+            gates.tables.set(state)
+        if which != "tables":
+            gates.blobs.set(state)
         requests: list[Callable[[], httpx.Response]] = [
             lambda: session.upload("small.csv", small),
             lambda: session.upload("large.csv", large),
         ]
-        if which == "tables":
+        if which != "blobs":
             requests += [session.get, resource.sessions, resource.create, session.delete, session.complete]
         began = time.monotonic()
         with ThreadPoolExecutor(len(requests)) as callers:

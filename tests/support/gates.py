@@ -1,6 +1,7 @@
 """Proxies, mostly in front of storage, that tests shut or get stuck: an outage of tables, of blobs, or of both."""
 
 import asyncio
+import socket
 import sys
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
@@ -18,20 +19,18 @@ class Gate:
     def __init__(self, port: int, *, stuck_after: int = sys.maxsize) -> None:
         self.state = "open"
         self._left = stuck_after
-        self.port = 0
         self._behind = port
+        # Bound all the time, and never listening: so the port stays ours while connections to it are refused.
+        self._kept = _bound(0)
+        self.port: int = self._kept.getsockname()[1]
         self._loop = asyncio.new_event_loop()
         self._writers: set[asyncio.StreamWriter] = set()
         self._moving = asyncio.Event()
         self._moving.set()
         self._thread = Thread(target=self._loop.run_forever, daemon=True)
         self._thread.start()
-        self._server = asyncio.run_coroutine_threadsafe(self._serve(), self._loop).result()
-
-    async def _serve(self) -> asyncio.Server:
-        server = await asyncio.start_server(self._connected, "127.0.0.1", 0)
-        self.port = server.sockets[0].getsockname()[1]
-        return server
+        self._server: asyncio.Server | None = None
+        self.set("open")
 
     async def _connected(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         if self.state == "shut":
@@ -61,10 +60,21 @@ class Gate:
     def set(self, state: str) -> None:
         """Set the state. Shutting it also breaks open connections."""
         self.state = state
-        self._loop.call_soon_threadsafe(self._moving.clear if state == "stuck" else self._moving.set)
+        asyncio.run_coroutine_threadsafe(self._become(state), self._loop).result()
+
+    async def _become(self, state: str) -> None:
+        if state == "stuck":
+            self._moving.clear()
+        else:
+            self._moving.set()
         if state == "shut":
+            if self._server is not None:
+                self._server.close()
+                self._server = None
             for writer in list(self._writers):
-                self._loop.call_soon_threadsafe(writer.transport.abort)
+                writer.transport.abort()
+        elif self._server is None:
+            self._server = await asyncio.start_server(self._connected, sock=_bound(self.port))
 
     async def _ended(self) -> None:
         """Wait until all connections have noticed that they were aborted."""
@@ -78,8 +88,15 @@ class Gate:
         asyncio.run_coroutine_threadsafe(self._ended(), self._loop).result()
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join()
-        self._server.close()
+        self._kept.close()
         self._loop.close()
+
+
+def _bound(port: int) -> socket.socket:
+    bound = socket.socket()
+    bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+    bound.bind(("127.0.0.1", port))
+    return bound
 
 
 @dataclass(frozen=True, slots=True)
