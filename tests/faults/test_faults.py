@@ -4,7 +4,7 @@ import json
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 import pytest
@@ -22,37 +22,43 @@ Record = Callable[[str, object], None]
 
 
 class Harness:
-    """A process that runs cases on a storage of its own."""
+    """Runs cases on a storage of its own, in a process that is started again if a case has ended it."""
 
-    def __init__(self, process: "subprocess.Popen[str]") -> None:
-        self._process = process
+    def __init__(self, kind: str, storage: str, log: Path) -> None:
+        self._command = [sys.executable, "-m", "tests.faults", kind, storage]
+        self._log = log
+        self._process: subprocess.Popen[str] | None = None
 
     def run(self, operation: Operation, fault: Fault) -> Outcome:
         """Run every case of an operation and a fault."""
+        self._process = self._process or self._started()
         assert self._process.stdin is not None
         assert self._process.stdout is not None
         self._process.stdin.write(json.dumps([operation.name, fault.name]) + "\n")
         self._process.stdin.flush()
         line = self._process.stdout.readline()
-        assert line, "the harness has ended: its log tells why"
+        if not line:
+            self.close()
+            raise AssertionError(f"the process of the cases has ended:\n{self._log.read_text()[-3000:]}")
         return Outcome(**json.loads(line))
+
+    def close(self) -> None:
+        """End the process."""
+        if self._process is not None:
+            self._process.communicate()
+            self._process = None
+
+    def _started(self) -> "subprocess.Popen[str]":
+        with self._log.open("w") as log:
+            return subprocess.Popen(
+                self._command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=log, text=True
+            )
 
 
 @contextmanager
 def running_harness(kind: str, data: Path) -> Iterator[Harness]:
-    with azurite(data) as storage, (data / "harness.log").open("w") as log:
-        process = subprocess.Popen(
-            [sys.executable, "-m", "tests.faults", kind, storage.connection_string],
-            cwd=ROOT,
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=log,
-            text=True,
-        )
-        try:
-            yield Harness(process)
-        finally:
-            process.communicate()
+    with azurite(data) as storage, closing(Harness(kind, storage.connection_string, data / "harness.log")) as harness:
+        yield harness
 
 
 @pytest.fixture(scope="module")
