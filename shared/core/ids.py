@@ -2,15 +2,24 @@
 
 import re
 import secrets
+from collections.abc import Callable
 from datetime import UTC, datetime
 from uuid import UUID
 
 _GUID = re.compile(r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}", re.ASCII)
 
 
+def _system_clock() -> datetime:
+    return datetime.now(UTC)
+
+
+clock: Callable[[], datetime] = _system_clock
+"""Where the app reads the time, and nowhere else: a test that moves time puts its own here."""
+
+
 def utc_now() -> datetime:
     """The current time in UTC, truncated to milliseconds."""
-    now = datetime.now(UTC)
+    now = clock()
     return now.replace(microsecond=now.microsecond // 1000 * 1000)
 
 

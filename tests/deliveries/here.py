@@ -3,9 +3,8 @@
 import asyncio
 import base64
 import re
-import sys
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from hashlib import sha256
@@ -33,6 +32,7 @@ from shared.storage.azure.queue import session_of_message
 from tests.deliveries.http_faults import FaultyHttp
 from tests.faults.transport import FaultyTransport
 from tests.support.access_files import access_file
+from tests.support.clock import Clock
 
 # The schedule of the timer, and what the host does with a message whose function failed (host.json).
 TICK = timedelta(minutes=5)
@@ -40,37 +40,6 @@ RETRY = timedelta(seconds=10)
 MAX_DEQUEUE_COUNT = 5
 
 _TEXT = re.compile(r"<MessageText>(.*?)</MessageText>")
-
-
-@dataclass(slots=True)
-class Clock:
-    """The clock of this process, which starts at the present."""
-
-    ahead: timedelta = timedelta()
-
-    def now(self) -> datetime:
-        return ids.utc_now()
-
-    def move(self, **time: float) -> None:
-        """Let time pass."""
-        self.ahead += timedelta(**time)
-
-    @contextmanager
-    def installed(self) -> Iterator["Clock"]:
-        """Let every module of the app read this clock."""
-        real = ids.utc_now
-
-        def now() -> datetime:
-            return real() + self.ahead
-
-        patched = [module for module in list(sys.modules.values()) if getattr(module, "utc_now", None) is real]
-        for module in patched:
-            module.utc_now = now  # type: ignore[attr-defined]
-        try:
-            yield self
-        finally:
-            for module in patched:
-                module.utc_now = real  # type: ignore[attr-defined]
 
 
 @dataclass(slots=True)

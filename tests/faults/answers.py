@@ -1,6 +1,7 @@
 """The cases in which the process goes on after a storage call has failed."""
 
 from collections.abc import Callable
+from datetime import timedelta
 from typing import Any
 
 from tests.faults.cases import MOST_CALLS, Outcome, described, prepare, sweep, verify
@@ -16,7 +17,7 @@ async def fail_each_call(
     """The operation again and again, each time with its next call failing."""
     outcome = Outcome()
     for index in range(MOST_CALLS):
-        service.reset_clock()
+        service.clock.ahead = timedelta()
         case = await prepare(service, operation)
         plan = faulty.plan = Plan(fault, index)
         failure = None

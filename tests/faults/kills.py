@@ -43,7 +43,7 @@ async def die(operation: Operation, plan: Plan, tell: Tell) -> None:
     faulty = FaultyTransport()
     async with faulty.installed(), running() as service:
         case = await prepare(service, operation)
-        tell((case, service.ahead))
+        tell((case, service.clock.ahead))
         faulty.plan = plan
         await operation.perform(service, case)
         faulty.plan = None
@@ -57,7 +57,7 @@ async def come_after(storage: str, operation: Operation, was: Any, tell: Tell) -
     faulty = FaultyTransport()
     with closing(Storage(storage)) as audited:
         async with faulty.installed(), running() as service:
-            service.pass_time(ahead)
+            service.clock.ahead = ahead
             try:
                 await operation.perform(service, case)
                 await verify(service, audited, operation, case)

@@ -291,7 +291,7 @@ def later(ahead: timedelta) -> Step:
     """Let time pass."""
 
     async def step(service: Service, _case: Case) -> None:
-        service.pass_time(ahead)
+        service.clock.ahead += ahead
 
     return step
 

@@ -1,14 +1,14 @@
 """The app's own routes and timer in this process, on a clock that can be moved."""
 
 import os
-import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import httpx
+
+from tests.support.clock import Clock
 
 ROOT = Path(__file__).parent.parent.parent
 
@@ -23,9 +23,9 @@ class NotAnsweredError(AssertionError):
 class Service:
     """Requests to the app, repeated as the SDKs of Graph do it, and ticks of its timer."""
 
-    def __init__(self, client: httpx.AsyncClient) -> None:
+    def __init__(self, client: httpx.AsyncClient, clock: Clock) -> None:
         self._client = client
-        self.ahead = timedelta()
+        self.clock = clock
 
     async def once(self, method: str, path: str, **request: Any) -> httpx.Response:
         """One request. Whatever storage does, its answer is never 500, and one that is 503 says when to come back."""
@@ -53,27 +53,6 @@ class Service:
 
         return dict(await expire_due(Context.of()))
 
-    def pass_time(self, ahead: timedelta) -> None:
-        """Move the clock."""
-        self.ahead += ahead
-
-    def reset_clock(self) -> None:
-        """Go back to the present."""
-        self.ahead = timedelta()
-
-    def use_clock(self) -> None:
-        """Let every module of the app read this clock."""
-        from shared.core import ids  # noqa: PLC0415
-
-        real = ids.utc_now
-
-        def now() -> datetime:
-            return real() + self.ahead
-
-        for module in list(sys.modules.values()):
-            if getattr(module, "utc_now", None) is real:
-                module.utc_now = now  # type: ignore[attr-defined]
-
 
 def configure(storage: str) -> None:
     """Set what the app reads when it is imported: small blocks, so that small files have many."""
@@ -97,12 +76,10 @@ async def running() -> AsyncIterator[Service]:
 
     shared.services.sessions.ending.MAX_TRANSACTION = 3  # type: ignore[attr-defined]
     host = Host(function_app.app, ROOT / "host.json")
-    async with httpx.AsyncClient(
-        transport=httpx.ASGITransport(app=host), base_url="http://localhost", timeout=60
-    ) as client:
-        service = Service(client)
-        service.use_clock()
-        try:
-            yield service
-        finally:
-            await close_storage()
+    client = httpx.AsyncClient(transport=httpx.ASGITransport(app=host), base_url="http://localhost", timeout=60)
+    with Clock().installed() as clock:
+        async with client:
+            try:
+                yield Service(client, clock)
+            finally:
+                await close_storage()

@@ -93,7 +93,7 @@ async def measure(finished: int, due: int, fits: int) -> tuple[list[int], list[T
         ticks = [await counted(faulty, service)]
         await fill(finished)
         ticks.append(await counted(faulty, service))
-        service.pass_time(timedelta(hours=3))
+        service.clock.ahead += timedelta(hours=3)
         ticks.append(await counted(faulty, service))
         ticks.append(await counted(faulty, service))
     return settled, ticks
@@ -108,8 +108,8 @@ async def resume(service: Service, sessions: int, fits: int) -> list[int]:
     cases = [Case() for _ in range(sessions)]
     for case in cases:
         await create(service, case)
-        service.pass_time(timedelta(hours=1))
-    service.pass_time(timedelta(hours=3))
+        service.clock.ahead += timedelta(hours=1)
+    service.clock.ahead += timedelta(hours=3)
     table = storage().sessions
     budget, shared.services.sessions.expiry.TICK_SESSIONS = shared.services.sessions.expiry.TICK_SESSIONS, fits
     settled: list[int] = []
@@ -122,7 +122,7 @@ async def resume(service: Service, sessions: int, fits: int) -> list[int]:
             raise RuntimeError("a younger session came before an older one")
         settled.append(sum(over) - before)
     shared.services.sessions.expiry.TICK_SESSIONS = budget
-    service.reset_clock()
+    service.clock.ahead = timedelta()
     return settled
 
 

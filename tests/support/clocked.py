@@ -4,6 +4,8 @@ import sys
 from datetime import datetime, timedelta
 from pathlib import Path
 
+from shared.core import ids
+
 
 class Clock:
     """The clock of services that run by ``program``; it starts at the present.
@@ -31,15 +33,13 @@ def main() -> int:
     """Serve as ``python -m local`` does."""
     clock = Path(sys.argv.pop(1))
     from local import __main__ as local  # noqa: PLC0415
-    from shared.core import ids  # noqa: PLC0415
 
-    real = ids.utc_now
+    real = ids.clock
 
-    def now() -> datetime:
+    def moved() -> datetime:
         return real() + timedelta(seconds=float(clock.read_text()))
 
-    # Before anything else of the app is imported, and so takes the real one.
-    ids.utc_now = now
+    ids.clock = moved
     return local.main()
 
 
