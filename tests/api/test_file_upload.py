@@ -5,27 +5,29 @@ The app's services run in this process, on the tests' storage.
 
 import asyncio
 from collections.abc import AsyncIterator
+from contextlib import suppress
 from hashlib import sha256
 from typing import Any
 from uuid import uuid4
 
 import pytest
-from azure.core.exceptions import AzureError, ServiceResponseError
+from azure.core.exceptions import AzureError
+from azure.core.pipeline.transport import AioHttpTransport
 
 from shared.core.errors import GraphError
 from shared.core.ids import utc_now
-from shared.domain.audit import SERVICE, Activity, AuditRecord, new_record
+from shared.domain.audit import SERVICE, Activity, new_record
 from shared.domain.etags import IfMatch
 from shared.domain.lifecycle import with_file
-from shared.domain.sessions import ResourceKey, Review, Session, SessionKey, Snapshot, StoredFile
+from shared.domain.sessions import ResourceKey, Review, SessionKey, Snapshot, StoredFile
 from shared.services.context import Context
 from shared.services.sessions.creating import create_session
 from shared.services.sessions.ending import delete_session
 from shared.services.uploads.deleting import delete_file
 from shared.services.uploads.receiving import upload
-from shared.services.uploads.storing import FileUpload, queue_of
-from shared.storage.audit_log import ConcurrentChangeError
-from shared.storage.azure.blobs import BlobWriter
+from shared.services.uploads.storing import FileUpload
+from tests.faults.cases import MOST_CALLS
+from tests.faults.transport import Fault, FaultyTransport, Plan
 from tests.support.access_files import access_file
 from tests.support.in_process import FORM, form_body, own_context
 from tests.support.invariants import Storage
@@ -45,6 +47,10 @@ async def context(storage: Storage) -> AsyncIterator[Context]:
 @pytest.fixture
 async def key(context: Context) -> SessionKey:
     """A new session."""
+    return await _new_session(context)
+
+
+async def _new_session(context: Context) -> SessionKey:
     resource = ResourceKey(str(uuid4()), str(uuid4()))
     return (await create_session(context, resource, Review(str(uuid4()), str(uuid4())))).key
 
@@ -75,49 +81,35 @@ async def _stored(context: Context, key: SessionKey) -> list[str]:
     return [file.name for file in files]
 
 
-@pytest.mark.parametrize("failing", ["description", "hour"])
-async def test_nothing_goes_on_or_stays_if_a_call_beside_the_blob_fails(
-    failing: str, context: Context, key: SessionKey, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    commit = BlobWriter.commit
-
-    async def fail(*_args: object) -> None:
-        raise ServiceResponseError("no answer")
-
-    async def commit_later(writer: BlobWriter) -> None:
-        await asyncio.sleep(0.05)
-        await commit(writer)
-
-    if failing == "description":
-        monkeypatch.setattr(context.storage.descriptions, "get", fail)
-    else:
-        monkeypatch.setattr(context.storage.audit, "expect", fail)
-    monkeypatch.setattr(BlobWriter, "commit", commit_later)
-    before = asyncio.all_tasks()
-
-    with pytest.raises(AzureError):
-        await _upload(context, key)
-
-    assert asyncio.all_tasks() == before
-    assert await _stored(context, key) == []
+async def test_whatever_answer_is_lost_a_file_has_its_blob_or_neither_is_there(context: Context) -> None:
+    """From each call on, as if the network had gone: nothing of the upload goes on after its answer, or stays."""
+    async with FaultyTransport().installed() as storage:
+        for lost in range(MOST_CALLS):
+            key = await _new_session(context)
+            before = asyncio.all_tasks()
+            storage.plan = plan = Plan(Fault.ANSWER_LOST_ALWAYS, lost)
+            try:
+                await _upload(context, key)
+            except (AzureError, GraphError):
+                assert asyncio.all_tasks() == before
+            storage.plan = None
+            assert await _stored(context, key) in ([], ["access.csv"])
+            if not plan.hit:
+                break
+    assert await _stored(context, key) == ["access.csv"]
+    assert lost > 2
 
 
-async def test_no_blob_is_sent_before_the_session_is_known(
-    context: Context, key: SessionKey, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_no_blob_is_sent_before_the_session_is_known(context: Context, key: SessionKey) -> None:
     await delete_session(context, key, IfMatch())
-    sent = []
 
-    async def observed(_writer: BlobWriter) -> None:
-        sent.append("Put Blob")
-
-    monkeypatch.setattr(BlobWriter, "commit", observed)
-
-    with pytest.raises(GraphError) as caught:
-        await _upload(context, key)
+    async with FaultyTransport().installed() as storage:
+        with pytest.raises(GraphError) as caught:
+            await _upload(context, key)
 
     assert caught.value.problem.status == 404
-    assert sent == []
+    assert storage.made
+    assert all(call.startswith("GET ") for call in storage.made)
 
 
 async def test_a_session_that_only_seemed_to_have_expired_takes_the_file(context: Context, key: SessionKey) -> None:
@@ -143,68 +135,77 @@ async def test_a_file_is_stored_again_if_it_was_deleted_meanwhile(context: Conte
     assert await _stored(context, key) == ["access.csv"]
 
 
-async def test_other_uploads_do_not_wait_while_a_blob_is_removed(
-    context: Context, key: SessionKey, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    queue = queue_of(key)
+class CutOff(FaultyTransport):
+    """Answers the transaction 500 although it is done, lets so many calls through then, and no more."""
+
+    def __init__(self, calls: int) -> None:
+        super().__init__()
+        self.left = calls
+        self._changed = False
+
+    async def send(self, transport: AioHttpTransport, request: Any, **options: Any) -> Any:
+        if self._changed:
+            self.left -= 1
+            if self.left < 0:
+                self.plan = Plan(Fault.NOT_SENT_ALWAYS, 0)
+        elif request.url.endswith("$batch"):
+            self._changed, self.plan = True, Plan(Fault.DONE_BUT_BROKEN, 0)
+        return await super().send(transport, request, **options)
+
+
+async def test_a_file_that_was_added_keeps_its_blob_whatever_can_be_read_then(context: Context) -> None:
+    for calls in range(MOST_CALLS):
+        key = await _new_session(context)
+        async with CutOff(calls).installed() as storage:
+            with suppress(AzureError, GraphError):
+                await _upload(context, key)
+        assert await _stored(context, key) == ["access.csv"]
+        if storage.left >= 0:
+            break
+    assert calls > 1
+
+
+class HeldRemoval(FaultyTransport):
+    """Removes no blob until it is told to."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.asked, self.goes_on = asyncio.Event(), asyncio.Event()
+
+    async def send(self, transport: AioHttpTransport, request: Any, **options: Any) -> Any:
+        if request.method == "DELETE":
+            self.asked.set()
+            await self.goes_on.wait()
+        return await super().send(transport, request, **options)
+
+
+async def test_other_uploads_do_not_wait_while_a_blob_is_removed(context: Context, key: SessionKey) -> None:
     await _upload(context, key)
-    abandon, locked = BlobWriter.abandon, []
 
-    async def observed(writer: BlobWriter) -> None:
-        locked.append(queue.lock.locked())
-        await abandon(writer)
+    async with HeldRemoval().installed() as storage:
+        # The session has this file, so that the new blob is removed.
+        same = asyncio.create_task(_upload(context, key))
+        await storage.asked.wait()
+        await _upload(context, key, "other.csv")
+        assert not same.done()
+        storage.goes_on.set()
+        await same
 
-    monkeypatch.setattr(BlobWriter, "abandon", observed)
-
-    await _upload(context, key)
-
-    assert locked == [False]
-    assert await _stored(context, key) == ["access.csv"]
-
-
-async def test_a_file_that_was_added_keeps_its_blob_if_the_session_cannot_be_read_then(
-    context: Context, key: SessionKey, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    add_file = context.storage.sessions.add_file
-
-    async def add_file_and_lose_the_answer(
-        session: Session, file: StoredFile, record: AuditRecord, **rest: bool
-    ) -> None:
-        await add_file(session, file, record, **rest)
-        monkeypatch.setattr(context.storage.sessions, "files", read)
-        raise ConcurrentChangeError(record)
-
-    async def read(_key: SessionKey) -> list[StoredFile]:
-        """Files and session never agree."""
-        return []
-
-    monkeypatch.setattr(context.storage.sessions, "add_file", add_file_and_lose_the_answer)
-
-    with pytest.raises(GraphError):
-        await _upload(context, key)
-
-    monkeypatch.undo()
-    assert await _stored(context, key) == ["access.csv"]
+    assert sorted(await _stored(context, key)) == ["access.csv", "other.csv"]
 
 
 async def test_uploads_into_one_session_go_on_from_what_the_one_before_has_stored(
-    context: Context, key: SessionKey, monkeypatch: pytest.MonkeyPatch
+    context: Context, key: SessionKey
 ) -> None:
     begun = [await _begun(context, key, f"{each}.csv") for each in range(3)]
     known = [await new_file.put_blob(file) for new_file, file in begun]
-    conditions, add_file = [], context.storage.sessions.add_file
 
-    async def observed(session: Session, *args: Any, **options: Any) -> Session:
-        conditions.append(session.etag)
-        return await add_file(session, *args, **options)
+    async with FaultyTransport().installed() as storage:
+        for (new_file, file), each in zip(begun, known, strict=True):
+            await new_file.add(file, each)
 
-    monkeypatch.setattr(context.storage.sessions, "add_file", observed)
-
-    stored = [await new_file.add(file, each) for (new_file, file), each in zip(begun, known, strict=True)]
-
-    # No write lost a race: each one was conditional on the state that the one before has left.
-    assert conditions == [known[0].session.etag, stored[0].session.etag, stored[1].session.etag]
-    assert [file.name for file in stored[-1].files] == ["0.csv", "1.csv", "2.csv"]
+    assert len([call for call in storage.made if call.endswith("$batch")]) == 3, "no write lost a race"
+    assert sorted(await _stored(context, key)) == ["0.csv", "1.csv", "2.csv"]
 
 
 async def test_what_an_upload_before_has_stored_is_not_believed_if_another_process_has_changed_it(

@@ -71,10 +71,11 @@ class Plan:
 
 
 class FaultyTransport:
-    """Spoils calls while it has a plan, and checks the rules of Table Storage always."""
+    """Spoils calls while it has a plan, and checks the rules of Table Storage always. ``made``: all calls, in order."""
 
     def __init__(self) -> None:
         self.plan: Plan | None = None
+        self.made: list[str] = []
         self._answers = ""
         self._send: Send = AioHttpTransport.send
 
@@ -105,6 +106,7 @@ class FaultyTransport:
     async def send(self, transport: AioHttpTransport, request: Any, **options: Any) -> Any:
         """Send a request, or do to it what the plan says."""
         check_rules(request)
+        self.made.append(f"{request.method} {request.url}")
         _drop_mark(request)
         plan = self.plan
         if plan is None:
