@@ -8,14 +8,15 @@ import argparse
 import json
 import sys
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from functools import cache, partial
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from functools import cache
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from threading import Thread
-from urllib.parse import parse_qsl
+from typing import Any, NamedTuple
+from urllib.parse import parse_qsl, urlsplit
 from uuid import uuid4
 
 import jwt
@@ -31,69 +32,139 @@ TENANT_ID = "7e4a7e4a-0000-4000-8000-000000000001"
 AUDIENCE = "api://uploads.local"
 CLIENT_ID = "7e4a7e4a-0000-4000-8000-000000000002"
 MINUTES = 60
-_KEY_ID = "local"
 
 
 class IssuerError(Exception):
     """No token can be minted; the message says what to do."""
 
 
-@contextmanager
-def issuer(data: Path) -> Iterator[dict[str, str]]:
-    """Publish the keys of a data folder; gives the app's settings with which it trusts them."""
-    data.mkdir(parents=True, exist_ok=True)
-    key = jwt.algorithms.RSAAlgorithm.to_jwk(_key(data).public_key(), as_dict=True)
-    document = json.dumps({"keys": [key | {"use": "sig", "kid": _KEY_ID}]}).encode()
-    server = _server(_port_file(data), _handler(document, SignIn(partial(_mint_for, data))))
-    Thread(target=server.serve_forever, daemon=True).start()
-    try:
-        yield {
-            "UPLOADS_AUTH": "entra",
-            "UPLOADS_TENANT_ID": TENANT_ID,
-            "UPLOADS_AUDIENCE": AUDIENCE,
-            "UPLOADS_AUTHORITY": _authority(data),
-            "UPLOADS_PAGE_CLIENT_ID": CLIENT_ID,
+class Answer(NamedTuple):
+    """What an authority answers."""
+
+    status: int
+    body: bytes = b""
+    media_type: str = "text/plain"
+    headers: Mapping[str, str] = {}
+
+
+class Issuer:
+    """A tenant's authority in miniature: it publishes keys where Entra does, mints tokens, and signs people in.
+
+    ``url`` is set while it is served.
+    """
+
+    def __init__(self, tenant_id: str, audience: str, keys: Mapping[str, rsa.RSAPrivateKey]) -> None:
+        self.tenant_id = tenant_id
+        self.url = ""
+        self._audience = audience
+        self._sign_in = SignIn(self._minted)
+        self.publish(keys)
+
+    def publish(self, keys: Mapping[str, rsa.RSAPrivateKey]) -> None:
+        """Publish these keys by their ids from now on, and no others; tokens are signed with the first."""
+        self._key_id, self._key = next(iter(keys.items()))
+        self.document = json.dumps({"keys": [jwk(key_id, key) for key_id, key in keys.items()]}).encode()
+
+    def claims(self, **changes: object) -> dict[str, Any]:
+        """The claims of a token of version 2.0 that is good for an hour, with changes; ``None`` takes a claim away."""
+        now = int(time.time())
+        claims: dict[str, object] = {
+            "aud": self._audience,
+            "iss": f"{self.url}/{self.tenant_id}/v2.0",
+            "iat": now,
+            "nbf": now,
+            "exp": now + 60 * TOKEN_MINUTES,
+            "azp": CLIENT_ID,
+            "oid": str(uuid4()),
+            "tid": self.tenant_id,
+            "ver": "2.0",
         }
+        return {name: value for name, value in (claims | changes).items() if value is not None}
+
+    def token(self, **changes: object) -> str:
+        """A token for the service, with changes of its claims."""
+        return signed(self.claims(**changes), self._key_id, self._key)
+
+    def get(self, path: str, query: Mapping[str, str]) -> Answer:
+        """The answer to a GET, by the path below the tenant's: the keys, and the page on which one picks who to be."""
+        match path:
+            case "discovery/v2.0/keys":
+                return Answer(HTTPStatus.OK, self.document, "application/json")
+            case "oauth2/v2.0/authorize":
+                status, document = self._sign_in.page(query)
+                return Answer(status, document.encode(), "text/html; charset=utf-8")
+            case "oauth2/v2.0/pick" if location := self._sign_in.pick(query):
+                return Answer(HTTPStatus.FOUND, headers={"Location": location})
+            case _:
+                return Answer(HTTPStatus.NOT_FOUND, b"Tokens come from 'python3 dev.py token'.\n")
+
+    def post(self, path: str, form: Mapping[str, str]) -> Answer:
+        """The answer to a POST of a form: the tokens of who has signed in."""
+        if path != "oauth2/v2.0/token":
+            return Answer(HTTPStatus.NOT_FOUND)
+        status, tokens = self._sign_in.token(form)
+        # The page is on another port, which is another origin.
+        origin = {"Access-Control-Allow-Origin": "*"}
+        return Answer(status, json.dumps(tokens).encode(), "application/json", origin)
+
+    def _minted(self, person: Person, kind: str) -> str:
+        """A token of a person who has signed in: for the service, or for the page, which shows the name in it."""
+        if kind == "access":
+            return self.token(oid=person.oid, scp=" ".join(person.scopes))
+        return signed({"name": person.name, "oid": person.oid}, self._key_id, self._key)
+
+
+def jwk(key_id: str, key: rsa.RSAPrivateKey) -> dict[str, Any]:
+    """A key as Entra publishes it."""
+    return jwt.algorithms.RSAAlgorithm.to_jwk(key.public_key(), as_dict=True) | {"use": "sig", "kid": key_id}
+
+
+def signed(claims: Mapping[str, object], key_id: str, key: rsa.RSAPrivateKey) -> str:
+    """A token with those claims, whatever they are."""
+    return jwt.api_jws.encode(json.dumps(claims).encode(), key, "RS256", {"kid": key_id})
+
+
+@contextmanager
+def serving(running: Issuer, port: int = 0) -> Iterator[None]:
+    """Serve an issuer, on that port if it is free."""
+    handler = _handler(running)
+    try:
+        server = ThreadingHTTPServer(("127.0.0.1", port), handler)
+    except OSError:
+        server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
+    running.url = f"http://127.0.0.1:{server.server_port}"
+    Thread(target=server.serve_forever, args=(0.05,), daemon=True).start()
+    try:
+        yield
     finally:
         server.shutdown()
         server.server_close()
 
 
-def _handler(keys: bytes, sign_in: SignIn) -> type[BaseHTTPRequestHandler]:
-    """What answers for the issuer, under the paths that the Microsoft identity platform has."""
-
+def _handler(running: Issuer) -> type[BaseHTTPRequestHandler]:
     class Handler(BaseHTTPRequestHandler):
-        """Publishes the keys, and signs people in."""
+        """Passes on what is below the tenant's path."""
 
         def do_GET(self) -> None:  # the name that the base class calls
             path, _, query = self.path.partition("?")
-            given = dict(parse_qsl(query))
-            match path.removeprefix(f"/{TENANT_ID}/"):
-                case "discovery/v2.0/keys":
-                    self._send(HTTPStatus.OK, "application/json", keys)
-                case "oauth2/v2.0/authorize":
-                    status, document = sign_in.page(given)
-                    self._send(status, "text/html; charset=utf-8", document.encode())
-                case "oauth2/v2.0/pick" if location := sign_in.pick(given):
-                    self._send(HTTPStatus.FOUND, "text/plain", b"", Location=location)
-                case _:
-                    self._send(HTTPStatus.NOT_FOUND, "text/plain", b"Tokens come from 'python3 dev.py token'.\n")
+            self._send(running.get(self._below(path), dict(parse_qsl(query))))
 
         def do_POST(self) -> None:  # the name that the base class calls
-            body = self.rfile.read(int(self.headers.get("Content-Length", 0))).decode()
-            if self.path != f"/{TENANT_ID}/oauth2/v2.0/token":
-                self._send(HTTPStatus.NOT_FOUND, "text/plain", b"")
-                return
-            status, answer = sign_in.token(dict(parse_qsl(body)))
-            # The page is on another port, which is another origin.
-            self._send(status, "application/json", json.dumps(answer).encode(), **{"Access-Control-Allow-Origin": "*"})
+            form = self.rfile.read(int(self.headers.get("Content-Length", 0))).decode()
+            self._send(running.post(self._below(self.path), dict(parse_qsl(form))))
 
-        def _send(self, status: HTTPStatus, media_type: str, body: bytes, **headers: str) -> None:
-            self.send_response(status)
-            for name, value in ({"Content-Type": media_type, "Content-Length": str(len(body))} | headers).items():
-                self.send_header(name, value)
-            self.end_headers()
-            self.wfile.write(body)
+        def _below(self, path: str) -> str:
+            return path.removeprefix(f"/{running.tenant_id}/")
+
+        def _send(self, answer: Answer) -> None:
+            headers = {"Content-Type": answer.media_type, "Content-Length": str(len(answer.body)), **answer.headers}
+            # A browser that was closed before its answer came is no error of the issuer.
+            with suppress(ConnectionError):
+                self.send_response(answer.status)
+                for name, value in headers.items():
+                    self.send_header(name, value)
+                self.end_headers()
+                self.wfile.write(answer.body)
 
         def log_message(self, *_: object) -> None:
             pass
@@ -101,11 +172,22 @@ def _handler(keys: bytes, sign_in: SignIn) -> type[BaseHTTPRequestHandler]:
     return Handler
 
 
-def _mint_for(data: Path, person: Person, kind: str) -> str:
-    """A token of a person who has signed in: for the service, or for the page, which shows the name in it."""
-    if kind == "access":
-        return mint(data, scopes=person.scopes, oid=person.oid, minutes=TOKEN_MINUTES)
-    return jwt.encode({"name": person.name, "oid": person.oid}, _key(data), algorithm="RS256", headers={"kid": _KEY_ID})
+@contextmanager
+def issuer(data: Path) -> Iterator[dict[str, str]]:
+    """Run the issuer of a data folder; gives the app's settings with which it trusts its tokens."""
+    data.mkdir(parents=True, exist_ok=True)
+    running, url_file = _of(data), _url_file(data)
+    # Where it was the last time, if that is free: its tokens name the address, and stay good so.
+    last = urlsplit(url_file.read_text()).port if url_file.exists() else None
+    with serving(running, last or 0):
+        url_file.write_text(running.url)
+        yield {
+            "UPLOADS_AUTH": "entra",
+            "UPLOADS_TENANT_ID": TENANT_ID,
+            "UPLOADS_AUDIENCE": AUDIENCE,
+            "UPLOADS_AUTHORITY": running.url,
+            "UPLOADS_PAGE_CLIENT_ID": CLIENT_ID,
+        }
 
 
 def mint(
@@ -122,27 +204,21 @@ def mint(
     Raises:
         IssuerError: no service has run on this folder with ``--auth entra``.
     """
-    if not _port_file(data).exists():
+    if not _url_file(data).exists():
         raise IssuerError("There is no issuer yet. Start the service first: python3 dev.py run --auth entra")
-    now = int(time.time())
-    claims: dict[str, object] = {
-        "iss": f"{_authority(data)}/{TENANT_ID}/v2.0",
-        "aud": AUDIENCE,
-        "tid": TENANT_ID,
-        "oid": oid or str(uuid4()),
-        "azp": CLIENT_ID,
-        "ver": "2.0",
-        "iat": now,
-        "nbf": now,
-        "exp": now + 60 * minutes,
-    }
-    if roles:
-        claims["roles"] = list(roles)
-    if scopes:
-        claims["scp"] = " ".join(scopes)
-    if groups:
-        claims["groups"] = list(groups)
-    return jwt.encode(claims, _key(data), algorithm="RS256", headers={"kid": _KEY_ID})
+    of_data = _of(data)
+    of_data.url = _url_file(data).read_text()
+    return of_data.token(
+        roles=list(roles) or None,
+        scp=" ".join(scopes) or None,
+        groups=list(groups) or None,
+        oid=oid or str(uuid4()),
+        exp=int(time.time()) + 60 * minutes,
+    )
+
+
+def _of(data: Path) -> Issuer:
+    return Issuer(TENANT_ID, AUDIENCE, {"local": _key(data)})
 
 
 @cache
@@ -162,23 +238,8 @@ def _key(data: Path) -> rsa.RSAPrivateKey:
     return key
 
 
-def _server(port_file: Path, handler: type[BaseHTTPRequestHandler]) -> ThreadingHTTPServer:
-    """Listen where the issuer was the last time, if that is free: its tokens name the address, and stay good so."""
-    last = int(port_file.read_text()) if port_file.exists() else 0
-    try:
-        server = ThreadingHTTPServer(("127.0.0.1", last), handler)
-    except OSError:
-        server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
-    port_file.write_text(str(server.server_port))
-    return server
-
-
-def _port_file(data: Path) -> Path:
-    return data / "issuer-port"
-
-
-def _authority(data: Path) -> str:
-    return f"http://127.0.0.1:{_port_file(data).read_text()}"
+def _url_file(data: Path) -> Path:
+    return data / "issuer-url"
 
 
 def main() -> int:

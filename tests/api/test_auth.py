@@ -369,7 +369,7 @@ def test_rolled_keys_are_found(storage: Storage, lonely: Authority) -> None:
     with running_service(storage.connection_string, **lonely.settings) as service:
         assert ask(service, f"Bearer {lonely.token()}").status_code == 200
 
-        lonely.publish("first", "second")
+        lonely.roll("first", "second")
         assert ask(service, f"Bearer {lonely.token(2, 'second')}").status_code == 200
         assert ask(service, f"Bearer {lonely.token()}").status_code == 200
 

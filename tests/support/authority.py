@@ -1,4 +1,4 @@
-"""A tenant's authority in miniature: real RSA keys, published by a real HTTP server, and tokens signed with them."""
+"""The authority of the tests, whose keys roll and whose server fails on demand, and tokens that are forged."""
 
 import base64
 import hashlib
@@ -8,16 +8,16 @@ import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from functools import cache
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from threading import Thread
+from http import HTTPStatus
 from typing import Any
 from uuid import uuid4
 
-import jwt
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.padding import PKCS1v15
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey, generate_private_key
 from cryptography.hazmat.primitives.hashes import SHA256
+
+from local import issuer as local
 
 CLIENT_ID = "11f1d1e5-0000-4000-8000-0000000000aa"
 APP_ID_URI = "api://uploads.contoso.com"
@@ -35,27 +35,18 @@ def rsa_key(name: str, bits: int = 2048) -> RSAPrivateKey:
     return generate_private_key(public_exponent=65537, key_size=bits)
 
 
-def jwk(key_id: str, key: RSAPrivateKey | None = None) -> dict[str, Any]:
-    """A key as Entra publishes it."""
-    public = (key or rsa_key(key_id)).public_key()
-    return jwt.algorithms.RSAAlgorithm.to_jwk(public, as_dict=True) | {"use": "sig", "kid": key_id}
-
-
-class Authority:
-    """Publishes keys, counts who asks for them, and mints tokens."""
+class Authority(local.Issuer):
+    """An authority whose keys have names, which counts who asks for them, and which answers late or not well."""
 
     def __init__(self) -> None:
-        self.tenant_id = str(uuid4())
-        self.url = ""
+        super().__init__(str(uuid4()), CLIENT_ID, {"first": rsa_key("first")})
         self.fetches = 0
         self.delay = 0.0
         self.status = 200
-        self.document: bytes = b""
-        self.publish("first")
 
-    def publish(self, *key_ids: str) -> None:
-        """Publish these keys from now on, and no others."""
-        self.document = json.dumps({"keys": [jwk(key_id) for key_id in key_ids]}).encode()
+    def roll(self, *key_ids: str) -> None:
+        """Publish the keys of these names from now on, and no others."""
+        self.publish({key_id: rsa_key(key_id) for key_id in key_ids})
 
     @property
     def keys_url(self) -> str:
@@ -67,30 +58,24 @@ class Authority:
         """What makes a service take this authority's tokens."""
         return {"auth": "entra", "tenant_id": self.tenant_id, "audience": AUDIENCE, "authority": self.url}
 
-    def claims(self, version: int = 2, /, **changes: object) -> dict[str, Any]:
-        """The claims of a good app-only token that may do everything, with changes; ``None`` takes a claim away."""
-        now = int(time.time())
-        claims: dict[str, object] = {
-            "aud": CLIENT_ID,
-            "iss": f"{self.url}/{self.tenant_id}/v2.0",
-            "iat": now,
-            "nbf": now,
-            "exp": now + 3600,
-            "azp": str(uuid4()),
-            "oid": str(uuid4()),
-            "tid": self.tenant_id,
-            "roles": [READ_WRITE_ALL],
-            "ver": "2.0",
-        }
-        if version == 1:
-            claims |= {"aud": APP_ID_URI, "iss": f"https://sts.windows.net/{self.tenant_id}/", "ver": "1.0"}
-            claims["appid"] = claims.pop("azp")
-        claims |= changes
-        return {name: value for name, value in claims.items() if value is not None}
+    def get(self, path: str, query: Mapping[str, str]) -> local.Answer:
+        """The keys, if it is well."""
+        self.fetches += 1
+        time.sleep(self.delay)
+        answer = super().get(path, query)
+        return answer._replace(status=self.status) if answer.status == HTTPStatus.OK else answer
 
     def token(self, version: int = 2, key_id: str = "first", /, **changes: object) -> str:
-        """A token with those claims, signed with the key of that name."""
-        return sign(self.claims(version, **changes), key_id)
+        """An app-only token that may do everything, with changes, signed with the key of that name."""
+        return local.signed(self.claims(version, **changes), key_id, rsa_key(key_id))
+
+    def claims(self, version: int = 2, /, **changes: object) -> dict[str, Any]:
+        """The claims of such a token."""
+        good: dict[str, object] = {"azp": str(uuid4()), "roles": [READ_WRITE_ALL]}
+        if version == 1:
+            good |= {"aud": APP_ID_URI, "iss": f"https://sts.windows.net/{self.tenant_id}/", "ver": "1.0"}
+            good |= {"appid": str(uuid4()), "azp": None}
+        return super().claims(**good | changes)
 
 
 def sign(claims: Claims, key_id: str = "first", header: Claims | None = None, key: RSAPrivateKey | None = None) -> str:
@@ -126,25 +111,5 @@ def signed_with_the_public_key(claims: Claims) -> str:
 def running_authority() -> Iterator[Authority]:
     """An authority, while its server runs."""
     authority = Authority()
-
-    class Keys(BaseHTTPRequestHandler):
-        def do_GET(self) -> None:
-            authority.fetches += 1
-            time.sleep(authority.delay)
-            found = self.path == f"/{authority.tenant_id}/discovery/v2.0/keys"
-            self.send_response(authority.status if found else 404)
-            self.send_header("Content-Type", "application/json")
-            self.end_headers()
-            self.wfile.write(authority.document)
-
-        def log_message(self, *_: object) -> None:
-            pass
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Keys)
-    authority.url = f"http://127.0.0.1:{server.server_port}"
-    Thread(target=server.serve_forever, args=(0.05,), daemon=True).start()
-    try:
+    with local.serving(authority):
         yield authority
-    finally:
-        server.shutdown()
-        server.server_close()

@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 
+from local.issuer import jwk
 from shared.identity.signing_keys import (
     FAILURE_PAUSE_SECONDS,
     KEEP_SECONDS,
@@ -14,7 +15,7 @@ from shared.identity.signing_keys import (
     KeysUnavailableError,
     SigningKeys,
 )
-from tests.support.authority import Authority, jwk, rsa_key, running_authority
+from tests.support.authority import Authority, rsa_key, running_authority
 
 
 class Clock:
@@ -98,7 +99,7 @@ async def test_a_cancelled_request_does_not_cancel_the_fetch(keys: SigningKeys, 
 
 async def test_a_new_key_is_found_at_once(keys: SigningKeys, authority: Authority) -> None:
     await keys.get("first")
-    authority.publish("first", "second")
+    authority.roll("first", "second")
 
     assert await keys.get("second") is not None
     assert await keys.get("first") is not None
@@ -121,7 +122,7 @@ async def test_fetches_for_unknown_keys_are_limited(keys: SigningKeys, authority
 
 async def test_keys_are_refreshed_in_the_background(keys: SigningKeys, authority: Authority, clock: Clock) -> None:
     await keys.get("first")
-    authority.publish("second")
+    authority.roll("second")
     authority.delay = 0.02
     clock.now += REFRESH_SECONDS + 1
 
@@ -142,7 +143,7 @@ async def test_an_outage_of_an_hour_is_survived(keys: SigningKeys, authority: Au
         await asyncio.sleep(0.01)
 
     authority.status = 200
-    authority.publish("first", "second")
+    authority.roll("first", "second")
     clock.now += FAILURE_PAUSE_SECONDS + 1
     assert await keys.get("second") is not None
 
@@ -169,7 +170,7 @@ async def test_an_unknown_key_is_not_called_invalid_in_an_outage(
     assert await keys.get("first") is not None
 
     authority.status = 200
-    authority.publish("second")
+    authority.roll("second")
     clock.now += FAILURE_PAUSE_SECONDS + 1
     assert await keys.get("second") is not None
 
@@ -223,11 +224,11 @@ async def test_only_long_rsa_signing_keys_are_accepted(keys: SigningKeys, author
     others = [
         {"kty": "oct", "kid": "secret", "k": "AAAA"},
         {"kty": "EC", "kid": "curve", "crv": "P-256", "x": "AA", "y": "AA"},
-        jwk("encryption") | {"use": "enc"},
+        jwk("encryption", rsa_key("encryption")) | {"use": "enc"},
         jwk("short", rsa_key("short", 1024)),
         {"kty": "RSA", "kid": "broken", "n": "!", "e": "AQAB"},
     ]
-    authority.document = json.dumps({"keys": [*others, jwk("first")]}).encode()
+    authority.document = json.dumps({"keys": [*others, jwk("first", rsa_key("first"))]}).encode()
 
     assert await keys.get("first") is not None
     for other in others:
