@@ -4,7 +4,6 @@ Each process of a run (pytest-xdist) starts both once.
 """
 
 import os
-import sys
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
@@ -26,9 +25,6 @@ from tests.support.service import running_service  # noqa: E402
 
 # For tests that import the app itself, which would not start without a tenant and an address.
 os.environ |= {"UPLOADS_AUTH": "none", "UPLOADS_PUBLIC_URL": "http://localhost"}
-
-# azure-functions-runtime, Microsoft's worker library, exists for Python 3.13 and newer only.
-collect_ignore = ["api/test_pairing.py", "api/test_worker.py"] if sys.version_info < (3, 13) else []
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -10,6 +10,10 @@ import pytest
 
 from local.service import ROOT
 
+pytestmark = pytest.mark.skipif(
+    sys.version_info < (3, 13), reason="Microsoft's worker library is for Python 3.13 and newer"
+)
+
 # Each is ended after five seconds; a machine that does other things has as much time again.
 SECONDS = 10
 

@@ -23,7 +23,10 @@ from tests.support.client import create_body, multipart, part
 from tests.support.invariants import Storage
 from tests.support.registered import functions
 
-pytestmark = pytest.mark.own_host("in the worker library")
+pytestmark = [
+    pytest.mark.own_host("in the worker library"),
+    pytest.mark.skipif(sys.version_info < (3, 13), reason="Microsoft's worker library is for Python 3.13"),
+]
 
 Binding = dict[str, Any]
 

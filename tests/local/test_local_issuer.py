@@ -1,17 +1,21 @@
 """Trying the whole path without a tenant: the local service with its own issuer, and the tokens that it mints."""
 
 import os
+import socket
+import struct
 import subprocess
+import time
 from pathlib import Path
+from urllib.parse import urlsplit
 from uuid import uuid4
 
 import pytest
 
-from tests.support.authority import READ_ALL, READ_WRITE_ALL
+from tests.support.authority import READ_ALL, READ_WRITE_ALL, running_authority
 from tests.support.client import Resource, assert_error, http_client
 from tests.support.forks import run_fork
 from tests.support.invariants import Storage
-from tests.support.service import running_service
+from tests.support.service import eventually, running_service
 
 
 def token(data: Path, *arguments: str) -> "subprocess.CompletedProcess[str]":
@@ -66,3 +70,17 @@ def test_the_command_line_beats_the_environment(storage: Storage, tmp_path: Path
 
     with running_service(storage.connection_string, None, arguments, auth=other) as url, http_client(url) as http:
         assert Resource(http).sessions().status_code == (200 if auth == "none" else 401)
+
+
+def test_a_browser_that_is_closed_before_its_answer_is_no_error(capfd: pytest.CaptureFixture[str]) -> None:
+    with running_authority() as issuer:
+        issuer.delay = 0.2
+        address = urlsplit(issuer.keys_url)
+        with socket.create_connection((address.hostname, address.port)) as browser:
+            # Closed at once, without a farewell.
+            browser.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+            browser.sendall(f"GET {address.path} HTTP/1.1\r\n\r\n".encode())
+            assert eventually(lambda: issuer.fetches)
+        time.sleep(0.4)
+
+    assert capfd.readouterr().err == ""
