@@ -43,7 +43,7 @@ COMMANDS: Dict[str, Command] = {
         "client/src",
     ),
     "token": Command("print a token for the service that runs with --auth entra", APP, False, "local.issuer"),
-    "check": Command("check what is stored against the invariants; --quick reads no files", APP, False, "local.check"),
+    "check": Command("check what is stored against the invariants; --quick reads no files", APP, False, "check"),
     "test": Command(
         "run the quick tests; --all runs all; other arguments go to pytest",
         TESTS,

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import httpx
 from azure.core.exceptions import AzureError
 
-from local.check import violations
+from check.invariants import violations
 from shared.core.errors import GraphError
 from shared.domain.deliveries import DeliveryState, Target
 from shared.domain.sessions import SessionKey

@@ -14,7 +14,7 @@ from uuid import uuid4
 
 from azure.core.exceptions import AzureError
 
-from local.account import Account
+from check.account import Account
 from shared.core import ids
 from shared.core.settings import Settings
 from shared.domain.deliveries import Delivery, Target

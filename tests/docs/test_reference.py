@@ -19,7 +19,7 @@ API = ROOT / "docs" / "api.md"
 
 _ERROR_ROW = re.compile(r"^\| (\d{3}) \| `(\w+)` \| `(\w+)` \|", re.MULTILINE)
 _TEST = re.compile(r"`((?:tests/)?[\w/]*test_\w+\.py)(?:::(\w+))?`")
-_PATH = re.compile(r"`((?:shared|local|bench|tests|samples|infra|client|page)/[\w/.-]+)`")
+_PATH = re.compile(r"`((?:shared|local|bench|check|tests|samples|infra|client|page)/[\w/.-]+)`")
 _SETTING = re.compile(r"\bUPLOADS_\w*[A-Za-z0-9]\b")
 
 

@@ -43,7 +43,7 @@ def ran(monkeypatch: pytest.MonkeyPatch, *arguments: str) -> tuple[str, ...]:
         ("token", ("local.issuer",)),
         ("test", ("pytest", *dev.COMMANDS["test"].arguments)),
         ("bench", ("bench",)),
-        ("check", ("local.check",)),
+        ("check", ("check",)),
     ],
 )
 def test_arguments_are_passed_on(monkeypatch: pytest.MonkeyPatch, command: str, program: tuple[str, ...]) -> None:

@@ -10,8 +10,8 @@ from typing import Any
 from azure.core.exceptions import ResourceNotFoundError
 from azure.data.tables import TableClient
 
-from local.account import Account
-from local.check import unlisted, violations
+from check.account import Account
+from check.invariants import unlisted, violations
 from shared.core.settings import Settings
 from shared.storage.azure.blobs import MANIFEST
 from shared.storage.azure.connections import Names

@@ -235,7 +235,7 @@ def test_the_command_reads_a_whole_account(tmp_path_factory: pytest.TempPathFact
             assert http.put(grant, json={"role": "reader"}).status_code == 200
 
         def check(*arguments: str, variable: str = "UPLOADS_STORAGE") -> tuple[int, str]:
-            done = run_fork(["local.check", *arguments], {variable: account.connection_string})
+            done = run_fork(["check", *arguments], {variable: account.connection_string})
             return done.returncode, done.stdout
 
         assert check(variable="AzureWebJobsStorage")[0] == 0
@@ -258,7 +258,7 @@ def test_the_command_reads_a_whole_account(tmp_path_factory: pytest.TempPathFact
 
 def test_the_command_refuses_half_a_connection_as_the_app_does() -> None:
     half = {"UPLOADS_STORAGE__blobServiceUri": "https://b.example", "AzureWebJobsStorage": "UseDevelopmentStorage=true"}
-    done = run_fork(["local.check"], half)
+    done = run_fork(["check"], half)
 
     assert done.returncode == 2, done.stderr
     assert done.stderr.startswith("UPLOADS_STORAGE__blobServiceUri is not a complete storage connection.")

@@ -1,31 +1,14 @@
-"""``python3 dev.py check``: reads a storage account directly and reports every broken invariant.
+"""The invariants of ``docs/invariants.md``, by whose numbers the messages go, as reading an account shows them."""
 
-``docs/invariants.md`` lists the invariants with the numbers that are used here. The check changes nothing and may run
-at any time. While requests are in progress it may report their sessions wrongly: run it again.
-"""
-
-import argparse
 import json
-import sys
 from collections import Counter, defaultdict
 from collections.abc import Iterator
-from contextlib import closing, nullcontext
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from typing import Any
 
-from azure.core.exceptions import AzureError
-
-from local.account import Account, Contents, Row
-from local.azurite import AzuriteError, azurite
-from local.check_deliveries import broken_deliveries
-from local.service import ROOT
-from shared.core.environment import SettingsError
-from shared.core.errors import counted
+from check.account import Account, Contents, Row
 from shared.core.ids import id_time
-from shared.core.settings import load_settings
 from shared.storage.azure.blobs import MANIFEST
-from shared.storage.azure.table import NewerFormatError
 from shared.storage.indexes.access import TENANT
 
 # The first word of the audit record of each final state. An active session has only that of its creation.
@@ -62,7 +45,7 @@ def violations(contents: Contents, account: Account, *, quick: bool = False, swe
     yield from _broken_references(contents)
     yield from _leftovers(contents, swept=swept)
     yield from _missing_records(contents, account)
-    yield from broken_deliveries(contents, datetime.now(UTC), PATIENCE)
+    yield from _broken_deliveries(contents, datetime.now(UTC))
 
 
 def unlisted(account: Account, catalog: str = "") -> Iterator[str]:
@@ -210,46 +193,42 @@ def _details(records: list[Row]) -> Details:
     return details
 
 
+def _broken_deliveries(contents: Contents, now: datetime) -> Iterator[str]:
+    """Of the deliveries and events of one resource."""
+    ended = {(record["SessionId"], *_end(record)) for record in contents.rows["audit"].values()}
+    for key, row in contents.rows["delivery"].items():
+        session, _, target = key.partition(":")
+        delivery = f"the delivery of session {session} to {target}"
+        if row["State"] == "pending":
+            yield from _broken_wait(delivery, contents.waiting.get(session), now)
+            continue
+        if row.get("ClaimedBy") or row.get("ClaimedUntil"):
+            yield f"14: {delivery} is {row['State']}, and an attempt has not let go of it"
+        if target == "graph" and row["State"] == "delivered" and not row.get("UpstreamId"):
+            yield f"14: {delivery} is delivered, and it is not known to which session there"
+        outcome = "success" if row["State"] == "delivered" else "refused"
+        if (target == "graph" or outcome == "refused") and (session, target, outcome) not in ended:
+            yield f"10: {delivery} is {row['State']} and has no audit record of that"
+    waiting = {key.split(":")[0] for key in contents.rows["event"]}
+    for session in sorted(waiting):
+        state = contents.rows["delivery"].get(f"{session}:events", {}).get("State")
+        if state not in ("pending", "failed"):
+            yield f"13: events of session {session} wait, and nothing sends them: their delivery is {state}"
+
+
+def _broken_wait(delivery: str, due: datetime | None, now: datetime) -> Iterator[str]:
+    if due is None:
+        yield f"12: {delivery} is pending, and no index row makes the timer look at it: deliver it again"
+    elif due < now - PATIENCE:
+        yield f"12: {delivery} waits since {due:%Y-%m-%d %H:%M}: check that the timer runs, and that there is a target"
+
+
+def _end(record: Row) -> tuple[Any, Any]:
+    """The target and the outcome of a record of a delivery that has ended."""
+    details = json.loads(record["Details"]) if record["Activity"] == "deliverSession" else {}
+    return details.get("target"), record["Outcome"]
+
+
 def number(value: Any) -> int:
     """The value of an Int64 property, which the SDK wraps, or of an Int32 one."""
     return int(getattr(value, "value", value))
-
-
-def check(account: Account, *, quick: bool) -> int:
-    """Check everything and print each violation. Returns their number."""
-    found = sessions = files = blobs = 0
-    for contents in account.contents():
-        sessions += len(contents.rows["session"])
-        files += len(contents.rows["file"])
-        blobs += sum(len(names) for names in contents.blobs.values())
-        for violation in violations(contents, account, quick=quick):
-            found += 1
-            print(f"{contents.catalog}/{contents.resource}: {violation}", flush=True)
-    for violation in unlisted(account):
-        found += 1
-        print(violation, flush=True)
-    verdict = f"{counted(found, 'violation')}; see docs/invariants.md" if found else "no violations"
-    print(f"{counted(sessions, 'session')}, {counted(files, 'file')}, {counted(blobs, 'blob')}: {verdict}")
-    return found
-
-
-def main() -> int:
-    """Check the account that the arguments or the environment name. Returns the exit code."""
-    parser = argparse.ArgumentParser(prog="dev.py check", description="Check what is stored against the invariants.")
-    parser.add_argument("--data", type=Path, default=ROOT / ".data", help="folder of Azurite's data (default .data)")
-    parser.add_argument("--quick", action="store_true", help="do not read the files' bytes")
-    arguments = parser.parse_args()
-    try:
-        settings = load_settings()
-        with nullcontext() if settings.storage or settings.blob_endpoint else azurite(arguments.data) as own:
-            if own is not None:
-                settings = settings.model_copy(update={"storage": own.connection_string})
-            with closing(Account.connect(settings)) as account:
-                return 1 if check(account, quick=arguments.quick) else 0
-    except (AzuriteError, AzureError, NewerFormatError, SettingsError) as error:
-        sys.stderr.write(f"{error}\n")
-        return 2
-
-
-if __name__ == "__main__":
-    sys.exit(main())

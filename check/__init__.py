@@ -1,0 +1,1 @@
+"""The operator's checker: what an account has stored, against the invariants of ``docs/invariants.md``."""
