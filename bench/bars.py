@@ -4,9 +4,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from statistics import median
-from typing import Any
+from typing import NamedTuple
 
-from bench.tables import Table, figures
+Table = Sequence[Sequence[str]]
+"""Lines of cells; the first has the titles of the columns."""
 
 
 class Goal(StrEnum):
@@ -16,150 +17,112 @@ class Goal(StrEnum):
     AT_MOST = "<="
 
 
-@dataclass(frozen=True, slots=True)
-class Bar:
+class Bar(NamedTuple):
     """The bar of one row.
 
-    ``limit`` is for the ratio of the service's median to the other side's; for a row that has no other side, for the
+    ``limit`` is for the ratio of the service's median to that of ``against``; for a row that has no other side, for the
     figure itself: the median, or with ``peak`` the largest sample.
     """
 
-    name: str
     title: str
     unit: str
     goal: Goal
     limit: float
+    against: str = ""
     peak: bool = False
 
 
 BARS = {
-    bar.name: bar
-    for bar in (
-        Bar("upload", "uploadFile, {size}, against stage_block", "MB/s", Goal.AT_LEAST, 0.88),
-        Bar("upload-large", "uploadFile, {size}, against stage_block", "MB/s", Goal.AT_LEAST, 0.90),
-        Bar("small-upload", "uploadFile, {size}, p50", "ms", Goal.AT_MOST, 1.55),
-        Bar("many-uploads", "10 files of {size}, 4 at a time", "MB/s", Goal.AT_LEAST, 0.55),
-        Bar("memory", "memory of one upload of {size}", "MiB", Goal.AT_MOST, 40, peak=True),
-        Bar("memory-by-8", "memory of 8 uploads of {size} at once", "MiB", Goal.AT_MOST, 160, peak=True),
-        Bar("validator", "validator alone, {size}, GUIDs", "MB/s", Goal.AT_LEAST, 400),
-        Bar("validator-names", "the same, user principal names", "MB/s", Goal.AT_LEAST, 300),
-        Bar("validator-quoted", "the same, every cell quoted", "MB/s", Goal.AT_LEAST, 300),
-        Bar("get-while-uploading", "GET p99 while {size} come in", "ms", Goal.AT_MOST, 2.5),
-        Bar("client", "accup send, {size}, against curl", "s", Goal.AT_MOST, 1.0),
-        Bar("client-many", "accup send, 40 files of {size}, against curl", "s", Goal.AT_MOST, 0.5),
-        Bar("get", "GET one session, p50", "ms", Goal.AT_MOST, 1.5),
-        Bar("authentication", "what a token adds to GET, p50", "ms", Goal.AT_MOST, 0.3),
-        Bar("telemetry", "GET with telemetry, p50, against without", "ms", Goal.AT_MOST, 1.05),
-        Bar("create", "create, p50", "ms", Goal.AT_MOST, 1.5),
-        Bar("create-cold", "create for a new resource, with a token, p50", "ms", Goal.AT_MOST, 1.6),
-        Bar("get-by-16", "GET by 16 clients", "1/s", Goal.AT_LEAST, 0.6),
-        Bar("forward", "forwarding {size}, against a copy of the blob", "MB/s", Goal.AT_LEAST, 0.8),
-        Bar("import", "import function_app", "ms", Goal.AT_MOST, 1.2),
-    )
+    "validator": Bar("validator alone, {size}, GUIDs", "MB/s", Goal.AT_LEAST, 400),
+    "validator-names": Bar("the same, user principal names", "MB/s", Goal.AT_LEAST, 300),
+    "validator-quoted": Bar("the same, every cell quoted", "MB/s", Goal.AT_LEAST, 300),
+    "get": Bar("GET one session, p50", "ms", Goal.AT_MOST, 1.5, "get_entity"),
+    "create": Bar(
+        "create for a new resource, with a token, p50", "ms", Goal.AT_MOST, 1.6, "an upsert, then a transaction"
+    ),
+    "small-upload": Bar("uploadFile, {size}, p50", "ms", Goal.AT_MOST, 1.55, "Put Blob, then a transaction"),
+    "upload": Bar("uploadFile, {size}", "MB/s", Goal.AT_LEAST, 0.9, "stage_block, 8 at a time"),
+    "get-while-uploading": Bar(
+        "GET p99 while {size} come in", "ms", Goal.AT_MOST, 2.5, "get_entity while 4 blocks are staged"
+    ),
+    "forward": Bar("forwarding {size}", "MB/s", Goal.AT_LEAST, 0.8, "a copy of the blob, 4 blocks at a time"),
+    "memory": Bar("memory of one upload of {size}", "MiB", Goal.AT_MOST, 40, peak=True),
+    "memory-by-8": Bar("memory of 8 uploads of {size} at once", "MiB", Goal.AT_MOST, 160, peak=True),
 }
 
 
 @dataclass(slots=True)
 class Result:
-    """The samples of one row; ``raw`` by contender, empty for a row with an absolute bar."""
+    """The samples of one row; ``raw`` is empty for a row with an absolute bar."""
 
     bar: Bar
-    size: int | None = None
+    size: int
     service: list[float] = field(default_factory=list)
-    raw: dict[str, list[float]] = field(default_factory=dict)
-    more: list[dict[str, Any]] = field(default_factory=list)
-
-    def add(self, sample: dict[str, Any]) -> None:
-        """Take a round's sample."""
-        sample = dict(sample)
-        self.service.append(sample.pop("service"))
-        for contender, figure in sample.pop("raw", {}).items():
-            self.raw.setdefault(contender, []).append(figure)
-        if sample:
-            self.more.append(sample)
+    raw: list[float] = field(default_factory=list)
 
     @property
     def title(self) -> str:
         """The row's name, with its size."""
-        return self.bar.title.format(size=size_text(self.size or 0))
-
-    @property
-    def best(self) -> tuple[str, Sequence[float]] | None:
-        """The contender with the best median, and its samples."""
-        if not self.raw:
-            return None
-        better = max if self.bar.goal is Goal.AT_LEAST else min
-        return better(self.raw.items(), key=lambda item: median(item[1]))
+        return self.bar.title.format(size=_size_text(self.size))
 
     @property
     def score(self) -> float:
         """What is held against the bar."""
-        best = self.best
-        if best is not None:
-            return median(self.service) / median(best[1])
+        if self.raw:
+            return median(self.service) / median(self.raw)
         return max(self.service) if self.bar.peak else median(self.service)
-
-    @property
-    def scores(self) -> list[float]:
-        """The same for each round by itself."""
-        best = self.best
-        if best is None:
-            return self.service
-        return [figure / raw for figure, raw in zip(self.service, best[1], strict=True)]
 
     @property
     def reached(self) -> bool:
         """Whether the bar is reached."""
         return self.score >= self.bar.limit if self.bar.goal is Goal.AT_LEAST else self.score <= self.bar.limit
 
-    def as_json(self) -> dict[str, Any]:
-        """Everything of the row, each sample included."""
-        best = self.best
-        return {
-            "row": self.bar.name,
-            "title": self.title,
-            "unit": self.bar.unit,
-            "size": self.size,
-            "service": self.service,
-            "raw": self.raw,
-            "against": best and best[0],
-            "score": self.score,
-            "bar": f"{self.bar.goal} {self.bar.limit}",
-            "reached": self.reached,
-            "more": self.more,
-        }
-
 
 def table(results: Sequence[Result]) -> Table:
     """The results side by side: medians, ranges, and each ratio against its bar."""
     lines = [("", "service", "raw", "against", "ratio", "bar", "")]
     for result in results:
-        best = result.best
-        unit = result.bar.unit
-        if best is None:
-            peak = result.bar.peak
-            bar = f"{result.bar.goal} {result.bar.limit:g} {unit}"
-            service = f"{'max ' if peak else ''}{figures(result.service, unit, peak=peak)}"
-            lines.append((result.title, service, "", "", "", bar, verdict(result)))
-        else:
-            scores = result.scores
-            ratio = f"{result.score:.2f} ({min(scores):.2f} to {max(scores):.2f})"
-            bar = f"{result.bar.goal} {result.bar.limit:g}"
-            raw = figures(best[1], unit)
-            lines.append((result.title, figures(result.service, unit), raw, best[0], ratio, bar, verdict(result)))
-    return Table("bars", lines)
+        bar, raw, ratio, unit = result.bar, "", "", f" {result.bar.unit}"
+        service = figures(result.service, bar.unit, peak=bar.peak)
+        if result.raw:
+            ratios = [one / other for one, other in zip(result.service, result.raw, strict=True)]
+            raw, unit = figures(result.raw, bar.unit), ""
+            ratio = f"{result.score:.2f} ({min(ratios):.2f} to {max(ratios):.2f})"
+        limit = f"{bar.goal} {bar.limit:g}{unit}"
+        lines.append((result.title, service, raw, bar.against, ratio, limit, _verdict(result)))
+    return lines
 
 
-def verdict(result: Result) -> str:
+def text(table: Table) -> str:
+    """Columns side by side."""
+    widths = [max(map(len, column)) for column in zip(*table, strict=True)]
+    lines = ("  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)) for line in table)
+    return "\n".join(line.rstrip() for line in lines)
+
+
+def markdown(table: Table) -> str:
+    """The same in Markdown."""
+    header, *rows = table
+    return "\n".join(f"| {' | '.join(line)} |" for line in (header, ["---"] * len(header), *rows))
+
+
+def figures(samples: Sequence[float], unit: str, *, peak: bool = False) -> str:
+    """The median, or the peak, and the range."""
+    middle = f"max {number(max(samples))}" if peak else number(median(samples))
+    return f"{middle} {unit} ({number(min(samples))} to {number(max(samples))})"
+
+
+def number(figure: float) -> str:
+    """A figure with three digits or more."""
+    return f"{figure:.0f}" if figure >= 100 else f"{figure:.1f}" if figure >= 10 else f"{figure:.2f}"
+
+
+def _verdict(result: Result) -> str:
     """Whether the bar is reached, and if not, by how much it is missed."""
-    if result.reached:
-        return "ok"
-    missed_by = abs(result.score / result.bar.limit - 1)
-    return f"MISSED by {missed_by:.1%}" if missed_by < 0.1 else f"MISSED by {missed_by:.0%}"
+    return "ok" if result.reached else f"MISSED by {abs(result.score / result.bar.limit - 1):.1%}"
 
 
-def size_text(size: int) -> str:
-    """A size with its unit."""
+def _size_text(size: int) -> str:
     for unit, bytes_of_it in (("GiB", 2**30), ("MiB", 2**20), ("MB", 10**6)):
         if size >= bytes_of_it and size % bytes_of_it == 0:
             return f"{size // bytes_of_it} {unit}"

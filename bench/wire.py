@@ -4,7 +4,7 @@ import asyncio
 import os
 import re
 import socket
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from types import MappingProxyType, TracebackType
 from typing import Self
@@ -68,23 +68,13 @@ def _head(method: str, host: str, path: str, headers: Headers) -> bytes:
     return f"{method} {path} HTTP/1.1\r\nHost: {host}\r\n{lines}\r\n".encode()
 
 
-def unchanged(sent: bytes) -> bytes:
-    """What is sent as it is."""
-    return sent
-
-
-Through = Callable[[bytes], bytes]
-"""What a request goes through before it is sent, such as a Functions host."""
-
-
 class Connection:
     """One kept-alive connection, one request at a time."""
 
-    def __init__(self, url: str, through: Through = unchanged) -> None:
+    def __init__(self, url: str) -> None:
         parts = urlsplit(url)
         self.host = parts.netloc
         self._address = (parts.hostname or "", parts.port or 80)
-        self._through = through
 
     async def __aenter__(self) -> Self:
         """Connect."""
@@ -104,14 +94,14 @@ class Connection:
         Raises:
             UnexpectedAnswerError: the answer has another status.
         """
-        self._writer.write(self._through(request))
+        self._writer.write(request)
         head = await self._reader.readuntil(b"\r\n\r\n")
         body = await self._reader.readexactly(_content_length(head))
         _check(head, body, status)
         return body
 
 
-def upload(url: str, session: str, path: Path, rows: Slice, through: Through = unchanged) -> bytes:
+def upload(url: str, session: str, path: Path, rows: Slice) -> bytes:
     """Upload rows of a file, chunked, on a new connection and block until the answer; gives its body.
 
     To be called in a thread: the kernel moves the bytes and Python waits without holding its lock.
@@ -126,7 +116,7 @@ def upload(url: str, session: str, path: Path, rows: Slice, through: Through = u
         socket.create_connection((parts.hostname, parts.port), timeout=_SECONDS) as sock,
     ):
         sock.setblocking(True)
-        sock.sendall(through(head) + HEADER)
+        sock.sendall(head + HEADER)
         at, end = rows.offset, rows.offset + rows.length
         while at < end:
             at += os.sendfile(sock.fileno(), file.fileno(), at, end - at)

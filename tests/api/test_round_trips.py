@@ -11,12 +11,12 @@ from collections.abc import Mapping, Sequence
 import pytest
 
 from bench.access_file import write_rows
-from bench.operations import LARGE_BLOCKS, OPERATIONS, Access, Contents, Operation, cold_requests
-from bench.round_trips import RoundTrips, Span, fewest, read_round_trips
 from bench.wire import Connection, bearer, request
 from local.service import ROOT
 from tests.support.authority import Authority
+from tests.support.cold_operations import LARGE_BLOCKS, OPERATIONS, Access, Contents, Operation, cold_requests
 from tests.support.invariants import Storage
+from tests.support.round_trips import RoundTrips, Span, fewest, read_round_trips
 from tests.support.service import running_service
 
 pytestmark = pytest.mark.own_host("with calls counted in the service")
@@ -38,7 +38,7 @@ def counted(service: str, storage: Storage, authority: Authority, tmp_path_facto
     rows, spans = folder / "rows.csv", folder / "spans"
     write_rows(rows, LARGE_BYTES)
     contents = Contents.read(rows, small_bytes=BLOCK_BYTES // 4, large_bytes=LARGE_BYTES)
-    program = ("bench.counted", str(spans))
+    program = ("tests.support.counted", str(spans))
     with running_service(
         storage.connection_string, None, (), program, block_bytes=BLOCK_BYTES, **authority.settings
     ) as url:

@@ -166,7 +166,7 @@ def test_a_timer_that_fails_is_noticed(on_func: StandIn) -> None:
 def test_another_program_needs_our_own_host(on_func: StandIn) -> None:
     with (
         pytest.raises(AssertionError, match="own_host"),
-        service.running_service(STORAGE, None, (), ("bench.counted",)),
+        service.running_service(STORAGE, None, (), ("tests.support.counted",)),
     ):
         pass
 

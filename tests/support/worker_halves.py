@@ -18,7 +18,7 @@ from uuid import uuid4
 
 from azure_functions_runtime.http_v2 import http_coordinator
 
-from local.worker import Status, invoke_for_request, load
+from tests.support.worker import Status, invoke_for_request, load
 
 COLLECTION = "/v1.0/identityGovernance/entitlementManagement/catalogs/c/resources/r/uploadSessions"
 OF_EACH_WAY = 10

@@ -16,7 +16,7 @@ from uuid import uuid4
 
 import httpx
 
-from local.worker import Status, invoke_for_message, invoke_for_request, load
+from tests.support.worker import Status, invoke_for_message, invoke_for_request, load
 
 
 async def deliver(function_id: str, message: str) -> dict[str, Any]:

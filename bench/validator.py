@@ -1,4 +1,4 @@
-"""Measurements without storage, in separate processes: the validator on one core, and the import of the app."""
+"""The speed of the validator, without storage, in a separate process on one core."""
 
 import json
 import os
@@ -14,12 +14,8 @@ from local.service import ROOT
 # What the server hands to the pipeline at a time.
 PIECE_BYTES = 64 * 1024
 
-THE_APP = "function_app"
-THE_LIBRARIES = "azure.storage.blob.aio, azure.data.tables.aio, pydantic, fastapi"
-
-
 # The forms of the file that the validator reads, by the name of the row.
-_FORMS: dict[str, Callable[[bytes], bytes]] = {
+FORMS: dict[str, Callable[[bytes], bytes]] = {
     "validator": lambda content: content,
     "validator-names": with_names,
     "validator-quoted": with_quotes,
@@ -28,34 +24,13 @@ _FORMS: dict[str, Callable[[bytes], bytes]] = {
 
 def validator_speed(form: str, file: Path, size: int, rounds: int) -> Iterator[float]:
     """MB of the file's form for each second of processor time of the validator, once a round."""
-    arguments = [sys.executable, "-m", "bench.solo", form, str(file), str(size), str(rounds)]
+    arguments = [sys.executable, "-m", "bench.validator", form, str(file), str(size), str(rounds)]
     with subprocess.Popen(arguments, cwd=ROOT, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
         for line in process.stdout:
             yield json.loads(line)
     if process.returncode:
         raise RuntimeError(f"the validator failed with exit code {process.returncode}")
-
-
-def import_seconds(modules: str, compiled: Path) -> float:
-    """How long a new interpreter takes to import modules, its own start not counted.
-
-    Args:
-        modules: the names after ``import``.
-        compiled: a folder for compiled modules, so that only the first call compiles any.
-    """
-    env = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
-    code = f"import time; began = time.perf_counter(); import {modules}; print(time.perf_counter() - began)"
-    done = subprocess.run(
-        [sys.executable, "-c", code],
-        cwd=ROOT,
-        env=env
-        | {"PYTHONPYCACHEPREFIX": str(compiled), "UPLOADS_AUTH": "none", "UPLOADS_PUBLIC_URL": "http://127.0.0.1"},
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    return float(done.stdout)
 
 
 def main() -> None:
@@ -65,7 +40,7 @@ def main() -> None:
 
     form, path, size, rounds = sys.argv[1], Path(sys.argv[2]), int(sys.argv[3]), int(sys.argv[4])
     os.sched_setaffinity(0, {max(os.sched_getaffinity(0))})
-    data = _FORMS[form](read(path, slices(path, size)[0]))
+    data = FORMS[form](read(path, slices(path, size)[0]))
     pieces = [data[at : at + PIECE_BYTES] for at in range(0, len(data), PIECE_BYTES)]
     for number in range(rounds + 1):
         validator = Validator(principal_types=Settings().principal_types)

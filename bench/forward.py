@@ -8,7 +8,6 @@ import time
 from collections.abc import AsyncIterator
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
 from uuid import uuid4
 
 import aiohttp
@@ -18,7 +17,6 @@ from azure.storage.blob.aio import BlobClient, ContainerClient
 from bench.access_file import read, slices
 from bench.processes import Plan
 from bench.raw import BLOCK_BYTES
-from bench.rows.common import MEGABYTE
 from shared.core.ids import utc_now
 from shared.core.settings import Settings
 from shared.domain.deliveries import DeliveryState, Target
@@ -30,10 +28,14 @@ from shared.storage.account import Storage
 from shared.storage.azure.connections import Names
 from shared.targets.graph_client import GraphClient
 
+Sample = tuple[float, float | None]
+"""The figure of the service, and that of the other side if there is one."""
+
+MEGABYTE = 1_000_000
 _AT_A_TIME = 4
 
 
-async def forward_row(plan: Plan) -> AsyncIterator[dict[str, Any]]:
+async def forward_row(plan: Plan) -> AsyncIterator[Sample]:
     """MB/s of a complete session with one large file."""
     path = Path(plan.file)
     data = read(path, slices(path, plan.size)[0])
@@ -64,19 +66,14 @@ async def forward_row(plan: Plan) -> AsyncIterator[dict[str, Any]]:
                     plan.storage, Names.prefixed("").uploads, blob, max_single_get_size=BLOCK_BYTES
                 )
                 async with source:
-                    copies = {
-                        "chunk by chunk": await _copied(source, container, 1),
-                        f"{_AT_A_TIME} blocks at a time": await _copied(source, container, _AT_A_TIME),
-                    }
+                    copied = await _copied(source, container)
                 if number:
-                    megabytes = len(data) / MEGABYTE
-                    raw = {name: megabytes / seconds for name, seconds in copies.items()}
-                    yield {"service": megabytes / taken, "raw": raw}
+                    yield len(data) / MEGABYTE / taken, len(data) / MEGABYTE / copied
     finally:
         await store.close()
 
 
-async def _copied(source: BlobClient, target: ContainerClient, at_a_time: int) -> float:
+async def _copied(source: BlobClient, target: ContainerClient) -> float:
     """The seconds that a copy takes: what is downloaded is uploaded while the next of it is downloaded."""
     began = time.perf_counter()
     download = await source.download_blob()
@@ -87,7 +84,7 @@ async def _copied(source: BlobClient, target: ContainerClient, at_a_time: int) -
             yield chunk
 
     copy = target.get_blob_client(str(uuid4()))
-    await copy.upload_blob(chunks(), length=download.size, max_concurrency=at_a_time)
+    await copy.upload_blob(chunks(), length=download.size, max_concurrency=_AT_A_TIME)
     return time.perf_counter() - began
 
 

@@ -60,7 +60,7 @@ def new_trace() -> tuple[str, Headers]:
 
 
 def read_round_trips(file: Path) -> Mapping[str, RoundTrips]:
-    """The round trips of each request by its trace, from what ``bench.counted`` has written until its end."""
+    """The round trips of each request by its trace, from what ``tests.support.counted`` has written until its end."""
     traces: dict[str, list[Span]] = defaultdict(list)
     with file.open() as lines:
         for line in lines:

@@ -1,4 +1,4 @@
-"""``python -m bench.counted FILE``: the service with telemetry, which writes each span to FILE when it ends."""
+"""``python -m tests.support.counted FILE``: the service with telemetry, which writes each span to FILE when it ends."""
 
 import json
 import sys
@@ -10,9 +10,9 @@ from opentelemetry.sdk.metrics.export import InMemoryMetricReader
 from opentelemetry.sdk.trace import ReadableSpan
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor, SpanExporter, SpanExportResult
 
-from bench.round_trips import Span
 from local.__main__ import main
 from local.telemetry import configure
+from tests.support.round_trips import Span
 
 
 class _Lines(SpanExporter):

@@ -17,9 +17,9 @@ from urllib.parse import quote
 from uuid import uuid4
 
 from bench.access_file import read, slices
-from bench.round_trips import new_trace
 from bench.wire import NO_HEADERS, Connection, Headers, bearer, form_request, request
 from shared.domain.callers import READ_WRITE_ALL
+from tests.support.round_trips import new_trace
 
 MIB = 2**20
 
