@@ -1,10 +1,6 @@
 """The function app: checks the configuration and registers every function."""
 
 import gc
-
-# A start makes hardly any garbage, and looking for it takes a tenth of the start (docs/decisions.md).
-gc.disable()
-
 import os
 from pathlib import Path
 
@@ -74,4 +70,3 @@ for operation in (
 
 # What exists now stays until the process ends, so that later passes need not look at it.
 gc.freeze()
-gc.enable()

@@ -5,21 +5,19 @@ import re
 import azure.functions as func
 from fastapi import Request, Response
 
-from shared.core.errors import invalid_option
 from shared.domain.audit import AuditRecord
 from shared.domain.callers import Need
 from shared.models.responses import AuditCollection
 from shared.models.serializers import audit_json
 from shared.query.audit_scope import scope_of
 from shared.query.capabilities import AUDIT_RECORD
-from shared.services.sessions.listing import DEFAULT_PAGE
 from shared.storage.audit_log import Position
 from shared.web.contracts import Contract
 from shared.web.endpoint import operation
 from shared.web.request import context, parse_options
-from shared.web.response import json_response
+from shared.web.response import collection_response
 from shared.web.routes import UPLOADS_PREFIXES
-from shared.web.urls import metadata_url, next_link
+from shared.web.urls import metadata_url, page_annotations
 
 blueprint = func.Blueprint()
 
@@ -42,24 +40,9 @@ async def list_audit(req: Request) -> Response:
     def matches(record: AuditRecord) -> bool:
         return query.filter is None or query.filter(audit_json(record) | {"activityDateTime": record.at})
 
-    page = await context(req).storage.audit.page(
-        scope, matches, after=_position(query.skip_token), size=query.top or DEFAULT_PAGE
-    )
-    body: dict[str, object] = {
-        "@odata.context": metadata_url(req, "uploads/audit"),
-        "value": [audit_json(record) for record in page.records],
-    }
-    if page.end is not None:
-        token = f"{page.end.hour}.{page.end.place}.{page.end.record_id}"
-        body["@odata.nextLink"] = next_link(req, query, "$skiptoken", token)
-    return json_response(body)
-
-
-def _position(token: str | None) -> Position | None:
-    if token is None:
-        return None
-    found = _TOKEN.fullmatch(token)
-    if found is None:
-        raise invalid_option("$skiptoken", "not valid. Use @odata.nextLink without changes")
-    hour, place, record_id = found.groups(default="")
-    return Position(hour, place, record_id)
+    position = query.position(_TOKEN)
+    after = position and Position(*position.groups(default=""))
+    page = await context(req).storage.audit.page(scope, matches, after=after, size=query.page_size)
+    end = page.end and f"{page.end.hour}.{page.end.place}.{page.end.record_id}"
+    annotations = page_annotations(req, query, metadata_url(req, "uploads/audit"), end=end)
+    return await collection_response(annotations, map(audit_json, page.records))

@@ -10,9 +10,9 @@ from shared.services.sessions.reading import get_snapshot
 from shared.web.contracts import Contract
 from shared.web.endpoint import operation
 from shared.web.request import context, parse_options, session_key
-from shared.web.response import json_response
+from shared.web.response import collection_response
 from shared.web.routes import FILES
-from shared.web.urls import next_link, sessions_context
+from shared.web.urls import page_annotations, sessions_context
 
 blueprint = func.Blueprint()
 
@@ -26,13 +26,14 @@ async def list_files(req: Request) -> Response:
     query = parse_options(req)
     snapshot = await get_snapshot(context(req), key)
     files = matching_files(snapshot.files, query)
-    body: dict[str, object] = {
-        "@odata.context": f"{sessions_context(req, key.resource)}('{key.session_id}')/files",
-    }
-    if query.counted:
-        body["@odata.count"] = len(files)
-    body["value"] = page = page_of_files(files, query)
+    page = page_of_files(files, query)
     shown = query.skip + len(page)
-    if page and shown < len(files):
-        body["@odata.nextLink"] = next_link(req, query, "$skip", str(shown))
-    return json_response(body)
+    annotations = page_annotations(
+        req,
+        query,
+        f"{sessions_context(req, key.resource)}('{key.session_id}')/files",
+        count=len(files) if query.counted else None,
+        option="$skip",
+        end=str(shown) if page and shown < len(files) else None,
+    )
+    return await collection_response(annotations, page)

@@ -9,9 +9,9 @@ from shared.services.uploads import refusals
 from shared.web.contracts import Contract
 from shared.web.endpoint import operation
 from shared.web.request import context, parse_options, session_key
-from shared.web.response import json_response
+from shared.web.response import collection_response
 from shared.web.routes import REFUSALS
-from shared.web.urls import sessions_context
+from shared.web.urls import page_annotations, sessions_context
 
 blueprint = func.Blueprint()
 
@@ -20,7 +20,8 @@ blueprint = func.Blueprint()
 async def list_refusals(req: Request) -> Response:
     """List a session's open refusals: 200 with all of them, since a session has at most as many as files."""
     key = session_key(req)
-    parse_options(req)
+    query = parse_options(req)
     found = await refusals.list_refusals(context(req), key)
     described = f"{sessions_context(req, key.resource)}('{key.session_id}')/refusals"
-    return json_response({"@odata.context": described, "value": [refusal_json(refusal) for refusal in found]})
+    annotations = page_annotations(req, query, described, end=None)
+    return await collection_response(annotations, map(refusal_json, found))

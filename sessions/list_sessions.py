@@ -11,7 +11,7 @@ from shared.web.endpoint import operation
 from shared.web.request import context, parse_options, resource_key
 from shared.web.response import collection_response, session_body
 from shared.web.routes import SESSIONS
-from shared.web.urls import next_link, sessions_context
+from shared.web.urls import page_annotations, sessions_context
 
 blueprint = func.Blueprint()
 
@@ -25,10 +25,7 @@ async def list_sessions(req: Request) -> Response:
     query = parse_options(req)
     page = await page_of_sessions(context(req), resource, query)
     files = await get_files_between(context(req), resource, page.file_ranges) if query.expand_files else {}
-    annotations: dict[str, object] = {"@odata.context": sessions_context(req, resource)}
-    if page.total is not None:
-        annotations["@odata.count"] = page.total
-    if page.next_token is not None:
-        annotations["@odata.nextLink"] = next_link(req, query, "$skiptoken", page.next_token)
     items = (session_body(req, session, query, files.get(session.key.session_id, [])) for session in page.sessions)
+    described = sessions_context(req, resource)
+    annotations = page_annotations(req, query, described, count=page.total, end=page.next_token)
     return await collection_response(annotations, items)

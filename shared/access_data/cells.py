@@ -1,13 +1,13 @@
 """The rules for one cell: its quoting and its content."""
 
 import json
+import re
 from collections.abc import Collection
 from typing import NamedTuple
 
 from .codes import Code
 from .findings import shown
 from .layouts import Column, Content
-from .patterns import compiled
 from .principals import PRINCIPAL
 from .records import Cell
 
@@ -17,7 +17,7 @@ MAX_CELL_CHARACTERS = 32 * 1024
 # A spreadsheet evaluates a cell that begins with one of these ("CSV Injection", OWASP).
 FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
 
-_PRINCIPAL = compiled(PRINCIPAL)
+_PRINCIPAL = re.compile(PRINCIPAL)
 
 
 class Fault(NamedTuple):

@@ -13,7 +13,6 @@ import numpy as np
 from .clean_principals import are_principals
 from .grid import Grid, cut
 from .layouts import Column, Content, Layout
-from .patterns import compiled
 from .quotes import QUOTE, Bytes, Flags, Places
 from .row_hashes import Hashes, long_row_hash, row_hashes
 from .words import MAX_CELL, PADDING, WORD, any_byte, as_words, cell_bytes, read_cells, windows, words_for
@@ -25,7 +24,7 @@ _MAX_CLEAN_CELL = 32 * 1024 - 1
 _UNCLEAN_START = bytes(byte in b'=+-@\t "' for byte in range(256))
 
 _OWNER = rb'""[^"\\\r\n]*+""'
-_OWNERS = compiled(rb"\[(?:%s(?:, ?%s)*)?\]" % (_OWNER, _OWNER))
+_OWNERS = re.compile(rb"\[(?:%s(?:, ?%s)*)?\]" % (_OWNER, _OWNER))
 
 
 class ScannedLines:

@@ -1,9 +1,9 @@
 """The codes of all findings and warnings with their meanings: the one table that documentation is generated from."""
 
-from enum import Enum
+from enum import StrEnum
 
 
-class Code(str, Enum):  # noqa: UP042  # the client supports Python 3.10, which has no StrEnum
+class Code(StrEnum):
     """The code of a finding, which refuses a file, or of a warning, which does not."""
 
     meaning: str
@@ -16,9 +16,6 @@ class Code(str, Enum):  # noqa: UP042  # the client supports Python 3.10, which 
         member.meaning = meaning
         member.is_warning = is_warning
         return member
-
-    # A code in a message is its text, as with StrEnum.
-    __str__ = str.__str__
 
     # The file
     EXCEL_WORKBOOK = "excelWorkbook", "The file is an Excel workbook."

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator, Sequence
 from difflib import get_close_matches
-from functools import lru_cache
 from typing import NamedTuple
 
 from .cells import Fault, quote_fault
@@ -144,8 +143,6 @@ def _layout_of(names: Sequence[str]) -> Layout | None:
     return best if common(best) else None
 
 
-# The same names again and again, in nearly every file.
-@lru_cache(maxsize=256)
 def _letters(name: str) -> str:
     """A name without spaces, punctuation and case: what a person takes for the same name."""
     return "".join(letter for letter in name.casefold() if letter.isalnum())

@@ -4,10 +4,10 @@ It reports faults in a record and continues after them. ``clean_rows`` is the fa
 without faults.
 """
 
+import re
 from typing import NamedTuple
 
 from .codes import Code
-from .patterns import compiled
 
 # A record is kept in memory while it is read. No layout comes near this limit; an unclosed quote does.
 MAX_RECORD_BYTES = 1024 * 1024
@@ -19,14 +19,14 @@ MAX_CELLS = 1000
 _SHOWN_BYTES = 1024
 
 _QUOTED_OR = rb'(?:"((?:[^"]++|"")*+)("?)([^,\n]*+)|(%b))([,\n]?)'
-_CELL = compiled(_QUOTED_OR % rb"[^,\n]*+")
+_CELL = re.compile(_QUOTED_OR % rb"[^,\n]*+")
 
 # The same for a cell that begins with a bracket and may be a JSON array. It reaches to the first closing bracket
 # outside JSON strings, and the text after it, or to the end of the line. A string without an end reaches to the end of
 # the line, where no bracket follows.
 _STRING = rb'"[^"\\\n]*+(?:\\[^\n][^"\\\n]*+)*+"?+'
 _ARRAY = rb'\[[^"\]\n]*+(?:%b[^"\]\n]*+)*+\][^,\n]*+|\[[^\n]*+' % _STRING
-_ARRAY_CELL = compiled(_QUOTED_OR % _ARRAY)
+_ARRAY_CELL = re.compile(_QUOTED_OR % _ARRAY)
 
 
 class Cell(NamedTuple):

@@ -14,7 +14,6 @@ from .duplicates import DuplicateRows
 from .findings import Collected, Finding, Report
 from .header import HEADER_RULE, read_header
 from .layouts import Layout
-from .patterns import compiled
 from .records import CsvRecord, read_record
 from .row_hashes import Hashes
 from .rows import RowRules
@@ -29,7 +28,7 @@ MAX_FINDINGS_COUNTED = 100_000
 # Cells that the careful reader reads in one step; a record has between 1 and 1,000.
 _CELLS_A_STEP = 400
 
-_BLANK_LINES = compiled(rb"(?:\n|\r\n)++")
+_BLANK_LINES = re.compile(rb"(?:\n|\r\n)++")
 
 
 class Validator:

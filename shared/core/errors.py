@@ -2,6 +2,26 @@
 
 The codes are Microsoft Graph's documented ones ("Microsoft Graph error responses and resource types"); the specific
 reason goes into ``innerError.code``. The catalogue below is the only place that maps a code to an HTTP status.
+
+The exceptions of the app, and who catches them::
+
+    Exception
+    ├── GraphError                    an answer; anywhere, for the endpoint wrapper
+    │   └── NewerFormatError          503: a row of a newer version of the app
+    ├── SettingsError                 settings are wrong: the app does not start
+    ├── ClaimsError                   a token lacks what tells the caller: the authentication answers 401
+    ├── BadTokenError                 a token is not valid: the same
+    ├── KeysUnavailableError          the keys of tokens cannot be fetched: 503
+    ├── ConcurrentChangeError         another request was first: the change is decided anew
+    ├── DeliveryError                 an attempt has failed: written into the delivery
+    │   ├── NotThereError             the session at the target is gone
+    │   └── TakenError                the reference at the target is taken
+    ├── azure.core.exceptions.AzureError
+    │   └── StorageNotConfiguredError no storage account: as an outage of storage, 503
+    ├── OSError
+    │   └── ForbiddenAddressError     a target in a private network: as one that cannot be reached
+    └── ValueError
+        └── BadSecretError            the secret of a receiver of events: the app does not start
 """
 
 from collections.abc import Mapping, Sequence

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from uuid import UUID
 
-_GUID = re.compile(r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}", re.ASCII)
+GUID = re.compile(r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}", re.ASCII)
 
 
 def _system_clock() -> datetime:
@@ -59,7 +59,7 @@ def id_prefix(at: datetime) -> str:
 
 def parse_guid(text: str) -> str | None:
     """The GUID in lower case, or ``None`` if this is not one in its 8-4-4-4-12 form (Edm.Guid of OData 4.01)."""
-    return text.lower() if _GUID.fullmatch(text) else None
+    return text.lower() if GUID.fullmatch(text) else None
 
 
 def format_instant(at: datetime) -> str:

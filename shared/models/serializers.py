@@ -1,6 +1,5 @@
 """The JSON of sessions, files, grants and audit records, in both dialects."""
 
-from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 from shared.core.ids import format_instant
@@ -18,10 +17,8 @@ SESSION_TYPE = f"{GRAPH}customDataProvidedResourceAccessReviewUploadSession"
 FOUNDING_DATA_TYPE = f"{GRAPH}accessReviewResourceDataUploadSessionContextData"
 
 
-def session_json(
-    session: Session, *, dialect: Dialect, now: datetime, idle: timedelta, files: Sequence[StoredFile] | None = None
-) -> responses.Session:
-    """A session's JSON in a dialect, with ``files`` if they are given.
+def session_json(session: Session, *, dialect: Dialect, now: datetime, idle: timedelta) -> responses.Session:
+    """A session's JSON in a dialect, without its files.
 
     v1.0 paths always have the v1.0 shape; beta paths have the founding shape if the session has ``source``.
     """
@@ -56,8 +53,6 @@ def session_json(
             "reviewInstanceId": review.instance_id,
         }
     shape["stats"] = {"filesUploaded": session.files_uploaded, "totalBytesUploaded": session.total_bytes}
-    if files is not None:
-        shape["files"] = [file_json(file) for file in files]
     return shape
 
 

@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 from shared.core.errors import GraphError, invalid_option, shortened
 from shared.query.capabilities import Capabilities, Comparison, Predicate
 
+DEFAULT_PAGE = 100
 MAX_PAGE = 999  # the largest page of any resource in Graph
 MAX_SKIP = 2**31 - 1  # Edm.Int32
 
@@ -36,6 +37,24 @@ class Query(NamedTuple):
     skip_token: str | None = None
     options: tuple[tuple[str, str], ...] = ()
     """All query parameters as they were sent, for the nextLink, which repeats them."""
+
+    @property
+    def page_size(self) -> int:
+        """The number of items of a page."""
+        return self.top or DEFAULT_PAGE
+
+    def position(self, token: re.Pattern[str]) -> re.Match[str] | None:
+        """The position of the page: the ``$skiptoken``, which is as this service wrote it into a nextLink.
+
+        Raises:
+            GraphError: 400 for another one.
+        """
+        if self.skip_token is None:
+            return None
+        found = token.fullmatch(self.skip_token)
+        if found is None:
+            raise invalid_option("$skiptoken", "not valid. Use @odata.nextLink without changes")
+        return found
 
 
 def parse_query(pairs: Iterable[tuple[str, str]], *, capabilities: Capabilities, allowed: Collection[str]) -> Query:

@@ -10,6 +10,7 @@ function with a more exact template needs a name that comes first: ``count_files
 
 import re
 from collections.abc import Awaitable, Callable, Mapping
+from functools import cache
 from typing import NamedTuple
 from urllib.parse import unquote
 
@@ -91,7 +92,16 @@ class HttpFunction(NamedTuple):
 _functions: dict[str, dict[str, HttpFunction]] = {}
 
 # A key in parentheses: catalogs('8f3c...') instead of catalogs/8f3c... (OData 4.01, part 2, section 4.3.1).
-_PARENTHESIZED = re.compile(r"(\w+)\('([^'/]*)'\)")
+_PARENTHESIZED = re.compile(r"(?<=/)(\w+)\('([^'/]*)'\)(?=/|\Z)")
+_ENCODED_SLASH = re.compile("%2f", re.IGNORECASE)
+
+_PARAMETER = re.compile(r"\{(\*)?(\w+)(?::(\w+))?(\?)?\}")
+_HEX = "[0-9a-fA-F]"
+_CONSTRAINTS = {
+    "int": r"[+-]?\d+",
+    # The formats N, D and B of Guid.TryParse.
+    "guid": rf"\{{?{_HEX}{{8}}(?:-?{_HEX}{{4}}){{3}}-?{_HEX}{{12}}\}}?",
+}
 
 
 def register(template: str, method: str, function: HttpFunction) -> None:
@@ -106,7 +116,7 @@ def registered_functions() -> Mapping[str, Mapping[str, HttpFunction]]:
 
 def allowed_methods(raw_path: str) -> list[str]:
     """The methods that the most specific template for a path supports; empty if no template matches."""
-    template = _template(_segments(raw_path))
+    template, _ = _most_specific(_with_keys_as_segments(raw_path))
     return sorted(_functions[template]) if template else []
 
 
@@ -115,39 +125,55 @@ def find_parenthesized(method: str, raw_path: str) -> tuple[Endpoint, dict[str, 
 
     ``None`` if the path has no such keys, or if no function serves it.
     """
-    segments = _segments(raw_path)
-    template = _template(segments)
-    if template is None or method not in _functions[template] or len(segments) == len(_split(raw_path)):
+    path = _with_keys_as_segments(raw_path)
+    template, parameters = _most_specific(path)
+    if template is None or method not in _functions[template] or path == _decoded(raw_path):
         return None
-    parameters = {
-        part[1:-1]: segment for part, segment in zip(template.split("/"), segments, strict=True) if part.startswith("{")
-    }
     return _functions[template][method].endpoint, parameters
 
 
-def _segments(raw_path: str) -> list[str]:
-    """The decoded segments of a path. A key in parentheses is a segment of its own."""
-    segments: list[str] = []
-    for segment in map(unquote, _split(raw_path)):
-        parenthesized = _PARENTHESIZED.fullmatch(segment)
-        segments += parenthesized.groups() if parenthesized else [segment]
-    return segments
+def _with_keys_as_segments(raw_path: str) -> str:
+    """The decoded path, in which each key in parentheses is a segment of its own."""
+    return _PARENTHESIZED.sub(r"\1/\2", _decoded(raw_path))
 
 
-def _split(raw_path: str) -> list[str]:
-    """The segments of a path that is not decoded. A slash at the end is ignored, as in the Functions host."""
-    return raw_path.removeprefix("/").removesuffix("/").split("/")
+def _decoded(raw_path: str) -> str:
+    """The decoded path. An encoded slash stays as it is, since it separates no segments."""
+    return unquote(_ENCODED_SLASH.sub("%252F", raw_path))
 
 
-def _template(segments: list[str]) -> str | None:
-    matching = [template for template in _functions if _matches(template, segments)]
-    return min(matching, key=lambda template: template.count("{")) if matching else None
+def _most_specific(path: str) -> tuple[str | None, dict[str, str]]:
+    """The template with the fewest parameters that a path fits, and the values of these."""
+    matching = ((template, route_pattern(template).fullmatch(path)) for template in _functions)
+    found = {template: match for template, match in matching if match}
+    template = min(found, key=lambda template: template.count("{"), default=None)
+    return template, found[template].groupdict() if template else {}
 
 
-def _matches(template: str, segments: list[str]) -> bool:
-    """Whether a path matches a template. Literals are case-insensitive, as in the Functions host."""
-    parts = template.split("/")
-    return len(parts) == len(segments) and all(
-        bool(segment) if part.startswith("{") else part.lower() == segment.lower()
-        for part, segment in zip(parts, segments, strict=True)
+@cache
+def route_pattern(template: str) -> re.Pattern[str]:
+    """The pattern of the decoded paths that a template fits, as in the Functions host.
+
+    Templates are those of ASP.NET Core, of which this knows the parts that Functions apps use: literals without regard
+    to case, parameters, optional ones, catch-alls, and the constraints ``int`` and ``guid``. One slash at the end of a
+    path has no meaning.
+    """
+    pattern = "".join(
+        "/" + part if _is_mandatory(part) else f"(?:/{part})?" for part in map(_segment, template.split("/"))
     )
+    return re.compile(f"{pattern}/?", re.ASCII | re.IGNORECASE | re.DOTALL)
+
+
+def _is_mandatory(pattern: str) -> bool:
+    return not re.fullmatch(pattern, "")
+
+
+def _segment(segment: str) -> str:
+    """The pattern of one segment of a template, which can have parameters between literals: ``items('{id}')``."""
+    pattern, end = "", 0
+    for parameter in _PARAMETER.finditer(segment):
+        catch_all, name, constraint, optional = parameter.groups()
+        value = _CONSTRAINTS[constraint] if constraint else ".*?" if catch_all else "[^/]*" if optional else "[^/]+"
+        pattern += re.escape(segment[end : parameter.start()]) + f"(?P<{name}>{value})"
+        end = parameter.end()
+    return pattern + re.escape(segment[end:])

@@ -24,6 +24,27 @@ def next_link(req: Request, query: Query, option: str, value: str) -> str:
     return f"{settings().base_url}{quote(req.url.path)}?{urlencode([*parameters, (option, value)], quote_via=quote)}"
 
 
+def page_annotations(
+    req: Request, query: Query, described: str, *, count: int | None = None, option: str = "$skiptoken", end: str | None
+) -> dict[str, object]:
+    """The annotations of a page of a collection.
+
+    Args:
+        req: the request.
+        query: its options.
+        described: the ``@odata.context``.
+        count: the number of all items, if the query asks for it.
+        option: the query option that says where a page begins.
+        end: where this page ends, as the value of that option; ``None`` if it is the last one.
+    """
+    annotations: dict[str, object] = {"@odata.context": described}
+    if count is not None:
+        annotations["@odata.count"] = count
+    if end is not None:
+        annotations["@odata.nextLink"] = next_link(req, query, option, end)
+    return annotations
+
+
 def metadata_url(req: Request, fragment: str) -> str:
     """An ``@odata.context``."""
     prefix: PathPrefix = req.state.prefix

@@ -28,7 +28,7 @@ def python_of(version: str) -> str | None:
 
 
 @pytest.mark.slow("of the client in empty environments and with a large file")
-@pytest.mark.parametrize("version", ["3.10", "3.13"])
+@pytest.mark.parametrize("version", ["3.11", "3.13"])
 def test_the_wheel_works_in_an_empty_environment(wheel: Path, resource: Resource, tmp_path: Path, version: str) -> None:
     python = python_of(version)
     if python is None:

@@ -11,6 +11,8 @@ from urllib.parse import unquote
 import httpx
 import jsonschema_rs
 
+from shared.web.routes import route_pattern
+
 _KEYED = re.compile(r"\('([^'/]*)'\)")
 
 
@@ -25,7 +27,7 @@ class Document:
         fitting = [
             (template.count("{"), item[method.lower()])
             for template, item in self.content["paths"].items()
-            if method.lower() in item and _pattern(template).fullmatch(path)
+            if method.lower() in item and route_pattern(template.removeprefix("/")).fullmatch(path)
         ]
         return min(fitting, key=lambda each: each[0])[1] if fitting else None
 
@@ -42,11 +44,6 @@ class Document:
         """What tells whether JSON is as a schema of the document has it."""
         whole = dict(schema) | {"components": self.content["components"]}
         return jsonschema_rs.Draft202012Validator(whole, validate_formats=True)
-
-
-@cache
-def _pattern(template: str) -> re.Pattern[str]:
-    return re.compile(re.sub(r"\\\{\w+\\\}", "[^/]+", re.escape(template)), re.IGNORECASE)
 
 
 @cache

@@ -63,10 +63,7 @@ def load_profile(name: str | None) -> dict[str, str]:
 
 
 def _read(path: Path) -> dict[str, Any]:
-    if sys.version_info >= (3, 11):
-        import tomllib  # noqa: PLC0415  # only who has a profile needs it
-    else:
-        import tomli as tomllib  # noqa: PLC0415
+    import tomllib  # noqa: PLC0415  # only who has a profile needs it
 
     try:
         return tomllib.loads(path.read_text("utf-8"))

@@ -4,16 +4,13 @@ from collections.abc import AsyncIterator, Sequence
 from datetime import datetime
 from typing import Any, NamedTuple
 
-from shared.core.errors import INVALID_QUERY_OPTION, GraphError
-from shared.core.ids import parse_guid, utc_now
+from shared.core.ids import GUID, utc_now
 from shared.domain.lifecycle import status_at
 from shared.domain.sessions import ResourceKey, Session, StoredFile
 from shared.models.serializers import file_json
 from shared.query.options import Query, select_properties
 from shared.services.context import Context
 from shared.services.sessions.reading import scan_sessions
-
-DEFAULT_PAGE = 100
 
 # The most rows that Table Storage returns in one response.
 _SCAN_PAGE = 1000
@@ -52,12 +49,8 @@ async def page_of_sessions(context: Context, resource: ResourceKey, query: Query
     Raises:
         GraphError: 400 for a ``$skiptoken`` that is not valid.
     """
-    after = None if query.skip_token is None else parse_guid(query.skip_token)
-    if query.skip_token is not None and after is None:
-        raise GraphError(
-            INVALID_QUERY_OPTION, "$skiptoken: not valid. Use @odata.nextLink without changes.", target="$skiptoken"
-        )
-    top = query.top or DEFAULT_PAGE
+    position, top = query.position(GUID), query.page_size
+    after = position and position[0].lower()
     # A nextLink repeats $skip, but the skipped sessions are before its page.
     skip = 0 if after else query.skip
     if query.counted or _descending(query):
@@ -125,7 +118,7 @@ def matching_files(files: Sequence[StoredFile], query: Query) -> list[StoredFile
 
 def page_of_files(files: Sequence[StoredFile], query: Query) -> list[dict[str, Any]]:
     """The JSON of the page that the query selects from the matching files."""
-    page = files[query.skip : query.skip + (query.top or DEFAULT_PAGE)]
+    page = files[query.skip : query.skip + query.page_size]
     return [select_properties(file_json(file), query.select) for file in page]
 
 

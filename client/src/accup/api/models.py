@@ -3,7 +3,7 @@
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime, timedelta, timezone
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 _INSTANT = re.compile(r"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)(?:\.(\d{1,9}))?(Z|[+-]\d\d:\d\d)")
@@ -113,7 +113,7 @@ class Session:
         """How long until the session expires; ``None`` if it never will, or the service does not say."""
         if self.expires is None or self.status != "active":
             return None
-        return max(timedelta(0), self.expires - (now or datetime.now(timezone.utc)))
+        return max(timedelta(0), self.expires - (now or datetime.now(UTC)))
 
     def file(self, name: str) -> StoredFile | None:
         """The file of that name, if the session has it."""
