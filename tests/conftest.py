@@ -1,7 +1,7 @@
 """The fixtures of all tests: a real Azurite, and the service as a process of its own, on free ports.
 
-Each process of a run (pytest-xdist) starts both once. ``http`` and all that is made with it compares every response with
-the OpenAPI document (``tests.support.contract``), so that no test has to.
+Each process of a run (pytest-xdist) starts both once. ``http``, and all that is made with it, compares every response
+with the OpenAPI document (``tests.support.contract``), so that no test has to.
 """
 
 import os

@@ -31,8 +31,8 @@ def main() -> int:
     async def sleep_less(transport: AsyncHttpTransport[Any, Any], seconds: float) -> None:
         await sleep(transport, SHARE * seconds)
 
-    AioHttpTransport.send = send_and_wait_less  # type: ignore[method-assign,assignment]
-    AsyncHttpTransport.sleep = sleep_less  # type: ignore[method-assign]
+    AioHttpTransport.send = send_and_wait_less
+    AsyncHttpTransport.sleep = sleep_less  # type: ignore[assignment]
     return local.main()
 
 
