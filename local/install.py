@@ -3,10 +3,12 @@
 The two are installed at the same time. What is installed already stays, and nothing is installed twice.
 """
 
+import ast
 import fcntl
 import hashlib
 import importlib.util
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -17,7 +19,6 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from local.progress import Progress
-from local.uv_settings import uv_settings
 
 ROOT = Path(__file__).parent.parent
 VENV = ROOT / ".venv"
@@ -236,3 +237,45 @@ def _fingerprint(*names: str) -> str:
 
 def _read(path: Path) -> str:
     return path.read_text() if path.exists() else ""
+
+
+# The sections of pip's configuration that concern "pip install", the weakest first.
+_SECTIONS = ("global", "install", ":env:")
+
+# By pip's option: uv's variables, and the separator of several values.
+_VARIABLES = {
+    "index-url": (("UV_DEFAULT_INDEX",), " "),
+    "extra-index-url": (("UV_INDEX",), " "),
+    "find-links": (("UV_FIND_LINKS",), ","),
+    "no-index": (("UV_NO_INDEX",), " "),
+    "constraint": (("UV_CONSTRAINT",), " "),
+    "trusted-host": (("UV_INSECURE_HOST",), " "),
+    "cert": (("SSL_CERT_FILE",), " "),
+    "client-cert": (("SSL_CLIENT_CERT",), " "),
+    "proxy": (("HTTP_PROXY", "HTTPS_PROXY"), " "),
+}
+
+
+def uv_settings(pip_config: str, environment: Mapping[str, str]) -> dict[str, str]:
+    """The variables to set for uv, so that it installs from where pip does, whose configuration it does not read.
+
+    Sources: "pip config" and "uv: Environment variables" (the documentation of both).
+
+    Args:
+        pip_config: what ``pip config list`` prints.
+        environment: what is set already, which wins.
+    """
+    found: dict[tuple[str, str], str] = {}
+    for line in pip_config.splitlines():
+        match = re.fullmatch(r"(:env:|\w+)\.([\w-]+)=(['\"].*)", line)
+        if match:
+            found[match[1], match[2]] = str(ast.literal_eval(match[3]))
+    settings: dict[str, str] = {}
+    for option, (variables, separator) in _VARIABLES.items():
+        values = [found[section, option] for section in _SECTIONS if (section, option) in found]
+        if values:
+            settings |= dict.fromkeys(variables, separator.join(values[-1].split()))
+    if "UV_INDEX" in settings:
+        # As pip does: the best version of all indexes, not of the first that has the package.
+        settings["UV_INDEX_STRATEGY"] = "unsafe-best-match"
+    return {name: value for name, value in settings.items() if name not in environment}

@@ -8,7 +8,6 @@ from typing import NamedTuple
 from .codes import Code
 from .findings import shown
 from .layouts import Column, Content
-from .principals import PRINCIPAL
 from .records import Cell
 
 # The limit of a string property in Table Storage, and of a cell in Excel (32,767).
@@ -17,6 +16,14 @@ MAX_CELL_CHARACTERS = 32 * 1024
 # A spreadsheet evaluates a cell that begins with one of these ("CSV Injection", OWASP).
 FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
 
+# The formats of a principal's id, an object id or a user principal name.
+_HEX = "[0-9A-Fa-f]"
+GUID = f"{_HEX}{{8}}-{_HEX}{{4}}-{_HEX}{{4}}-{_HEX}{{4}}-{_HEX}{{12}}"
+
+# Before the at sign: letters, digits and ' . - _ ! # ^ ~ (Entra, "userPrincipalName"), and + which synchronized
+# directories have. After it: a domain name of two labels or more (RFC 1123).
+_DOMAIN_LABEL = "(?!-)[A-Za-z0-9-]+(?<!-)"
+PRINCIPAL = rf"(?:{GUID}|[A-Za-z0-9'._!#^~+-]{{1,64}}@(?:{_DOMAIN_LABEL}\.)+{_DOMAIN_LABEL})"
 _PRINCIPAL = re.compile(PRINCIPAL)
 
 

@@ -3,9 +3,10 @@
 Requests and answers are those of ``customDataProvidedResourceUploadSession`` in v1.0. Nothing follows a redirect.
 """
 
+import asyncio
 import json
 import re
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple
@@ -17,7 +18,6 @@ import aiohttp
 from shared.domain.deliveries import DeliveryError
 from shared.domain.sessions import ResourceKey, Review, StoredFile
 from shared.models.serializers import GRAPH, SESSION_TYPE
-from shared.targets.read_ahead import one_ahead
 
 # Up to this much of an answer is read: a session with the files of a thousand names has less.
 _MAX_ANSWER_BYTES = 4 * 1024 * 1024
@@ -298,3 +298,18 @@ _MEANINGS = {
 def _retry_after(answer: aiohttp.ClientResponse) -> timedelta | None:
     text = answer.headers.get("Retry-After", "")
     return timedelta(seconds=min(int(text), 3600)) if text.isascii() and text.isdecimal() else None
+
+
+async def one_ahead(pieces: AsyncIterator[bytes]) -> AsyncGenerator[bytes]:
+    """The same pieces: the next one is read while one is sent. Memory: two of them.
+
+    An error of ``pieces`` is raised where the piece would be.
+    """
+    following = asyncio.ensure_future(anext(pieces, None))
+    try:
+        while (piece := await following) is not None:
+            following = asyncio.ensure_future(anext(pieces, None))
+            yield piece
+    finally:
+        following.cancel()
+        await asyncio.gather(following, return_exceptions=True)

@@ -6,8 +6,7 @@ from typing import Any
 
 import pytest
 
-from local.host.app import route_of
-from local.host.routing import Route, Router
+from local.host.app import Route, Router, route_of
 from tests.support.registered import functions
 
 ROOT = Path(__file__).parent.parent.parent

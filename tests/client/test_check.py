@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from accup.advice import ADVICE
+from accup.findings import ADVICE
 from bench.access_file import HEADER, write_rows
 from local.service import ROOT
 from shared.access_data.codes import Code

@@ -11,8 +11,7 @@ from typing import Any
 import pytest
 
 from local import install
-from local.install import GROUPS, InstallError
-from local.uv_settings import uv_settings
+from local.install import GROUPS, InstallError, uv_settings
 
 Commands = list[list[str]]
 

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from shared.access_data.cells import PRINCIPAL
 from shared.access_data.clean_principals import are_principals
-from shared.access_data.principals import PRINCIPAL
 from shared.access_data.quotes import BITS, enclosed_delimiters
 from shared.access_data.row_hashes import long_row_hash, row_hashes, short_row_hashes
 from shared.access_data.words import MAX_CELL, PADDING, Cells, read_cells

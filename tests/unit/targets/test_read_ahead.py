@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from shared.targets.read_ahead import one_ahead
+from shared.targets.graph_client import one_ahead
 
 
 class Pieces:

@@ -1,5 +1,6 @@
 """The operations on the upload sessions of one resource."""
 
+import hashlib
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -7,12 +8,11 @@ from urllib.parse import quote
 
 import httpx
 
-from accup.api.download import download
 from accup.api.models import Delivery, Refusal, Review, Session, StoredFile
-from accup.api.multipart import Progress
+from accup.api.multipart import PIECE_BYTES, Progress
 from accup.api.transport import Transport
 from accup.api.upload import Upload, Uploader
-from accup.errors import ApiError, ConflictError, HostError
+from accup.errors import ApiError, ConflictError, HostError, InterruptedByUserError
 
 _SESSION_TYPE = "#microsoft.graph.customDataProvidedResourceAccessReviewUploadSession"
 _DATA_TYPE = "#microsoft.graph.customDataProvidedResourcePayloads.accessReviewContextData"
@@ -156,7 +156,7 @@ class Resource:
         Raises:
             ConflictError: they are not what the session says about the file.
         """
-        return download(
+        return _download(
             self._transport, f"{self._one(session_id)}/files/{quote(file.id, safe='')}/$value", file, to, progress
         )
 
@@ -204,3 +204,35 @@ class Resource:
 
 def _session(answer: httpx.Response) -> Session:
     return Session.from_json(answer.json())
+
+
+def _download(transport: Transport, path: str, file: StoredFile, to: BinaryIO, progress: Progress | None) -> str:
+    """Write the bytes at ``path`` to ``to``, and give their SHA-256 (hex).
+
+    Raises:
+        ConflictError: size or digest are not what the session says.
+    """
+
+    def once() -> str:
+        to.seek(0)
+        to.truncate()
+        digest = hashlib.sha256()
+        size = 0
+        with transport.download(path) as answer:
+            for piece in answer.iter_bytes(PIECE_BYTES):
+                if transport.cancelled.is_set():
+                    raise InterruptedByUserError("Interrupted.")
+                digest.update(piece)
+                size += len(piece)
+                to.write(piece)
+                if progress is not None:
+                    progress(size)
+        found = digest.hexdigest()
+        if size != file.size or (file.sha256 is not None and found != file.sha256):
+            raise ConflictError(
+                f"'{file.name}' was downloaded with {size} bytes and SHA-256 {found}, but the session says "
+                f"{file.size} bytes and SHA-256 {file.sha256 or 'unknown'}."
+            )
+        return found
+
+    return transport.retrying(once)

@@ -10,8 +10,7 @@ from accup.api.models import Review, Session, StoredFile
 from accup.errors import AccupError, ApiError, ConflictError
 from accup.findings import Finding
 from accup.local.checking import PRINCIPAL_TYPES, CheckedFile, check
-from accup.local.files import LocalFile, unreadable
-from accup.local.reading import DigestedWhileRead
+from accup.local.files import DigestedWhileRead, LocalFile, unreadable
 from accup.sending.outcome import FileOutcome, SendOutcome
 from accup.sending.parallel import run_all
 from accup.sending.plan import Action, Step, plan
