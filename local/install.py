@@ -13,12 +13,11 @@ import shutil
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
-
-from local.progress import Progress
 
 ROOT = Path(__file__).parent.parent
 VENV = ROOT / ".venv"
@@ -62,12 +61,16 @@ def install(groups: Sequence[str], *, azurite: bool) -> None:
     if not _missing(groups) and not (azurite and _azurite_is_missing()):
         return
     LOGS.mkdir(exist_ok=True)
-    with _locked(), Progress() as progress, ThreadPoolExecutor(2) as pool:
-        packages = pool.submit(_install_packages, groups, progress)
+    with _locked(), ThreadPoolExecutor(2) as pool:
+        _say("Installing what is missing. This happens once.")
+        began = time.monotonic()
+        packages = pool.submit(_install_packages, groups)
         both: list[Future[None]] = [packages]
         if azurite:
-            both.append(pool.submit(_install_azurite, progress, packages if "node" in groups else None))
-        progress.show_until_done(both)
+            both.append(pool.submit(_install_azurite, packages if "node" in groups else None))
+        for each in both:
+            each.result()
+        _say(f"Installed in {time.monotonic() - began:.0f} s.")
 
 
 def environment() -> dict[str, str]:
@@ -82,12 +85,12 @@ def _missing(groups: Sequence[str]) -> list[str]:
     return [group for group in groups if _read(_stamp(group)) != _fingerprint(GROUPS[group])]
 
 
-def _install_packages(groups: Sequence[str], progress: Progress) -> None:
+def _install_packages(groups: Sequence[str]) -> None:
     if not _missing(groups):
         return
     if not PYTHON.exists() or _read(VENV / "made-for") != _python_version():
-        _make_venv(progress)
-    uv = _uv(progress)
+        _make_venv()
+    uv = _uv()
     # All groups of the command and not only those that are missing: the versions have to fit together.
     files = [argument for group in groups for argument in ("-r", GROUPS[group])]
     what = f"Python packages ({', '.join(groups)})"
@@ -95,21 +98,21 @@ def _install_packages(groups: Sequence[str], progress: Progress) -> None:
         config = _output([str(PYTHON), "-m", "pip", "config", "list"])
         own = environment() | uv_settings(config, os.environ)
         try:
-            _run(progress, what, "packages", [str(uv), "pip", "install", "--python", str(PYTHON), *files], env=own)
+            _run(what, "packages", [str(uv), "pip", "install", "--python", str(PYTHON), *files], env=own)
         except StoppedError:
             raise
         except InstallError:
             # An index that only pip can use, such as one with a keyring.
-            progress.say("uv could not install them. Trying again with pip.")
+            _say("uv could not install them. Trying again with pip.")
             uv = None
     if uv is None:
-        _run(progress, f"{what} with pip", "packages", [*_pip(), *files])
+        _run(f"{what} with pip", "packages", [*_pip(), *files])
     (VENV / "installed").mkdir(exist_ok=True)
     for group in groups:
         _stamp(group).write_text(_fingerprint(GROUPS[group]))
 
 
-def _make_venv(progress: Progress) -> None:
+def _make_venv() -> None:
     lacking = [module for module in ("venv", "ensurepip") if importlib.util.find_spec(module) is None]
     if lacking:
         raise InstallError(
@@ -117,22 +120,22 @@ def _make_venv(progress: Progress) -> None:
             f"On Debian and Ubuntu install it with: apt install python{_python_version()}-venv"
         )
     if VENV.exists():
-        progress.say(f"The packages in .venv are not for Python {_python_version()}: installing them again.")
+        _say(f"The packages in .venv are not for Python {_python_version()}: installing them again.")
         shutil.rmtree(VENV)
-    _run(progress, "virtual environment in .venv", "venv", [sys.executable, "-m", "venv", "--clear", str(VENV)])
+    _run("virtual environment in .venv", "venv", [sys.executable, "-m", "venv", "--clear", str(VENV)])
     (VENV / "made-for").write_text(_python_version())
 
 
-def _uv(progress: Progress) -> Path | None:
+def _uv() -> Path | None:
     """The fast installer; ``None`` if it is not to be had, so that pip has to do."""
     uv = BIN / "uv"
     if not uv.exists():
         try:
-            _run(progress, "uv, a fast installer", "uv", [*_pip(), UV])
+            _run("uv, a fast installer", "uv", [*_pip(), UV])
         except StoppedError:
             raise
         except InstallError:
-            progress.say("uv cannot be installed here. Installing with pip, which takes longer.")
+            _say("uv cannot be installed here. Installing with pip, which takes longer.")
             return None
     return uv
 
@@ -141,7 +144,7 @@ def _pip() -> list[str]:
     return [str(PYTHON), "-m", "pip", "install", "--disable-pip-version-check", "--no-input"]
 
 
-def _install_azurite(progress: Progress, node: "Future[None] | None") -> None:
+def _install_azurite(node: "Future[None] | None") -> None:
     """Install Azurite, after Node.js if that is installed, too."""
     if not _azurite_is_missing():
         return
@@ -149,7 +152,7 @@ def _install_azurite(progress: Progress, node: "Future[None] | None") -> None:
         node.result()
     own = BIN / "npm"
     command = [str(own) if own.exists() else "npm", "ci", "--no-audit", "--no-fund"]
-    _run(progress, "Azurite, the storage emulator", "azurite", command, cwd=AZURITE)
+    _run("Azurite, the storage emulator", "azurite", command, cwd=AZURITE)
     (AZURITE / "node_modules" / ".made").write_text(_azurite_fingerprint())
 
 
@@ -174,7 +177,6 @@ def _node_is_missing() -> bool:
 
 
 def _run(
-    progress: Progress,
     what: str,
     log: str,
     command: Sequence[str],
@@ -188,7 +190,9 @@ def _run(
         InstallError: it failed; the message has the last lines of the log.
     """
     path = LOGS / f"{log}.log"
-    with progress.step(what), path.open("wb") as output:
+    _say(f"  {what} ...")
+    began = time.monotonic()
+    with path.open("wb") as output:
         try:
             code = subprocess.run(
                 command, cwd=cwd or ROOT, env=env or environment(), stdout=output, stderr=subprocess.STDOUT, check=False
@@ -205,6 +209,14 @@ def _run(
             + f"{path.relative_to(ROOT)}.\nCheck that the package registries (PyPI and npm) can be reached; behind a "
             "proxy, set HTTPS_PROXY. Then run the same command again: it continues where it stopped."
         )
+
+    _say(f"  {what}: {time.monotonic() - began:.0f} s")
+
+
+def _say(text: str) -> None:
+    """Write a line, from any thread."""
+    sys.stderr.write(f"{text}\n")
+    sys.stderr.flush()
 
 
 @contextmanager
