@@ -16,5 +16,5 @@ class ValidatorHook(BuildHookInterface[Any]):
         source = Path(self.root).parent / VALIDATOR
         if source.is_dir():
             inside = "accup/access_data" if self.target_name == "wheel" else "src/accup/access_data"
-            for file in sorted(source.glob("*.py")):
-                build_data["force_include"][str(file)] = f"{inside}/{file.name}"
+            for file in sorted(source.rglob("*.py")):
+                build_data["force_include"][str(file)] = f"{inside}/{file.relative_to(source).as_posix()}"

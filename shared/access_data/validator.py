@@ -7,16 +7,16 @@ the others. The result does not depend on how the file is split into pieces.
 import re
 from collections.abc import Collection, Generator, Iterator
 
-from .beginning import BEGINNING_BYTES, read_beginning
-from .clean_rows import CleanRows, ScannedLines
+from .careful.beginning import BEGINNING_BYTES, read_beginning
+from .careful.header import HEADER_RULE, read_header
+from .careful.records import CsvRecord, read_record
+from .careful.rows import RowRules
 from .codes import Code
-from .duplicates import DuplicateRows
+from .fast.clean_rows import CleanRows, ScannedLines
+from .fast.duplicates import DuplicateRows
+from .fast.row_hashes import Hashes
 from .findings import Collected, Finding, Report
-from .header import HEADER_RULE, read_header
 from .layouts import Layout
-from .records import CsvRecord, read_record
-from .row_hashes import Hashes
-from .rows import RowRules
 
 # Bytes that are checked at a time, in two steps of half a millisecond each, during which the event loop waits. A NumPy
 # operation takes a microsecond more than its work: with batches of half the size, files take a fifth longer.

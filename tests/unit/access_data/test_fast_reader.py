@@ -7,11 +7,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from shared.access_data.cells import PRINCIPAL
-from shared.access_data.clean_principals import are_principals
-from shared.access_data.quotes import BITS, enclosed_delimiters
-from shared.access_data.row_hashes import long_row_hash, row_hashes, short_row_hashes
-from shared.access_data.words import MAX_CELL, PADDING, Cells, read_cells
+from shared.access_data.careful.cells import PRINCIPAL
+from shared.access_data.fast.clean_principals import are_principals
+from shared.access_data.fast.quotes import BITS, enclosed_delimiters
+from shared.access_data.fast.row_hashes import long_row_hash, row_hashes, short_row_hashes
+from shared.access_data.fast.words import MAX_CELL, PADDING, Cells, read_cells
 
 GUID = "8f3c1a52-94de-4f0b-9c2f-0d6a5b1e7c11"
 # Names in two parts, each usually well formed; the length limits are those of the part before the at sign and of words.

@@ -270,7 +270,7 @@ def test_repeated_rows_are_found_among_many_that_the_careful_reader_reads() -> N
 
 
 def test_the_report_says_that_rows_beyond_a_million_are_not_compared(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("shared.access_data.duplicates.MAX_ROWS", 3)
+    monkeypatch.setattr("shared.access_data.fast.duplicates.MAX_ROWS", 3)
 
     assert check("\n".join([G, ANA, OK, ANA])).duplicates_checked
     beyond = check("\n".join([G, ANA, OK, OK, ANA]))

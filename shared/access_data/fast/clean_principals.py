@@ -1,4 +1,4 @@
-"""Recognizes principals, many at a time: the fast counterpart of the patterns in ``principals``."""
+"""Recognizes principals, many at a time: the fast counterpart of the patterns in ``careful.cells``."""
 
 import string
 

@@ -4,11 +4,11 @@ from collections.abc import Iterator, Sequence
 from difflib import get_close_matches
 from typing import NamedTuple
 
+from ..codes import Code
+from ..findings import Finding, shown
+from ..layouts import LAYOUTS, Column, Layout
 from .cells import Fault, quote_fault
-from .codes import Code
 from .encodings import as_text, utf8_fault, utf8_fault_at
-from .findings import Finding, shown
-from .layouts import LAYOUTS, Column, Layout
 from .records import Cell, CsvRecord
 
 HEADER_RULE = "The first row must name the columns: " + ",".join(column.name for column in LAYOUTS[0].columns) + "."

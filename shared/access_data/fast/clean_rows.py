@@ -10,9 +10,9 @@ from collections.abc import Collection, Generator, Sequence
 
 import numpy as np
 
+from ..layouts import Column, Content, Layout
 from .clean_principals import are_principals
 from .grid import Grid, cut
-from .layouts import Column, Content, Layout
 from .quotes import QUOTE, Bytes, Flags, Places
 from .row_hashes import Hashes, long_row_hash, row_hashes
 from .words import MAX_CELL, PADDING, WORD, any_byte, as_words, cell_bytes, read_cells, windows, words_for

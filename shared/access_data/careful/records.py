@@ -7,7 +7,7 @@ without faults.
 import re
 from typing import NamedTuple
 
-from .codes import Code
+from ..codes import Code
 
 # A record is kept in memory while it is read. No layout comes near this limit; an unclosed quote does.
 MAX_RECORD_BYTES = 1024 * 1024

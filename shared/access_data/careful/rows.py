@@ -2,11 +2,11 @@
 
 from collections.abc import Collection, Iterator, Sequence
 
+from ..codes import Code
+from ..findings import Finding, shown
+from ..layouts import Column, Content, Layout
 from .cells import FORMULA_STARTS, content_fault, quote_fault
-from .codes import Code
 from .encodings import as_text, utf8_fault, utf8_fault_at
-from .findings import Finding, shown
-from .layouts import Column, Content, Layout
 from .records import MAX_CELLS, MAX_RECORD_BYTES, Cell, CsvRecord
 
 _QUOTE_OWNERS = (

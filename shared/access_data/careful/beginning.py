@@ -3,8 +3,8 @@
 import re
 from typing import NamedTuple
 
-from .codes import Code
-from .findings import Finding
+from ..codes import Code
+from ..findings import Finding
 from .header import separator_finding
 
 # Enough for the first names in a zip archive, and for an XML declaration before HTML.

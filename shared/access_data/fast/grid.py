@@ -1,4 +1,4 @@
-"""Splits whole lines into cells, many at a time: the fast counterpart of ``records``.
+"""Splits whole lines into cells, many at a time: the fast counterpart of ``careful.records``.
 
 It handles rows of one line each, which is nearly every row of nearly every file. All work is done by NumPy operations
 on whole arrays: a step of Python code for each cell would take ten times as long.

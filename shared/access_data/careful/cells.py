@@ -5,9 +5,9 @@ import re
 from collections.abc import Collection
 from typing import NamedTuple
 
-from .codes import Code
-from .findings import shown
-from .layouts import Column, Content
+from ..codes import Code
+from ..findings import shown
+from ..layouts import Column, Content
 from .records import Cell
 
 # The limit of a string property in Table Storage, and of a cell in Excel (32,767).
