@@ -92,7 +92,7 @@ class HttpFunction(NamedTuple):
 _functions: dict[str, dict[str, HttpFunction]] = {}
 
 # A key in parentheses: catalogs('8f3c...') instead of catalogs/8f3c... (OData 4.01, part 2, section 4.3.1).
-_PARENTHESIZED = re.compile(r"(?<=/)(\w+)\('([^'/]*)'\)(?=/|\Z)")
+_PARENTHESIZED = re.compile(r"(?<=/)(\w+)\('([^'/]+)'\)(?=/|\Z)")
 _ENCODED_SLASH = re.compile("%2f", re.IGNORECASE)
 
 _PARAMETER = re.compile(r"\{(\*)?(\w+)(?::(\w+))?(\?)?\}")

@@ -36,10 +36,9 @@ def test_it_says_what_the_service_says(installed: Command, session: Session) -> 
 def test_the_wheel_has_the_service_s_source_unchanged(wheel: Path) -> None:
     source = ROOT / "shared" / "access_data"
     with zipfile.ZipFile(wheel) as archive:
-        packed = {
-            Path(name).name: archive.read(name) for name in archive.namelist() if name.startswith("accup/access_data/")
-        }
-    assert packed == {file.name: file.read_bytes() for file in source.glob("*.py")}
+        names = [name for name in archive.namelist() if name.startswith("accup/access_data/")]
+        packed = {name.removeprefix("accup/access_data/"): archive.read(name) for name in names}
+    assert packed == {file.relative_to(source).as_posix(): file.read_bytes() for file in source.rglob("*.py")}
 
 
 def test_warnings_refuse_nothing(installed: Command, tmp_path: Path) -> None:
