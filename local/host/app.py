@@ -143,7 +143,8 @@ class Host:
         try:
             if _cannot_be_paired(scope):
                 raise ForwardingError
-            async with exchange:
+            with exchange:
+                await exchange.hold_body()
                 response = await _answer(handler, Request(forwarded, exchange.receive))
                 await response(forwarded, exchange.receive, exchange.send)
         except ForwardingError:

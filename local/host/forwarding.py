@@ -101,34 +101,38 @@ class Exchange:
         self._failed = False
         self.answer_begun = False
 
-    async def __aenter__(self) -> "Exchange":
+    def __enter__(self) -> "Exchange":
+        """Begin."""
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Free what was held of the body, also if it did not arrive whole."""
+        if self._held is not None:
+            self._held.close()
+
+    async def hold_body(self) -> None:
         """Receive a body that has a length.
 
         Raises:
             ForwardingError: it is larger than the host accepts, too slow, or the caller is gone.
         """
-        if self._length:
-            if self._length > self._max_body_bytes:
-                raise ForwardingError
-            self._held = SpooledTemporaryFile(max_size=_MEMORY_BYTES)  # noqa: SIM115  # closed by __aexit__
-            began = time.monotonic()
-            more = True
-            while more:
-                until = began + max(_GRACE_SECONDS, self._received / _MIN_BYTES_PER_SECOND)
-                try:
-                    async with asyncio.timeout(until - time.monotonic()):
-                        message = await self._next()
-                except TimeoutError:
-                    raise ForwardingError from None
-                self._held.write(message["body"])
-                more = message["more_body"]
-            self._held.seek(0)
-        return self
-
-    async def __aexit__(self, *_: object) -> None:
-        """Free what was held of the body."""
-        if self._held is not None:
-            self._held.close()
+        if not self._length:
+            return
+        if self._length > self._max_body_bytes:
+            raise ForwardingError
+        self._held = SpooledTemporaryFile(max_size=_MEMORY_BYTES)  # noqa: SIM115  # closed by __exit__
+        began = time.monotonic()
+        more = True
+        while more:
+            until = began + max(_GRACE_SECONDS, self._received / _MIN_BYTES_PER_SECOND)
+            try:
+                async with asyncio.timeout(until - time.monotonic()):
+                    message = await self._next()
+            except TimeoutError:
+                raise ForwardingError from None
+            self._held.write(message["body"])
+            more = message["more_body"]
+        self._held.seek(0)
 
     async def receive(self) -> Message:
         """The next event for the app (ASGI)."""
