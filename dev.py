@@ -5,6 +5,7 @@ This file uses only syntax that Python 3.6 can read, so that an old Python gets 
 """
 
 import os
+import subprocess
 import sys
 from typing import Dict, List, NamedTuple, NoReturn, Tuple
 
@@ -44,6 +45,8 @@ COMMANDS: Dict[str, Command] = {
     ),
     "token": Command("print a token for the service that runs with --auth entra", APP, False, "local.issuer"),
     "check": Command("check what is stored against the invariants; --quick reads no files", APP, False, "check"),
+    "backup": Command("copy what is stored into a folder, while the service runs", APP, False, "backup", ("backup",)),
+    "restore": Command("write a backup into an empty account", APP, False, "backup", ("restore",)),
     "test": Command(
         "run the quick tests; --all runs all; other arguments go to pytest",
         TESTS,
@@ -54,8 +57,11 @@ COMMANDS: Dict[str, Command] = {
     "bench": Command(
         "compare the service with the raw storage SDK; --quick only shows that it runs", APP, True, "bench"
     ),
-    "lint": Command("check style, types and imports", (*TESTS, "lint"), False, "local.lint"),
+    "lint": Command("check style, types and imports", (*TESTS, "lint"), False, ""),
 }
+
+CHECKS = (("ruff", "check", "."), ("ruff", "format", "--check", "."), ("mypy", "."), ("lint-imports",))
+"""What ``lint`` runs, each also after another one has failed."""
 
 
 def main() -> int:
@@ -86,16 +92,21 @@ def main() -> int:
     except KeyboardInterrupt:
         return 130
     environment = install.environment()
+    options = []
     if command.source:
+        # It runs in the caller's folder, where a file may have the name of a module.
+        options = ["-P"]
         environment["PYTHONPATH"] = os.pathsep.join([os.path.join(ROOT, *command.source.split("/")), ROOT])
     else:
         os.chdir(ROOT)
-    return become([str(install.PYTHON), "-m", command.module, *command.arguments, *arguments], environment)
+    if name == "lint":
+        return max(subprocess.call([str(install.BIN / tool), *rest], env=environment) for tool, *rest in CHECKS)
+    return become([str(install.PYTHON), *options, "-m", command.module, *command.arguments, *arguments], environment)
 
 
 def usage() -> str:
     """The commands, one line each."""
-    lines = [f"  {name:6} {command.help}\n" for name, command in COMMANDS.items()]
+    lines = [f"  {name:7} {command.help}\n" for name, command in COMMANDS.items()]
     return (
         f"usage: python3 dev.py COMMAND [ARGUMENT ...]\n\n{''.join(lines)}\npython3 dev.py COMMAND --help tells more.\n"
     )

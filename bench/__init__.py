@@ -9,6 +9,8 @@ row                    the service                              against
 validator              ``Validator`` fed 64 KiB at a time, in   an absolute bar, by processor time
 validator-names        a separate process, bound to one core
 validator-quoted
+validator-rows         the same with semicolons and other names of   the validator of the
+                       columns, and the rows made of it              same rows as they are
 get                    GET one session, one after the other     ``get_entity`` of a row like the session's
 create                 POST uploadSessions, each for a new      one ``upsert_entity`` and one ``submit_transaction``
                        resource, with a token                   of two inserts
@@ -27,6 +29,8 @@ memory, memory-by-8    growth of the server's peak memory       an absolute bar;
 The service is a process of its own (``python -m local``), and so is the load. The load is cheap on purpose, since it
 shares the machine with what it measures. The requests to the service are prepared bytes on plain sockets; those of the
 SDK are calls on one long-lived client.
+
+``python -m bench.scale`` is another table: what requests cost by what is stored.
 
 ``bench.benchmark`` decides what is measured on what; ``bench.load`` is the process of the load; ``bench.bars`` has the
 bars and shows the results. How many calls to storage each operation makes is a test: ``tests/api/test_round_trips.py``.

@@ -101,8 +101,20 @@ def with_names(content: bytes) -> bytes:
     return b"".join(named)
 
 
+# The names of columns of an export, in the order of Graph's.
+EXPORTED = ("Login", "Kind", "Role id", "Role", "Text", "Type")
+
+
+def as_export(content: bytes) -> bytes:
+    """The same rows as an application may export them: separated by semicolons, under other names."""
+    exported = io.StringIO()
+    writer = csv.writer(exported, delimiter=";", lineterminator="\n")
+    _, *rows = csv.reader(io.StringIO(content.decode()))
+    writer.writerows([EXPORTED, *rows])
+    return exported.getvalue().encode()
+
+
 def with_quotes(content: bytes) -> bytes:
-    """The file with every cell in quotes."""
     quoted = io.StringIO()
     csv.writer(quoted, quoting=csv.QUOTE_ALL).writerows(csv.reader(io.StringIO(content.decode())))
     return quoted.getvalue().encode()

@@ -9,11 +9,9 @@ from pathlib import Path
 
 from bench.access_file import write_rows
 from bench.bars import BARS, Result, number
-from bench.processes import Plan, peak_memory, run_load, running_service
-from bench.validator import FORMS, validator_speed
+from bench.processes import MEGABYTE, Plan, Sample, peak_memory, run_load, running_service
 from local.azurite import azurite
 
-MB = 1_000_000
 MIB = 2**20
 GIB = 2**30
 
@@ -37,13 +35,11 @@ class Scale:
     requests: int
 
 
-FULL = Scale(file=59 * MB, upload=500 * MB, stream=GIB, rounds=5, streams=3, requests=100)
-QUICK = Scale(file=10 * MB, upload=20 * MB, stream=16 * MIB, rounds=3, streams=1, requests=10)
+FULL = Scale(file=59 * MEGABYTE, upload=500 * MEGABYTE, stream=GIB, rounds=5, streams=3, requests=100)
+QUICK = Scale(file=10 * MEGABYTE, upload=20 * MEGABYTE, stream=16 * MIB, rounds=3, streams=1, requests=10)
 
 
 class Benchmark:
-    """Measures the rows one after the other."""
-
     def __init__(self, scale: Scale, work: Path, only: Collection[str]) -> None:
         """Measure into the folder ``work``; ``only`` the rows with these names, or all if it is empty."""
         self._scale = scale
@@ -58,9 +54,8 @@ class Benchmark:
         scale = self._scale
         self._say("writing the file that is uploaded")
         write_rows(self._file, max(scale.stream, scale.upload))
-        for form in FORMS:
-            speeds = validator_speed(form, self._file, scale.file, scale.rounds)
-            self._row(form, scale.file, ((speed, None) for speed in speeds))
+        for form in ("validator", "validator-names", "validator-quoted", "validator-rows"):
+            self._row(form, scale.file, run_load(self._plan(form, "", "", scale.file, 1)))
         self._load("get", count=scale.requests)
         self._load("create", count=scale.requests)
         self._load("small-upload", SMALL_FILE, count=scale.requests)
@@ -83,7 +78,7 @@ class Benchmark:
     def _load(self, name: str, size: int = 0, *, count: int = 1) -> None:
         """A row of ``bench.load``: of a service that requires tokens, or with a second service, where it needs one."""
 
-        def samples() -> Iterator[tuple[float, float | None]]:
+        def samples() -> Iterator[Sample]:
             with ExitStack() as running:
                 storage = running.enter_context(self._storage())
                 issuer = running.enter_context(tempfile.TemporaryDirectory()) if name == "create" else ""
@@ -97,7 +92,7 @@ class Benchmark:
 
         self._row(name, size, samples())
 
-    def _memory(self, *, at_once: int, rounds: int) -> Iterator[tuple[float, float | None]]:
+    def _memory(self, *, at_once: int, rounds: int) -> Iterator[Sample]:
         """Each round has a new service: a process does not give back all memory after a peak."""
         with self._storage() as storage:
             for _ in range(rounds):
@@ -107,7 +102,7 @@ class Benchmark:
                     for _ in run_load(self._plan("stream", service.url, storage, self._scale.stream, at_once)):
                         yield (peak_memory(service.pid) - idle) / MIB, None
 
-    def _row(self, name: str, size: int, samples: Iterator[tuple[float, float | None]]) -> None:
+    def _row(self, name: str, size: int, samples: Iterator[Sample]) -> None:
         """Measure a row, if it is wanted: nothing is measured before its samples are asked for."""
         if self._only and name not in self._only:
             return
@@ -123,5 +118,4 @@ class Benchmark:
             self._say(f"    {number(service)} {result.bar.unit}{against}")
 
     def _say(self, text: str) -> None:
-        """Print a line with the time."""
         print(f"{time.monotonic() - self._began:6.0f} s  {text}", flush=True)

@@ -15,7 +15,7 @@ from azure.core.exceptions import ResourceExistsError
 from azure.storage.blob.aio import BlobClient, ContainerClient
 
 from bench.access_file import read, slices
-from bench.processes import Plan
+from bench.processes import MEGABYTE, Plan, Sample
 from bench.raw import BLOCK_BYTES
 from shared.core.ids import utc_now
 from shared.core.settings import Settings
@@ -26,12 +26,9 @@ from shared.services.deliveries.attempts import deliver_due, deliveries_of
 from shared.services.deliveries.redelivering import redeliver
 from shared.storage.account import Storage
 from shared.storage.azure.connections import Names
+from shared.storage.azure.queue import Message
 from shared.targets.graph_client import GraphClient
 
-Sample = tuple[float, float | None]
-"""The figure of the service, and that of the other side if there is one."""
-
-MEGABYTE = 1_000_000
 _AT_A_TIME = 4
 
 
@@ -55,7 +52,7 @@ async def forward_row(plan: Plan) -> AsyncIterator[Sample]:
                 key = await _complete_session(plan.service, data)
                 await redeliver(context, key, Target.GRAPH)
                 began = time.perf_counter()
-                await deliver_due(context, key)
+                await deliver_due(context, Message(key))
                 taken = time.perf_counter() - began
                 (delivery,) = await deliveries_of(context, key)
                 if delivery.state is not DeliveryState.DELIVERED:
@@ -89,7 +86,6 @@ async def _copied(source: BlobClient, target: ContainerClient) -> float:
 
 
 async def _complete_session(service: str, data: bytes) -> SessionKey:
-    """A complete session with one file."""
     resource = ResourceKey(str(uuid4()), str(uuid4()))
     review = Review(str(uuid4()), str(uuid4()))
 

@@ -18,9 +18,10 @@ from typing import Any
 from uuid import uuid4
 
 from bench.access_file import read, slices
-from bench.forward import MEGABYTE, Sample, forward_row
-from bench.processes import Plan
+from bench.forward import forward_row
+from bench.processes import MEGABYTE, Plan, Sample
 from bench.raw import RawStorage, blocks_of
+from bench.validator import FORMS, validator_row
 from bench.wire import NO_HEADERS, Connection, Headers, bearer, form_request, request, upload
 from local.issuer import mint
 from shared.domain.callers import READ_WRITE_ALL
@@ -148,6 +149,7 @@ async def stream(plan: Plan) -> AsyncIterator[Sample]:
 
 
 LOADS: dict[str, Callable[[Plan], AsyncIterator[Sample]]] = {
+    **dict.fromkeys(FORMS, validator_row),
     "get": get_row,
     "create": create_row,
     "small-upload": small_upload_row,
@@ -201,7 +203,6 @@ def _create_request(host: str, collection: str = COLLECTION, headers: Headers = 
 
 
 async def _new_session(connection: Connection) -> str:
-    """The path of a new session."""
     answer = await connection.send(_create_request(connection.host), status=201)
     return f"{COLLECTION}/{json.loads(answer)['id']}"
 
@@ -213,7 +214,6 @@ async def _new_session_by_itself(service: str) -> str:
 
 
 async def _seconds(work: Awaitable[object]) -> float:
-    """How long something takes."""
     began = time.perf_counter()
     await work
     return time.perf_counter() - began

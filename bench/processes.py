@@ -12,6 +12,11 @@ from pathlib import Path
 from local import service
 from local.service import NEVER, ROOT, Service
 
+Sample = tuple[float, float | None]
+"""The figure of the service, and that of the other side if there is one."""
+
+MEGABYTE = 1_000_000
+
 
 @dataclass(frozen=True, slots=True)
 class Plan:
@@ -44,20 +49,17 @@ class Plan:
 
 @contextmanager
 def running_service(storage: str, issuer: str = "") -> Iterator[Service]:
-    """The service on that storage; with an issuer's data folder it requires tokens, and takes them at any pace.
+    """The service on that storage, without a limit for requests; with an issuer's data folder it requires tokens.
 
     Its timer does not fire during a measurement.
     """
-    settings: dict[str, str | int] = {"storage": storage, "expiry_schedule": NEVER}
-    arguments: tuple[str, ...] = ()
-    if issuer:
-        settings["requests_per_minute"] = 1_000_000
-        arguments = ("--auth", "entra", "--data", issuer)
+    settings: dict[str, str | int] = {"storage": storage, "expiry_schedule": NEVER, "requests_per_minute": 1_000_000}
+    arguments = ("--auth", "entra", "--data", issuer) if issuer else ()
     with service.running_service(settings, arguments=arguments) as running:
         yield running
 
 
-def run_load(plan: Plan) -> Iterator[tuple[float, float | None]]:
+def run_load(plan: Plan) -> Iterator[Sample]:
     """The samples of a load process, one per round, as they are measured: of the service, and without it.
 
     Raises:

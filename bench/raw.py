@@ -4,7 +4,6 @@ import asyncio
 import contextlib
 from collections.abc import Sequence
 from datetime import UTC, datetime
-from types import TracebackType
 from typing import Any, Self
 from uuid import uuid4
 
@@ -37,7 +36,6 @@ def session_row() -> dict[str, Any]:
 
 
 def file_row() -> dict[str, Any]:
-    """An entity like that of a file."""
     return {
         "PartitionKey": _PARTITION,
         "RowKey": f"file:{uuid4()}:{uuid4()}",
@@ -51,7 +49,6 @@ def file_row() -> dict[str, Any]:
 
 
 def blocks_of(data: bytes) -> list[bytes]:
-    """A file in blocks."""
     return [data[at : at + BLOCK_BYTES] for at in range(0, len(data), BLOCK_BYTES)]
 
 
@@ -71,10 +68,7 @@ class RawStorage:
         await self._table_service.create_table_if_not_exists(_TABLE)
         return self
 
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        """Close."""
+    async def __aexit__(self, *_: object) -> None:
         await self._blob_service.close()
         await self._table_service.close()
 
@@ -92,11 +86,9 @@ class RawStorage:
         await blob.commit_block_list([BlobBlock(name) for name in names])
 
     async def put_blob(self, data: bytes) -> None:
-        """One Put Blob."""
         await self._blobs.get_blob_client(str(uuid4())).upload_blob(data, overwrite=True)
 
     async def insert(self) -> dict[str, Any]:
-        """A new row like a session's."""
         row = session_row()
         await self._table.create_entity(row)
         return row
@@ -107,7 +99,6 @@ class RawStorage:
         await self._table.submit_transaction([("create", file_row()), update])
 
     async def read(self, session: dict[str, Any]) -> None:
-        """One get_entity."""
         await self._table.get_entity(session["PartitionKey"], session["RowKey"])
 
     async def create(self, partition: str = _PARTITION) -> None:

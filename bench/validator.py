@@ -1,15 +1,18 @@
-"""The speed of the validator, without storage, in a separate process on one core."""
+"""The speed of the validator, without storage, on one core."""
 
-import json
+import gc
 import os
-import subprocess
-import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 
-from bench.access_file import read, slices, with_names, with_quotes
-from local.service import ROOT
+from bench.access_file import EXPORTED, as_export, read, slices, with_names, with_quotes
+from bench.processes import MEGABYTE, Plan, Sample
+from shared.access_data.layouts import LAYOUTS
+from shared.access_data.steps.declaration import Declaration
+from shared.access_data.steps.making import ALLOWED, Steps, Writes
+from shared.access_data.validator import Validator
+from shared.core.settings import Settings
 
 # What the server hands to the pipeline at a time.
 PIECE_BYTES = 64 * 1024
@@ -19,41 +22,45 @@ FORMS: dict[str, Callable[[bytes], bytes]] = {
     "validator": lambda content: content,
     "validator-names": with_names,
     "validator-quoted": with_quotes,
+    "validator-rows": as_export,
 }
 
-
-def validator_speed(form: str, file: Path, size: int, rounds: int) -> Iterator[float]:
-    """MB of the file's form for each second of processor time of the validator, once a round."""
-    arguments = [sys.executable, "-m", "bench.validator", form, str(file), str(size), str(rounds)]
-    with subprocess.Popen(arguments, cwd=ROOT, stdout=subprocess.PIPE, text=True) as process:
-        assert process.stdout is not None
-        for line in process.stdout:
-            yield json.loads(line)
-    if process.returncode:
-        raise RuntimeError(f"the validator failed with exit code {process.returncode}")
+# What is declared for the exported form.
+_DECLARED = Steps(
+    Declaration(dict(zip((column.name for column in LAYOUTS[0].columns), EXPORTED, strict=True)), {}),
+    writes=Writes.IF_NEEDED,
+)
 
 
-def main() -> None:
-    """Validate the file that the arguments name several times, and print the speed each time."""
-    from shared.access_data.validator import Validator  # noqa: PLC0415  # only this process needs it
-    from shared.core.settings import Settings  # noqa: PLC0415
+async def validator_row(plan: Plan) -> AsyncIterator[Sample]:
+    """MB of the row's form of the file for each second of processor time of the validator.
 
-    form, path, size, rounds = sys.argv[1], Path(sys.argv[2]), int(sys.argv[3]), int(sys.argv[4])
+    Beside the making of rows it is the validator of the same rows as they are.
+    """
+    gc.enable()
     os.sched_setaffinity(0, {max(os.sched_getaffinity(0))})
-    data = FORMS[form](read(path, slices(path, size)[0]))
-    pieces = [data[at : at + PIECE_BYTES] for at in range(0, len(data), PIECE_BYTES)]
-    for number in range(rounds + 1):
-        validator = Validator(principal_types=Settings().principal_types)
-        began = time.process_time()
-        for piece in pieces:
-            validator.feed(piece)
-        report = validator.finish()
-        taken = time.process_time() - began
-        if report.finding_count or report.warning_count or report.rows != data.count(b"\n") - 1:
-            raise RuntimeError(f"the validator is wrong: {report}")
+    path = Path(plan.file)
+    plain = read(path, slices(path, plan.size)[0])
+    data = FORMS[plan.row](plain)
+    makes_rows = plan.row == "validator-rows"
+    for number in range(plan.rounds + 1):
+        raw = _speed(plain, ALLOWED, warnings=0) if makes_rows else None
+        # That there are names, or that cells are separated by semicolons, is one warning.
+        warnings = int(plan.row in ("validator-names", "validator-rows"))
+        speed = _speed(data, _DECLARED if makes_rows else ALLOWED, warnings=warnings)
         if number:
-            print(len(data) / 1_000_000 / taken, flush=True)
+            yield speed, raw
 
 
-if __name__ == "__main__":
-    main()
+def _speed(data: bytes, steps: Steps, *, warnings: int) -> float:
+    pieces = [data[at : at + PIECE_BYTES] for at in range(0, len(data), PIECE_BYTES)]
+    validator = Validator(principal_types=Settings().principal_types, steps=steps)
+    began = time.process_time()
+    for piece in pieces:
+        validator.feed(piece)
+        validator.take_rows()
+    report = validator.finish()
+    taken = time.process_time() - began
+    if report.finding_count or report.warning_count != warnings or report.rows != data.count(b"\n") - 1:
+        raise RuntimeError(f"the validator is wrong: {report}")
+    return len(data) / MEGABYTE / taken

@@ -6,7 +6,7 @@ import re
 import socket
 from collections.abc import Mapping
 from pathlib import Path
-from types import MappingProxyType, TracebackType
+from types import MappingProxyType
 from typing import Self
 from urllib.parse import urlsplit
 
@@ -26,14 +26,13 @@ class UnexpectedAnswerError(Exception):
 
 
 def bearer(token: str) -> Headers:
-    """The header of a request with a token."""
     return {"Authorization": f"Bearer {token}"}
 
 
 def request(method: str, host: str, path: str, headers: Headers = NO_HEADERS, body: bytes | None = None) -> bytes:
-    """A request; its body, if it has one, is JSON."""
+    """A request; its body, if it has one, is JSON, unless the headers say otherwise."""
     if body is not None:
-        headers = {**headers, "Content-Type": "application/json", "Content-Length": str(len(body))}
+        headers = {"Content-Type": "application/json", **headers, "Content-Length": str(len(body))}
     return _head(method, host, path, headers) + (body or b"")
 
 
@@ -54,13 +53,11 @@ def form_request(
     part = f"--{_BOUNDARY}\r\n{disposition}\r\nContent-Type: text/csv\r\n\r\n".encode()
     tail = f"\r\n--{_BOUNDARY}--\r\n".encode()
     length = len(part) + size + len(tail)
-    headers = {**headers, "Content-Type": f"multipart/form-data; boundary={_BOUNDARY}"}
+    framing = {"Transfer-Encoding": "chunked"} if chunked else {"Content-Length": str(length)}
+    headers = {**headers, "Content-Type": f"multipart/form-data; boundary={_BOUNDARY}", **framing}
     if chunked:
-        chunk = f"{length:x}\r\n".encode()
-        return _head(
-            "POST", host, path, {**headers, "Transfer-Encoding": "chunked"}
-        ) + chunk + part, tail + b"\r\n0\r\n\r\n"
-    return _head("POST", host, path, {**headers, "Content-Length": str(length)}) + part, tail
+        part, tail = f"{length:x}\r\n".encode() + part, tail + b"\r\n0\r\n\r\n"
+    return _head("POST", host, path, headers) + part, tail
 
 
 def _head(method: str, host: str, path: str, headers: Headers) -> bytes:
@@ -77,14 +74,10 @@ class Connection:
         self._address = (parts.hostname or "", parts.port or 80)
 
     async def __aenter__(self) -> Self:
-        """Connect."""
         self._reader, self._writer = await asyncio.open_connection(*self._address)
         return self
 
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        """Close."""
+    async def __aexit__(self, *_: object) -> None:
         self._writer.close()
         await self._writer.wait_closed()
 

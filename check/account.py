@@ -61,6 +61,20 @@ class Visible:
     resource: str | None
 
 
+def visible_of(row: Row) -> Visible | None:
+    """What a row of table ``grants`` makes visible to whom."""
+    kind, *parts = row["RowKey"].split(":")
+    match kind, parts:
+        case "application", [resource]:
+            # Without a name only its files are declared, and it is not described.
+            return Visible(TENANT, row["PartitionKey"], resource) if "DisplayName" in row else None
+        case "catalog", [principal]:
+            return Visible(principal, row["PartitionKey"], None)
+        case "resource", [resource, principal]:
+            return Visible(principal, row["PartitionKey"], resource)
+    return None
+
+
 class Account:
     """A storage account, for reading."""
 
@@ -118,17 +132,15 @@ class Account:
 
     def visible(self, catalog: str = "") -> Iterator[Visible]:
         """What grants and descriptions make visible to whom, of every catalog or of one."""
-        query = "(RowKey ge 'application:' and RowKey lt 'application;' or RowKey ge 'catalog:')"
+        kinds = ("application", "catalog", "resource")
+        query = " or ".join(f"RowKey ge '{kind}:' and RowKey lt '{kind};'" for kind in kinds)
         if catalog:
-            query = f"PartitionKey eq '{catalog}' and {query}"
+            query = f"PartitionKey eq '{catalog}' and ({query})"
         try:
             for row in self.grants.query_entities(query):
                 check_format(row)
-                kind, *resource, last = row["RowKey"].split(":")
-                if kind == "application":
-                    yield Visible(TENANT, row["PartitionKey"], last)
-                else:
-                    yield Visible(last, row["PartitionKey"], resource[0] if resource else None)
+                if (visible := visible_of(row)) is not None:
+                    yield visible
         except ResourceNotFoundError:
             return
 
@@ -137,17 +149,23 @@ class Account:
         resource = "" if visible.resource is None else f"_{visible.resource}"
         return _has(self.access, visible.principal, visible.catalog + resource)
 
-    def digest(self, blob: str) -> tuple[int, str]:
-        """A blob's size and SHA-256, read in chunks."""
+    def digest(self, blob: str) -> tuple[int, str] | None:
+        """A blob's size and SHA-256, read in chunks; ``None`` if it was removed since it was listed."""
         digest, size = sha256(), 0
-        for piece in self.uploads.download_blob(blob).chunks():
-            digest.update(piece)
-            size += len(piece)
+        try:
+            for piece in self.uploads.download_blob(blob).chunks():
+                digest.update(piece)
+                size += len(piece)
+        except ResourceNotFoundError:
+            return None
         return size, digest.hexdigest()
 
-    def read(self, blob: str) -> bytes:
-        """A small blob's bytes."""
-        content: bytes = self.uploads.download_blob(blob).readall()
+    def read(self, blob: str) -> bytes | None:
+        """A small blob's bytes; ``None`` if it was removed since it was listed."""
+        try:
+            content: bytes = self.uploads.download_blob(blob).readall()
+        except ResourceNotFoundError:
+            return None
         return content
 
     def _rows(self, partition: str) -> Iterator[Row]:
@@ -166,7 +184,7 @@ class Account:
         index: dict[str, dict[str, datetime]] = defaultdict(dict)
         try:
             for row in table.query_entities(query):
-                if (row["PartitionKey"], row["RowKey"]) == NOTE_KEY:
+                if row["PartitionKey"] == NOTE_KEY[0]:
                     continue
                 check_format(row)
                 session = row["RowKey"].split(":")[1]

@@ -5,11 +5,17 @@ from collections import Counter, defaultdict
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
+from uuid import UUID
 
 from check.account import Account, Contents, Row
 from shared.core.ids import id_time
+from shared.domain.audit import file_details
+from shared.domain.directory import DIRECTORIES
+from shared.domain.sessions import ResourceKey, mark_of
+from shared.models.manifest import manifest
 from shared.storage.azure.blobs import MANIFEST
 from shared.storage.indexes.access import TENANT
+from shared.storage.resource_partition.rows import complement, file_of, session_of
 
 # The first word of the audit record of each final state. An active session has only that of its creation.
 _DONE = {"complete": "complete", "expired": "expire", "deleted": "delete"}
@@ -30,6 +36,8 @@ def violations(contents: Contents, account: Account, *, quick: bool = False, swe
         quick: do not read the files' bytes.
         swept: the timer has processed everything, so that nothing may be left over.
     """
+    if contents.catalog == DIRECTORIES.catalog_id:
+        return  # see check.directory
     sessions = contents.rows["session"]
     for kind, rows in contents.rows.items():
         for key in rows:
@@ -42,6 +50,10 @@ def violations(contents: Contents, account: Account, *, quick: bool = False, swe
         yield from _broken_files(contents, session, account, quick=quick)
         yield from _broken_stats(contents, session)
         yield from _broken_manifest(contents, session, account)
+    for key in contents.rows["newest"]:
+        if (session := complement(key)) not in sessions:
+            yield f"16: the row newest:{key} is of session {session}, which does not exist: delete the row"
+    yield from _broken_last_complete(contents)
     yield from _broken_references(contents)
     yield from _leftovers(contents, swept=swept)
     yield from _missing_records(contents, account)
@@ -65,22 +77,29 @@ def unlisted(account: Account, catalog: str = "") -> Iterator[str]:
 def _broken_files(contents: Contents, session: str, account: Account, *, quick: bool) -> Iterator[str]:
     blobs = contents.blobs.get(session, {})
     for file, row in contents.of_session("file", session).items():
-        if not blobs.get(file):
-            yield f"1: file {file} of session {session} has no blob"
-        elif not quick:
-            expected = (number(row["Size"]), row["Sha256"])
-            found = account.digest(f"{contents.folder}/{session}/{file}")
-            if found != expected:
-                yield f"1: file {file} of session {session}: the blob has {found}, the row has {expected}"
+        stored = file_of(row)
+        for each, blob in zip((stored, stored.as_rows), stored.blobs, strict=False):
+            if not blobs.get(blob):
+                yield f"1: file {file} of session {session} has no blob {blob}"
+            elif not quick:
+                expected = (each.size, each.sha256)
+                found = account.digest(f"{contents.folder}/{session}/{blob}")
+                if found is None:
+                    yield f"1: file {file} of session {session}: blob {blob} was removed during the check: run it again"
+                elif found != expected:
+                    yield f"1: file {file} of session {session}: blob {blob} has {found}, the row has {expected}"
 
 
 def _broken_stats(contents: Contents, session: str) -> Iterator[str]:
     row = contents.rows["session"][session]
-    files = contents.of_session("file", session).values()
+    rows = contents.of_session("file", session)
+    files, mark = rows.values(), str(UUID(int=mark_of(rows)))
     stated = (number(row["FilesUploaded"]), number(row["TotalBytes"]))
     counted = (len(files), sum(number(file["Size"]) for file in files))
     if stated != counted:
         yield f"2: session {session}: the row has (files, bytes) {stated}, the files add up to {counted}"
+    if row.get("FilesMark", mark) != mark:
+        yield f"2: session {session}: its row has the mark of other files than those that have rows"
     names = [file["Name"] for file in files]
     if len(set(names)) != len(names):
         yield f"3: session {session} has two files with the same name: {len(names)} files, {len(set(names))} names"
@@ -107,10 +126,23 @@ def _broken_manifest(contents: Contents, session: str, account: Account) -> Iter
         if files and session not in contents.index:
             yield f"6: session {session} is complete and has no manifest, and no index row makes the timer write it"
         return
-    listed = json.loads(account.read(f"{contents.folder}/{session}/{MANIFEST}"))["files"]
-    stated = {file["id"]: (file["name"], file["size"], file["sha256"]) for file in listed}
-    if stated != {key: (file["Name"], number(file["Size"]), file["Sha256"]) for key, file in files.items()}:
-        yield f"6: the manifest of session {session} differs from its file rows"
+    stored = session_of(ResourceKey(contents.catalog, contents.resource), row)
+    written = account.read(f"{contents.folder}/{session}/{MANIFEST}")
+    if written is None:
+        yield f"6: the manifest of session {session} was removed during the check: run it again"
+    elif written != manifest(stored, [*map(file_of, files.values())]):
+        yield f"6: the manifest of session {session} differs from its rows"
+
+
+def _broken_last_complete(contents: Contents) -> Iterator[str]:
+    for last in contents.rows["lastcomplete"].values():
+        session = last["SessionId"]
+        row = contents.rows["session"].get(session, {})
+        rows = sum(number(file["Rows"]) for file in contents.of_session("file", session).values())
+        if row.get("Status") != "complete":
+            yield f"15: the last complete session is {session}, which is {row.get('Status', 'not there')}"
+        elif not row.get("FilesRemoved") and number(last["Rows"]) != rows:
+            yield f"15: the last complete session {session} has {rows} rows, and {number(last['Rows'])} are noted"
 
 
 def _broken_references(contents: Contents) -> Iterator[str]:
@@ -133,9 +165,9 @@ def _leftovers(contents: Contents, *, swept: bool) -> Iterator[str]:
     sessions = contents.rows["session"]
     now = datetime.now(UTC)
     for session, blobs in contents.blobs.items():
-        files = contents.of_session("file", session)
+        files = {name for row in contents.of_session("file", session).values() for name in file_of(row).blobs}
         manifest = {MANIFEST} if sessions.get(session, {}).get("Status") == "complete" else set()
-        left = sorted(blobs.keys() - files.keys() - manifest)
+        left = sorted(blobs.keys() - files - manifest)
         if left and (swept or session not in contents.index):
             yield f"7: session {session} has blobs without a row that nothing will delete ({len(left)}): {left[0]}"
     for session, row in sessions.items():
@@ -170,12 +202,13 @@ def _missing_records(contents: Contents, account: Account) -> Iterator[str]:
 
 def _broken_file_records(contents: Contents, session: str, details: Details) -> Iterator[str]:
     row, files = contents.rows["session"][session], contents.of_session("file", session)
-    accepted = {record["fileId"]: record["sha256"] for record in details["uploadFile", "success"]}
+    accepted = {record["fileId"]: record for record in details["uploadFile", "success"]}
     deleted = {record["fileId"] for record in details["deleteFile", "success"]}
     refused = {record["name"] for record in details["uploadFile", "refused"]}
     for file, file_row in files.items():
-        if file_row["Sha256"] != accepted.get(file):
-            yield f"10: file {file} of session {session} has no audit record"
+        stored = file_of(file_row)
+        if accepted.get(file) != file_details(stored) | {"rows": stored.rows}:
+            yield f"10: file {file} of session {session} has no audit record, or another one"
         if file in deleted:
             yield f"10: file {file} of session {session} exists, although an audit record says that it was deleted"
     if row["Status"] == "active" or (row["Status"] == "complete" and not row.get("FilesRemoved")):
@@ -202,7 +235,7 @@ def _broken_deliveries(contents: Contents, now: datetime) -> Iterator[str]:
         if row["State"] == "pending":
             yield from _broken_wait(delivery, contents.waiting.get(session), now)
             continue
-        if row.get("ClaimedBy") or row.get("ClaimedUntil"):
+        if key in contents.rows["claim"] and contents.rows["claim"][key]["Until"] < now:
             yield f"14: {delivery} is {row['State']}, and an attempt has not let go of it"
         if target == "graph" and row["State"] == "delivered" and not row.get("UpstreamId"):
             yield f"14: {delivery} is delivered, and it is not known to which session there"

@@ -18,7 +18,10 @@ from shared.web.urls import resource_url
 blueprint = func.Blueprint()
 
 
-@operation(blueprint, "POST", SESSIONS, Contract(SessionEntity, 201, body=CREATE_BODY))
+CONTRACT = Contract(SessionEntity, 201, body=CREATE_BODY, headers=("Location",), graph=True)
+
+
+@operation(blueprint, "POST", SESSIONS, CONTRACT)
 async def create_session(req: Request) -> Response:
     """Create an upload session: 201 with its ``Location``; 409 if the review instance already has one."""
     resource = resource_key(req)

@@ -14,8 +14,10 @@ blueprint = func.Blueprint()
 @blueprint.timer_trigger(arg_name="timer", schedule=settings().expiry_schedule)
 async def expire_sessions(timer: func.TimerRequest) -> None:
     """Process every session that is due. After a missed tick the next one catches up."""
-    with function_span("expire_sessions"):
+    async with function_span("expire_sessions"):
         context = Context.of()
-        await expire_due(context)
-        if context.settings.has_targets:
-            await wake_due(context)
+        try:
+            await expire_due(context)
+        finally:
+            if context.settings.has_targets:
+                await wake_due(context)

@@ -17,7 +17,7 @@ from shared.web.routes import SESSION
 blueprint = func.Blueprint()
 
 
-@operation(blueprint, "GET", SESSION, Contract(SessionEntity, options=("$select", "$expand")))
+@operation(blueprint, "GET", SESSION, Contract(SessionEntity, options=("$select", "$expand"), graph=True))
 async def get_session(req: Request) -> Response:
     """Read an upload session; its files only with ``$expand=files``. It shows how far its deliveries have come."""
     key = session_key(req)

@@ -42,6 +42,9 @@ param forwardUrl string
 param forwardScope string
 param forwardResources string
 param forwardLayouts string
+
+@description('Where the directory of users comes from (docs/directory.md).')
+param directorySource string
 param eventsUrl string
 @secure()
 param eventsSecret string
@@ -114,6 +117,8 @@ resource app 'Microsoft.Web/sites@2024-11-01' = {
           }
         }
       }
+      // "Site update strategies in Flex Consumption" (Microsoft) has it. Bicep's types of this version do not.
+      #disable-next-line BCP037
       siteUpdateStrategy: {
         type: updateStrategy
       }
@@ -170,6 +175,7 @@ var uploadsSettings = {
   UPLOADS_TENANT_ID: tenant().tenantId
   UPLOADS_AUDIENCE: audience
   UPLOADS_MAX_FILE_BYTES: string(maxFileBytes)
+  UPLOADS_DIRECTORY_SOURCE: directorySource
   UPLOADS_MAX_SHRINK_PERCENT: string(maxShrinkPercent)
   UPLOADS_MAX_GROWTH_PERCENT: string(maxGrowthPercent)
 }
@@ -179,6 +185,8 @@ var forwardSettings = {
   UPLOADS_FORWARD_SCOPE: forwardScope
   UPLOADS_FORWARD_RESOURCES: forwardResources
   UPLOADS_FORWARD_LAYOUTS: forwardLayouts
+  // Graph may accept a file with names, and find no user. Of an application with logins, the directory knows the ids.
+  UPLOADS_REQUIRE_OBJECT_IDS: 'true'
 }
 var eventsSecretSettings = empty(eventsSecret) ? {} : { UPLOADS_EVENTS_SECRET: eventsSecret }
 
@@ -186,7 +194,12 @@ var eventsSecretSettings = empty(eventsSecret) ? {} : { UPLOADS_EVENTS_SECRET: e
 var isPublicCloud = environment().name == 'AzureCloud'
 var authoritySettings = isPublicCloud ? {} : { UPLOADS_AUTHORITY: environment().authentication.loginEndpoint }
 var isChina = environment().name == 'AzureChinaCloud'
-var chinaSettings = isChina ? { UPLOADS_AUTHORITY_V1: 'https://sts.chinacloudapi.cn' } : {}
+// Its loginEndpoint (https://login.chinacloudapi.cn) is not the issuer of its tokens ("National clouds", Microsoft).
+var chinaAuthorities = {
+  UPLOADS_AUTHORITY: 'https://login.partner.microsoftonline.cn'
+  UPLOADS_AUTHORITY_V1: 'https://sts.chinacloudapi.cn'
+}
+var chinaSettings = isChina ? chinaAuthorities : {}
 var publicUrlSettings = empty(publicUrl) ? {} : { UPLOADS_PUBLIC_URL: publicUrl }
 
 resource appSettings 'Microsoft.Web/sites/config@2024-11-01' = {

@@ -13,7 +13,9 @@ param identifierUri string
 @description('Where the page at /uploads receives the answer of a sign-in.')
 param redirectUri string
 
-// For programs an app role, for people a scope. Entra wants both to have the same id and texts if their value is the same.
+// Roles of programs, people and groups; what a client may do for the person who uses it. A person's right is both: an
+// administrator consents to a scope for everybody. Entra wants a role and a scope with the same value to have the same
+// id and texts.
 var permissions = loadJsonContent('permissions.json')
 
 resource registration 'Microsoft.Graph/applications@v1.0' = {
@@ -26,41 +28,20 @@ resource registration 'Microsoft.Graph/applications@v1.0' = {
   }
   // Grants can name groups; a token then lists those groups that are assigned to the app.
   groupMembershipClaims: 'ApplicationGroup'
-  appRoles: [
-    for permission in permissions: {
-      id: permission.id
-      value: permission.value
-      displayName: permission.displayName
-      description: permission.description
-      allowedMemberTypes: ['Application']
-      isEnabled: true
-    }
-  ]
+  appRoles: permissions.appRoles
   api: {
     requestedAccessTokenVersion: 2
-    oauth2PermissionScopes: concat(
-      map(permissions, permission => {
-        id: permission.id
-        value: permission.value
-        type: 'Admin'
-        adminConsentDisplayName: permission.displayName
-        adminConsentDescription: permission.description
-        isEnabled: true
-      }),
-      [
-        {
-          // Says who somebody is, and nothing else: for people whose rights are grants.
-          id: '3c1b7f0e-6d0a-4b52-9f0b-6a6f2f7c1d03'
-          value: 'access_as_user'
-          type: 'User'
-          adminConsentDisplayName: 'Sign in to upload sessions'
-          adminConsentDescription: 'Call the service as the signed-in user, with the access that was granted to them.'
-          userConsentDisplayName: 'Sign in to upload sessions'
-          userConsentDescription: 'Call the service as you, with the access that was granted to you.'
-          isEnabled: true
-        }
-      ]
-    )
+    oauth2PermissionScopes: permissions.oauth2PermissionScopes
+  }
+}
+
+module page 'entra-page.bicep' = {
+  name: 'entra-page'
+  params: {
+    uniqueName: uniqueName
+    displayName: displayName
+    clientId: registration.appId
+    scopes: permissions.oauth2PermissionScopes
   }
 }
 

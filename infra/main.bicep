@@ -8,6 +8,15 @@ targetScope = 'subscription'
 param environmentName string
 
 @minLength(1)
+// Those that azd offers: the regions with Flex Consumption in Microsoft's own template (November 2025,
+// Azure-Samples/functions-quickstart-python-http-azd). Others, such as those of sovereign clouds, have to be added.
+@allowed([
+  'australiaeast', 'australiasoutheast', 'brazilsouth', 'canadacentral', 'centralindia', 'centralus', 'eastasia'
+  'eastus', 'eastus2', 'eastus2euap', 'francecentral', 'germanywestcentral', 'italynorth', 'japaneast'
+  'koreacentral', 'northcentralus', 'northeurope', 'norwayeast', 'southafricanorth', 'southcentralus'
+  'southeastasia', 'southindia', 'spaincentral', 'swedencentral', 'uaenorth', 'uksouth', 'ukwest', 'westcentralus'
+  'westeurope', 'westus', 'westus2', 'westus3'
+])
 @metadata({
   azd: {
     type: 'location'
@@ -95,7 +104,11 @@ param forwardScope string = 'https://graph.microsoft.com/.default'
 param forwardResources string = 'all'
 
 @description('Column layouts that the target accepts, comma-separated.')
-param forwardLayouts string = 'graph'
+param forwardLayouts string = 'graph,extended'
+
+@allowed(['upload', 'graph'])
+@description('Where the directory comes from; graph needs the permission User.Read.All (docs/directory.md).')
+param directorySource string = 'upload'
 
 @description('Where events are sent to: a webhook, or a topic of Azure Event Grid. Empty: nowhere.')
 param eventsUrl string = ''
@@ -119,6 +132,12 @@ param settings object = {}
 var token = toLower(uniqueString(subscription().id, environmentName, location))
 var tags = { 'azd-env-name': environmentName }
 
+// Known at the start, and not taken from modules, so that a preview (azd provision --preview) can tell every resource.
+var hostStorageName = 'sthost${token}'
+var dataStorageName = 'stdata${token}'
+var componentName = 'appi-uploads-${token}'
+var identityName = 'id-uploads-${token}'
+
 // Known before the app exists. The registration is created in the public cloud only.
 var defaultUrl = 'https://func-uploads-${token}.azurewebsites.net'
 
@@ -132,7 +151,7 @@ module identity 'identity.bicep' = {
   name: 'identity'
   scope: group
   params: {
-    name: 'id-uploads-${token}'
+    name: identityName
     location: location
     tags: tags
   }
@@ -159,32 +178,12 @@ module monitoring 'monitoring.bicep' = {
   scope: group
   params: {
     workspaceName: 'log-uploads-${token}'
-    componentName: 'appi-uploads-${token}'
+    componentName: componentName
     location: location
     tags: tags
     retentionDays: logRetentionDays
     dailyQuotaGB: dailyTelemetryGB
-  }
-}
-
-module alerts 'alerts.bicep' = {
-  name: 'alerts'
-  scope: group
-  params: {
-    componentId: monitoring.outputs.componentId
-    location: location
-    tags: tags
-    email: alertEmail
-  }
-}
-
-module workbook 'workbook.bicep' = {
-  name: 'workbook'
-  scope: group
-  params: {
-    componentId: monitoring.outputs.componentId
-    location: location
-    tags: tags
+    alertEmail: alertEmail
   }
 }
 
@@ -193,7 +192,7 @@ module hostStorage 'storage.bicep' = {
   name: 'host-storage'
   scope: group
   params: {
-    name: 'sthost${token}'
+    name: hostStorageName
     location: location
     tags: tags
     // It holds locks and the deployment package, which a deployment writes anew.
@@ -209,7 +208,7 @@ module dataStorage 'storage.bicep' = {
   name: 'data-storage'
   scope: group
   params: {
-    name: 'stdata${token}'
+    name: dataStorageName
     location: location
     tags: tags
     redundancy: dataRedundancy
@@ -228,20 +227,22 @@ module network 'network.bicep' = if (virtualNetwork) {
     name: 'vnet-uploads-${token}'
     location: location
     tags: tags
-    hostStorageName: hostStorage.outputs.name
-    dataStorageName: dataStorage.outputs.name
+    hostStorageName: hostStorageName
+    dataStorageName: dataStorageName
   }
+  dependsOn: [hostStorage, dataStorage]
 }
 
 module roles 'roles.bicep' = {
   name: 'roles'
   scope: group
   params: {
-    principalId: identity.outputs.principalId
-    hostStorageName: hostStorage.outputs.name
-    dataStorageName: dataStorage.outputs.name
-    componentName: monitoring.outputs.componentName
+    identityName: identityName
+    hostStorageName: hostStorageName
+    dataStorageName: dataStorageName
+    componentName: componentName
   }
+  dependsOn: [identity, hostStorage, dataStorage, monitoring]
 }
 
 module app 'app.bicep' = {
@@ -275,6 +276,7 @@ module app 'app.bicep' = {
     forwardScope: forwardScope
     forwardResources: forwardResources
     forwardLayouts: forwardLayouts
+    directorySource: directorySource
     eventsUrl: eventsUrl
     eventsSecret: eventsSecret
     maxShrinkPercent: maxShrinkPercent
@@ -294,4 +296,4 @@ output DEPLOYED_URL string = empty(publicUrl) ? app.outputs.url : publicUrl
 output DEPLOYED_PRINCIPAL_ID string = identity.outputs.principalId
 output DEPLOYED_CLIENT_ID string = audienceClientId
 output DEPLOYED_IDENTIFIER_URI string = audienceUri
-output DEPLOYED_DATA_ACCOUNT string = dataStorage.outputs.name
+output DEPLOYED_DATA_ACCOUNT string = dataStorageName

@@ -1,4 +1,4 @@
-// Where logs, traces and metrics go: Application Insights on a workspace of its own.
+// Where logs, traces and metrics go, Application Insights on a workspace of its own, and what looks at them.
 
 param workspaceName string
 param componentName string
@@ -10,6 +10,9 @@ param retentionDays int
 
 @description('Gigabytes a day. In OpenTelemetry mode the host samples nothing, so this is what limits the bill.')
 param dailyQuotaGB int
+
+@description('Address that alerts are sent to; empty for none.')
+param alertEmail string
 
 resource workspace 'Microsoft.OperationalInsights/workspaces@2023-09-01' = {
   name: workspaceName
@@ -44,8 +47,25 @@ resource component 'Microsoft.Insights/components@2020-02-02' = {
   }
 }
 
+module alerts 'alerts.bicep' = {
+  name: 'alerts'
+  params: {
+    componentId: component.id
+    location: location
+    tags: tags
+    email: alertEmail
+  }
+}
+
+module workbook 'workbook.bicep' = {
+  name: 'workbook'
+  params: {
+    componentId: component.id
+    location: location
+    tags: tags
+  }
+}
+
 output workspaceId string = workspace.id
-output componentId string = component.id
-output componentName string = component.name
 // No secret: it says where to send telemetry, and local authentication is off.
 output connectionString string = component.properties.ConnectionString

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Checks, before anything is provisioned, that the azd environment is complete: one line for each thing to fix.
 
-`azd` runs it before each provisioning; by hand: azd env exec -- python3 infra/preflight.py. Standard library only.
+`azd` runs it before each provisioning; by hand: azd hooks run preprovision. Standard library only.
 """
 
 from __future__ import annotations
@@ -58,7 +58,13 @@ def is_https(value: str) -> bool:
 
 
 def is_secret(value: str) -> bool:
-    """Whether it is a secret of Standard Webhooks: 24 to 64 bytes."""
+    """Whether it is a secret of Standard Webhooks, 24 to 64 bytes, or a reference to one in a key vault.
+
+    `azd env set-secret` stores such a reference, and azd does not resolve it for hooks ("Azure Developer CLI
+    environment variables", Microsoft).
+    """
+    if re.fullmatch(r"akvs://[^/]+/[^/]+/[^/]+", value):
+        return True
     try:
         key = base64.b64decode(value[len("whsec_") :], validate=True)
     except ValueError:
@@ -66,8 +72,16 @@ def is_secret(value: str) -> bool:
     return value.startswith("whsec_") and 24 <= len(key) <= 64
 
 
+def regions() -> list[str]:
+    """The regions that main.bicep takes."""
+    template = (ROOT / "infra" / "main.bicep").read_text()
+    allowed = re.search(r"@allowed\(\[([^\]]+)\]\)\n@metadata\(\{\n  azd", template)
+    return re.findall(r"\w+", allowed[1]) if allowed else []
+
+
 # The variables of main.parameters.json that may be set, and what main.bicep takes.
 VARIABLES: dict[str, Rule] = {
+    "AZURE_LOCATION": one_of(*regions()),
     "DEPLOY_CLIENT_ID": (lambda value: bool(GUID.fullmatch(value)), "the client id (a GUID) of an app registration"),
     "DEPLOY_IDENTIFIER_URI": (lambda value: "://" in value, "an App ID URI such as api://..."),
     "DEPLOY_INSTANCE_MEMORY_MB": one_of(*map(str, MEMORY_MB)),
@@ -96,6 +110,7 @@ VARIABLES: dict[str, Rule] = {
     ),
     # That of a topic of Event Grid has a query.
     "UPLOADS_EVENTS_URL": (lambda value: is_https(value.partition("?")[0]), "an https URL"),
+    "UPLOADS_DIRECTORY_SOURCE": one_of("upload", "graph"),
     "UPLOADS_EVENTS_SECRET": (is_secret, "whsec_ and the base64 of 24 to 64 random bytes"),
     "UPLOADS_MAX_SHRINK_PERCENT": between(0, 100),
     "UPLOADS_MAX_GROWTH_PERCENT": at_least(0),
@@ -104,15 +119,7 @@ VARIABLES: dict[str, Rule] = {
 
 def problems(environment: Mapping[str, str]) -> list[str]:
     """What is missing or wrong in an azd environment, a line each."""
-    found = [
-        f"{name} is not set: {how}"
-        for name, how in (
-            ("AZURE_ENV_NAME", "azd env new NAME"),
-            ("AZURE_LOCATION", "azd env set AZURE_LOCATION westeurope"),
-            ("AZURE_SUBSCRIPTION_ID", "azd env set AZURE_SUBSCRIPTION_ID ..."),
-        )
-        if not environment.get(name)
-    ]
+    found = [] if environment.get("AZURE_ENV_NAME") else ["AZURE_ENV_NAME is not set: azd env new NAME"]
     wrong = []
     for name, (is_right, expected) in VARIABLES.items():
         value = environment.get(name, "")
@@ -244,6 +251,10 @@ def main() -> int:
     )
     if not is_survived(memory, at_once, body):
         print(f"note: {_too_much(memory, at_once, body)}: accepted by DEPLOY_ACCEPT_LARGE_BODIES")
+    for name in ("AZURE_SUBSCRIPTION_ID", "AZURE_LOCATION"):
+        # `azd provision` runs hooks before it asks, `azd up` afterwards.
+        if not os.environ.get(name):
+            print(f"note: {name} is not set; azd will ask for it")
     if not os.environ.get("DEPLOY_CLIENT_ID"):
         print(
             "note: an app registration will be created in Microsoft Entra. If you may not do that, have an\n"

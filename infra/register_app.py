@@ -15,7 +15,6 @@ import sys
 from pathlib import Path
 
 PERMISSIONS = Path(__file__).resolve().parent / "permissions.json"
-ACCESS_AS_USER = "3c1b7f0e-6d0a-4b52-9f0b-6a6f2f7c1d03"
 
 
 class AzError(Exception):
@@ -25,29 +24,6 @@ class AzError(Exception):
 def registration(name: str, tenant_id: str, url: str | None) -> dict[str, object]:
     """The app registration, as Microsoft Graph takes it (resource type application); ``url`` is the service's."""
     permissions = json.loads(PERMISSIONS.read_text())
-    roles = [permission | {"allowedMemberTypes": ["Application"], "isEnabled": True} for permission in permissions]
-    # Entra wants a role and a scope of the same value to have the same id and texts.
-    scopes = [
-        {
-            "id": permission["id"],
-            "value": permission["value"],
-            "type": "Admin",
-            "adminConsentDisplayName": permission["displayName"],
-            "adminConsentDescription": permission["description"],
-            "isEnabled": True,
-        }
-        for permission in permissions
-    ]
-    sign_in = {
-        "id": ACCESS_AS_USER,
-        "value": "access_as_user",
-        "type": "User",
-        "adminConsentDisplayName": "Sign in to upload sessions",
-        "adminConsentDescription": "Call the service as the signed-in user, with the access that was granted to them.",
-        "userConsentDisplayName": "Sign in to upload sessions",
-        "userConsentDescription": "Call the service as you, with the access that was granted to you.",
-        "isEnabled": True,
-    }
     # Where the page at /uploads receives the answer of a sign-in.
     page = {"spa": {"redirectUris": [f"{url.rstrip('/')}/uploads"]}} if url else {}
     return {
@@ -56,9 +32,22 @@ def registration(name: str, tenant_id: str, url: str | None) -> dict[str, object
         "signInAudience": "AzureADMyOrg",
         "identifierUris": [identifier_uri(name, tenant_id)],
         "groupMembershipClaims": "ApplicationGroup",
-        "appRoles": roles,
-        "api": {"requestedAccessTokenVersion": 2, "oauth2PermissionScopes": [*scopes, sign_in]},
+        "appRoles": permissions["appRoles"],
+        "api": {
+            "requestedAccessTokenVersion": 2,
+            "oauth2PermissionScopes": permissions["oauth2PermissionScopes"],
+        },
     }
+
+
+def page_permissions(client_id: str) -> dict[str, object]:
+    """What the registration lists as the client with which the page signs people in: the scopes that it offers itself.
+
+    Without the list Entra refuses to sign people in (AADSTS650057).
+    """
+    scopes = json.loads(PERMISSIONS.read_text())["oauth2PermissionScopes"]
+    access = [{"id": scope["id"], "type": "Scope"} for scope in scopes]
+    return {"requiredResourceAccess": [{"resourceAppId": client_id, "resourceAccess": access}]}
 
 
 def identifier_uri(name: str, tenant_id: str) -> str:
@@ -77,6 +66,8 @@ def register(name: str, url: str | None) -> tuple[str, str]:
     application = f"{graph}/v1.0/applications(uniqueName='uploads-{name}')"
     put(application, registration(name, tenant_id, url))
     client_id = az("rest", "--method", "get", "--url", application, "--query", "appId", "--output", "tsv")
+    # Not before: it names the client id.
+    put(application, page_permissions(client_id))
     # Nobody gets a token for the service unless they are assigned to it.
     put(f"{graph}/v1.0/servicePrincipals(appId='{client_id}')", {"appRoleAssignmentRequired": True})
     return client_id, identifier_uri(name, tenant_id)

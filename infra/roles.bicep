@@ -1,7 +1,7 @@
 // What the app's identity may do, and why. Nothing else has a role.
 
-@description('Object id of the app\'s identity.')
-param principalId string
+@description('The app\'s identity.')
+param identityName string
 
 param hostStorageName string
 param dataStorageName string
@@ -18,6 +18,10 @@ var roleIds = {
 
 var roleType = 'Microsoft.Authorization/roleDefinitions'
 
+resource identity 'Microsoft.ManagedIdentity/userAssignedIdentities@2023-01-31' existing = {
+  name: identityName
+}
+
 resource hostStorage 'Microsoft.Storage/storageAccounts@2024-01-01' existing = {
   name: hostStorageName
 }
@@ -32,55 +36,55 @@ resource component 'Microsoft.Insights/components@2020-02-02' existing = {
 
 // Locks of timers, host keys, and the deployment package: the minimum that Microsoft documents for AzureWebJobsStorage.
 resource hostBlobs 'Microsoft.Authorization/roleAssignments@2022-04-01' = {
-  name: guid(hostStorage.id, principalId, roleIds.storageBlobDataOwner)
+  name: guid(hostStorage.id, identity.id, roleIds.storageBlobDataOwner)
   scope: hostStorage
   properties: {
     roleDefinitionId: subscriptionResourceId(roleType, roleIds.storageBlobDataOwner)
-    principalId: principalId
+    principalId: identity.properties.principalId
     principalType: 'ServicePrincipal'
   }
 }
 
 // The files, and the container that the app creates for them. On the account, which holds nothing else.
 resource dataBlobs 'Microsoft.Authorization/roleAssignments@2022-04-01' = {
-  name: guid(dataStorage.id, principalId, roleIds.storageBlobDataContributor)
+  name: guid(dataStorage.id, identity.id, roleIds.storageBlobDataContributor)
   scope: dataStorage
   properties: {
     roleDefinitionId: subscriptionResourceId(roleType, roleIds.storageBlobDataContributor)
-    principalId: principalId
+    principalId: identity.properties.principalId
     principalType: 'ServicePrincipal'
   }
 }
 
 // The sessions, the grants and the audit, and the tables that the app creates for them.
 resource dataTables 'Microsoft.Authorization/roleAssignments@2022-04-01' = {
-  name: guid(dataStorage.id, principalId, roleIds.storageTableDataContributor)
+  name: guid(dataStorage.id, identity.id, roleIds.storageTableDataContributor)
   scope: dataStorage
   properties: {
     roleDefinitionId: subscriptionResourceId(roleType, roleIds.storageTableDataContributor)
-    principalId: principalId
+    principalId: identity.properties.principalId
     principalType: 'ServicePrincipal'
   }
 }
 
 // The queue that wakes the delivering function, which the app creates, and the host's queue of messages that always fail.
 resource dataQueues 'Microsoft.Authorization/roleAssignments@2022-04-01' = {
-  name: guid(dataStorage.id, principalId, roleIds.storageQueueDataContributor)
+  name: guid(dataStorage.id, identity.id, roleIds.storageQueueDataContributor)
   scope: dataStorage
   properties: {
     roleDefinitionId: subscriptionResourceId(roleType, roleIds.storageQueueDataContributor)
-    principalId: principalId
+    principalId: identity.properties.principalId
     principalType: 'ServicePrincipal'
   }
 }
 
 // Telemetry is sent by identity, since the component takes no keys.
 resource telemetry 'Microsoft.Authorization/roleAssignments@2022-04-01' = {
-  name: guid(component.id, principalId, roleIds.monitoringMetricsPublisher)
+  name: guid(component.id, identity.id, roleIds.monitoringMetricsPublisher)
   scope: component
   properties: {
     roleDefinitionId: subscriptionResourceId(roleType, roleIds.monitoringMetricsPublisher)
-    principalId: principalId
+    principalId: identity.properties.principalId
     principalType: 'ServicePrincipal'
   }
 }

@@ -21,7 +21,8 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
 
-WAIT_SECONDS = 300
+# A role that was just assigned may take ten minutes to reach storage ("Troubleshoot Azure RBAC", Microsoft).
+WAIT_SECONDS = 600
 REQUEST_SECONDS = 60
 LOOPBACK = ("localhost", "127.0.0.1", "::1")
 TOKEN_VARIABLE = "SMOKE_TOKEN"  # noqa: S105  # the name of a variable
@@ -251,8 +252,10 @@ def run(arguments: argparse.Namespace) -> str:
     closed = check_that_strangers_are_refused(service)
     if closed and not service.token:
         print(f"\nThe service is at {service.url}")
-        print("Next: give yourself a role (docs/deploy.md, Entra), get a token, and run the whole test:")
-        print(f"    {TOKEN_VARIABLE}=$(az account get-access-token --scope api://<client id>/.default \\")
+        print("Next: give yourself a role (docs/deploy.md, Access for people), get a token, and run the whole test:")
+        # azd gives its hooks the outputs of the deployment.
+        uri = os.environ.get("DEPLOYED_IDENTIFIER_URI") or '"$(azd env get-value DEPLOYED_IDENTIFIER_URI)"'
+        print(f"    {TOKEN_VARIABLE}=$(az account get-access-token --scope {uri}/.default \\")
         print(f"        --query accessToken -o tsv) python3 infra/smoke.py {service.url}\n")
         return "smoke test passed; without a token no session was tried"
     check_openapi(service)
@@ -269,7 +272,7 @@ def main() -> int:
     parser.add_argument(
         "--token", default=os.environ.get(TOKEN_VARIABLE), help=f"an access token (default: ${TOKEN_VARIABLE})"
     )
-    parser.add_argument("--wait", type=float, default=WAIT_SECONDS, help="seconds to wait for the app (default 300)")
+    parser.add_argument("--wait", type=float, default=WAIT_SECONDS, help="seconds to wait for the app (default 600)")
     parser.add_argument("--catalog", default=str(uuid.uuid4()), help="catalog id, for a token with a grant only")
     parser.add_argument("--resource", default=str(uuid.uuid4()), help="resource id, for a token with a grant only")
     try:

@@ -75,10 +75,8 @@ def _choose_auth(arguments: argparse.Namespace, running: ExitStack) -> None:
         from local.issuer import issuer  # noqa: PLC0415
 
         os.environ.update(running.enter_context(issuer(arguments.data)))
-    elif arguments.auth == "none":
-        os.environ["UPLOADS_AUTH"] = "none"
     else:
-        os.environ.setdefault("UPLOADS_AUTH", "none")
+        os.environ["UPLOADS_AUTH"] = arguments.auth or os.environ.get("UPLOADS_AUTH", "none")
 
 
 def _stop(*_: object) -> None:
@@ -182,20 +180,10 @@ async def _serve(folder: Path, listener: socket.socket, url: str) -> None:
         proxy_headers=False,
         timeout_graceful_shutdown=3,
     )
-    await _Server(config, url).serve(sockets=[listener])
-
-
-class _Server(uvicorn.Server):
-    """Uvicorn, which prints a line when it is ready."""
-
-    def __init__(self, config: uvicorn.Config, url: str) -> None:
-        super().__init__(config)
-        self._url = url
-
-    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        await super().startup(sockets)
-        sys.stdout.write(f"ready {self._url}\npage  {self._url}/uploads\n")
-        sys.stdout.flush()
+    # From now on a request waits until the server takes it.
+    sys.stdout.write(f"ready {url}\npage  {url}/uploads\n")
+    sys.stdout.flush()
+    await uvicorn.Server(config).serve(sockets=[listener])
 
 
 if __name__ == "__main__":

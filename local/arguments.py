@@ -56,10 +56,7 @@ def check(command: str, arguments: Sequence[str]) -> None:
     Raises:
         SystemExit: the arguments are wrong, or ask for help.
     """
-    if command == "lint":
-        parser = argparse.ArgumentParser(prog="dev.py lint", description="Check style, types and imports.")
-    elif command in ("run", "demo"):
-        parser = run_parser() if command == "run" else demo_parser()
-    else:
-        return
-    parser.parse_args(arguments)
+    lint = argparse.ArgumentParser(prog="dev.py lint", description="Check style, types and imports.")
+    parsers = {"run": run_parser(), "demo": demo_parser(), "lint": lint}
+    if command in parsers:
+        parsers[command].parse_args(arguments)

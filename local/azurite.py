@@ -10,6 +10,10 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from shared.core.settings import Settings
 
 HERE = Path(__file__).parent
 PROGRAM = HERE / "node_modules" / "azurite" / "dist" / "src" / "azurite.js"
@@ -27,8 +31,9 @@ class AzuriteError(Exception):
 class Azurite:
     """One Azurite on one data folder, on ports that stay the same however often it is started."""
 
-    def __init__(self, data: Path) -> None:
+    def __init__(self, data: Path, *, in_memory: bool = False) -> None:
         self._data = data
+        self._place = ("--inMemoryPersistence",) if in_memory else ("--location", str(data))
         self._process: subprocess.Popen[bytes] | None = None
         self._blob_port, self._queue_port, self._table_port = _free_ports(3)
         host = "http://127.0.0.1"
@@ -48,7 +53,7 @@ class Azurite:
         if not PROGRAM.exists():
             raise AzuriteError("Azurite is not installed here. Start with 'python3 dev.py ...', which installs it.")
         self._data.mkdir(parents=True, exist_ok=True)
-        command = [node(), str(PROGRAM), "--silent", "--location", str(self._data), "--disableTelemetry"]
+        command = [node(), str(PROGRAM), "--silent", *self._place, "--disableTelemetry"]
         # The SDKs speak a newer API version than Azurite knows; without this it would refuse every call.
         command.append("--skipApiVersionCheck")
         for service, port in (("blob", self._blob_port), ("queue", self._queue_port), ("table", self._table_port)):
@@ -85,18 +90,32 @@ class Azurite:
 
 
 @contextmanager
-def azurite(data: Path) -> Iterator[Azurite]:
-    """A running Azurite with its data in a folder.
+def azurite(data: Path, *, in_memory: bool = False) -> Iterator[Azurite]:
+    """A running Azurite with its data in a folder, or in memory only, with its log in the folder.
 
     Raises:
         AzuriteError: it is not installed, or did not come up.
     """
-    account = Azurite(data)
+    account = Azurite(data, in_memory=in_memory)
     account.start()
     try:
         yield account
     finally:
         account.stop()
+
+
+@contextmanager
+def configured_or_local(settings: "Settings", data: Path) -> Iterator["Settings"]:
+    """The settings, if they name a storage account; else with that of an Azurite on the data of ``dev.py run``.
+
+    Raises:
+        AzuriteError: it is not installed, or did not come up.
+    """
+    if settings.storage or settings.blob_endpoint:
+        yield settings
+        return
+    with azurite(data) as own:
+        yield settings.model_copy(update={"storage": own.connection_string})
 
 
 def node() -> str:

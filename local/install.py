@@ -26,14 +26,8 @@ PYTHON = BIN / "python"
 LOGS = ROOT / ".setup"
 AZURITE = ROOT / "local"
 
-GROUPS = {
-    "app": "requirements.txt",
-    "local": "requirements/local.txt",
-    "client": "requirements/client.txt",
-    "node": "requirements/node.txt",
-    "worker": "requirements/worker.txt",
-    "test": "requirements/test.txt",
-    "lint": "requirements/lint.txt",
+GROUPS = {"app": "requirements.txt"} | {
+    name: f"requirements/{name}.txt" for name in ("local", "client", "node", "worker", "test", "lint")
 }
 """The groups of Python packages, each with its file."""
 
@@ -44,10 +38,6 @@ LAST_LINES = 15
 
 class InstallError(Exception):
     """Something could not be installed; the message says what to do."""
-
-
-class StoppedError(InstallError):
-    """The user has stopped the installation with Ctrl-C."""
 
 
 def install(groups: Sequence[str], *, azurite: bool) -> None:
@@ -74,8 +64,12 @@ def install(groups: Sequence[str], *, azurite: bool) -> None:
 
 
 def environment() -> dict[str, str]:
-    """The environment with the programs of .venv before those of the machine."""
-    return os.environ | {"PATH": f"{BIN}{os.pathsep}{os.environ.get('PATH', '')}"}
+    """The environment with the programs of .venv before those of the machine, in which Python keeps its bytecode.
+
+    Containers often set the variable that forbids it, so that each process of the tests would compile all packages.
+    """
+    own = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
+    return own | {"PATH": f"{BIN}{os.pathsep}{own.get('PATH', '')}"}
 
 
 def _missing(groups: Sequence[str]) -> list[str]:
@@ -90,23 +84,20 @@ def _install_packages(groups: Sequence[str]) -> None:
         return
     if not PYTHON.exists() or _read(VENV / "made-for") != _python_version():
         _make_venv()
-    uv = _uv()
     # All groups of the command and not only those that are missing: the versions have to fit together.
     files = [argument for group in groups for argument in ("-r", GROUPS[group])]
     what = f"Python packages ({', '.join(groups)})"
-    if uv is not None:
-        config = _output([str(PYTHON), "-m", "pip", "config", "list"])
-        own = environment() | uv_settings(config, os.environ)
-        try:
-            _run(what, "packages", [str(uv), "pip", "install", "--python", str(PYTHON), *files], env=own)
-        except StoppedError:
-            raise
-        except InstallError:
-            # An index that only pip can use, such as one with a keyring.
-            _say("uv could not install them. Trying again with pip.")
-            uv = None
-    if uv is None:
-        _run(f"{what} with pip", "packages", [*_pip(), *files])
+    uv, pip = BIN / "uv", [str(PYTHON), "-m", "pip"]
+    pip_install = [*pip, "install", "--disable-pip-version-check", "--no-input"]
+    try:
+        if not uv.exists():
+            _run("uv, a fast installer", "uv", [*pip_install, UV])
+        own = environment() | uv_settings(_output([*pip, "config", "list"]), os.environ)
+        _run(what, "packages", [str(uv), "pip", "install", "--python", str(PYTHON), *files], env=own)
+    except InstallError:
+        # uv is not to be had, or the index is one that only pip can use, such as one with a keyring.
+        _say("uv cannot install them. Installing with pip, which takes longer.")
+        _run(f"{what} with pip", "packages", [*pip_install, *files])
     (VENV / "installed").mkdir(exist_ok=True)
     for group in groups:
         _stamp(group).write_text(_fingerprint(GROUPS[group]))
@@ -124,24 +115,6 @@ def _make_venv() -> None:
         shutil.rmtree(VENV)
     _run("virtual environment in .venv", "venv", [sys.executable, "-m", "venv", "--clear", str(VENV)])
     (VENV / "made-for").write_text(_python_version())
-
-
-def _uv() -> Path | None:
-    """The fast installer; ``None`` if it is not to be had, so that pip has to do."""
-    uv = BIN / "uv"
-    if not uv.exists():
-        try:
-            _run("uv, a fast installer", "uv", [*_pip(), UV])
-        except StoppedError:
-            raise
-        except InstallError:
-            _say("uv cannot be installed here. Installing with pip, which takes longer.")
-            return None
-    return uv
-
-
-def _pip() -> list[str]:
-    return [str(PYTHON), "-m", "pip", "install", "--disable-pip-version-check", "--no-input"]
 
 
 def _install_azurite(node: "Future[None] | None") -> None:
@@ -188,6 +161,7 @@ def _run(
 
     Raises:
         InstallError: it failed; the message has the last lines of the log.
+        KeyboardInterrupt: it was stopped by Ctrl-C.
     """
     path = LOGS / f"{log}.log"
     _say(f"  {what} ...")
@@ -200,7 +174,7 @@ def _run(
         except OSError as error:
             raise InstallError(f"{command[0]} could not be started: {error}") from None
     if code in (-signal.SIGINT, 128 + signal.SIGINT):
-        raise StoppedError(f"Installing {what} was stopped.")
+        raise KeyboardInterrupt
     if code != 0:
         last = path.read_text(errors="replace").strip().splitlines()[-LAST_LINES:]
         raise InstallError(

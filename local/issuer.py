@@ -15,7 +15,7 @@ from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from threading import Thread
-from typing import Any, NamedTuple
+from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 from uuid import uuid4
 
@@ -23,28 +23,15 @@ import jwt
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 
-from local.sign_in import TOKEN_MINUTES, Person, SignIn
+from infra.register_app import identifier_uri
+from local.registration import Registration
+from local.sign_in import TOKEN_MINUTES, Answer, Person, SignIn
 
 ROOT = Path(__file__).parent.parent
 DATA = ROOT / ".data"
 
 TENANT_ID = "7e4a7e4a-0000-4000-8000-000000000001"
-AUDIENCE = "api://uploads.local"
 CLIENT_ID = "7e4a7e4a-0000-4000-8000-000000000002"
-MINUTES = 60
-
-
-class IssuerError(Exception):
-    """No token can be minted; the message says what to do."""
-
-
-class Answer(NamedTuple):
-    """What an authority answers."""
-
-    status: int
-    body: bytes = b""
-    media_type: str = "text/plain"
-    headers: Mapping[str, str] = {}
 
 
 class Issuer:
@@ -53,12 +40,16 @@ class Issuer:
     ``url`` is set while it is served.
     """
 
-    def __init__(self, tenant_id: str, audience: str, keys: Mapping[str, rsa.RSAPrivateKey]) -> None:
+    def __init__(self, tenant_id: str, client_id: str, keys: Mapping[str, rsa.RSAPrivateKey]) -> None:
         self.tenant_id = tenant_id
         self.url = ""
-        self._audience = audience
-        self._sign_in = SignIn(self._minted)
+        self.registered(Registration.of_page(client_id, tenant_id))
         self.publish(keys)
+
+    def registered(self, registration: Registration) -> None:
+        """Issue tokens for this registration from now on, to itself as the client."""
+        self.registration = registration
+        self._sign_in = SignIn(registration, self._minted)
 
     def publish(self, keys: Mapping[str, rsa.RSAPrivateKey]) -> None:
         """Publish these keys by their ids from now on, and no others; tokens are signed with the first."""
@@ -69,12 +60,12 @@ class Issuer:
         """The claims of a token of version 2.0 that is good for an hour, with changes; ``None`` takes a claim away."""
         now = int(time.time())
         claims: dict[str, object] = {
-            "aud": self._audience,
+            "aud": self.registration.client_id,
             "iss": f"{self.url}/{self.tenant_id}/v2.0",
             "iat": now,
             "nbf": now,
             "exp": now + 60 * TOKEN_MINUTES,
-            "azp": CLIENT_ID,
+            "azp": self.registration.client_id,
             "oid": str(uuid4()),
             "tid": self.tenant_id,
             "ver": "2.0",
@@ -91,26 +82,23 @@ class Issuer:
             case "discovery/v2.0/keys":
                 return Answer(HTTPStatus.OK, self.document, "application/json")
             case "oauth2/v2.0/authorize":
-                status, document = self._sign_in.page(query)
-                return Answer(status, document.encode(), "text/html; charset=utf-8")
-            case "oauth2/v2.0/pick" if location := self._sign_in.pick(query):
-                return Answer(HTTPStatus.FOUND, headers={"Location": location})
+                return self._sign_in.page(query)
+            case "oauth2/v2.0/pick":
+                return self._sign_in.pick(query)
             case _:
                 return Answer(HTTPStatus.NOT_FOUND, b"Tokens come from 'python3 dev.py token'.\n")
 
     def post(self, path: str, form: Mapping[str, str]) -> Answer:
         """The answer to a POST of a form: the tokens of who has signed in."""
-        if path != "oauth2/v2.0/token":
-            return Answer(HTTPStatus.NOT_FOUND)
-        status, tokens = self._sign_in.token(form)
-        # The page is on another port, which is another origin.
-        origin = {"Access-Control-Allow-Origin": "*"}
-        return Answer(status, json.dumps(tokens).encode(), "application/json", origin)
+        return self._sign_in.token(form) if path == "oauth2/v2.0/token" else Answer(HTTPStatus.NOT_FOUND)
 
     def _minted(self, person: Person, kind: str) -> str:
-        """A token of a person who has signed in: for the service, or for the page, which shows the name in it."""
+        """A token of a person who has signed in: for the service, or for the page, which shows the name in it.
+
+        An administrator has consented to the scopes, so that everybody's token has them.
+        """
         if kind == "access":
-            return self.token(oid=person.oid, scp=" ".join(person.scopes))
+            return self.token(oid=person.oid, scp=" ".join(self.registration.scopes), roles=list(person.roles))
         return signed({"name": person.name, "oid": person.oid}, self._key_id, self._key)
 
 
@@ -184,9 +172,8 @@ def issuer(data: Path) -> Iterator[dict[str, str]]:
         yield {
             "UPLOADS_AUTH": "entra",
             "UPLOADS_TENANT_ID": TENANT_ID,
-            "UPLOADS_AUDIENCE": AUDIENCE,
+            "UPLOADS_AUDIENCE": f"{CLIENT_ID},{identifier_uri('local', TENANT_ID)}",
             "UPLOADS_AUTHORITY": running.url,
-            "UPLOADS_PAGE_CLIENT_ID": CLIENT_ID,
         }
 
 
@@ -197,15 +184,13 @@ def mint(
     scopes: Sequence[str] = (),
     oid: str | None = None,
     groups: Sequence[str] = (),
-    minutes: int = MINUTES,
+    minutes: int = TOKEN_MINUTES,
 ) -> str:
-    """A token of version 2.0: the app's own with ``roles``, a user's with ``scopes``.
+    """A token of version 2.0: a program's, or with ``scopes`` a user's. ``roles`` are those assigned to either.
 
     Raises:
-        IssuerError: no service has run on this folder with ``--auth entra``.
+        FileNotFoundError: no service has run on this folder with ``--auth entra``.
     """
-    if not _url_file(data).exists():
-        raise IssuerError("There is no issuer yet. Start the service first: python3 dev.py run --auth entra")
     of_data = _of(data)
     of_data.url = _url_file(data).read_text()
     return of_data.token(
@@ -218,7 +203,7 @@ def mint(
 
 
 def _of(data: Path) -> Issuer:
-    return Issuer(TENANT_ID, AUDIENCE, {"local": _key(data)})
+    return Issuer(TENANT_ID, CLIENT_ID, {"local": _key(data)})
 
 
 @cache
@@ -247,19 +232,21 @@ def main() -> int:
     parser = argparse.ArgumentParser(
         prog="dev.py token", description="Print a token for the service that runs with --auth entra."
     )
-    parser.add_argument("--role", action="append", default=[], help="a permission of the app itself; may be repeated")
-    parser.add_argument("--scope", action="append", default=[], help="a delegated permission; may be repeated")
+    parser.add_argument("--role", action="append", default=[], help="a role of the program or user; may be repeated")
+    parser.add_argument(
+        "--scope", action="append", default=[], help="a scope, which makes it a user's; may be repeated"
+    )
     parser.add_argument("--oid", help="the caller's object id (default a new one)")
     parser.add_argument("--group", action="append", default=[], help="object id of a group of the caller's")
-    parser.add_argument("--minutes", type=int, default=MINUTES, help=f"how long it is good (default {MINUTES})")
+    parser.add_argument("--minutes", type=int, default=TOKEN_MINUTES, help="how long it is good (default %(default)s)")
     parser.add_argument("--data", type=Path, default=DATA, help="the service's data folder (default .data)")
     asked = parser.parse_args()
     try:
         token = mint(
             asked.data, roles=asked.role, scopes=asked.scope, oid=asked.oid, groups=asked.group, minutes=asked.minutes
         )
-    except IssuerError as error:
-        sys.stderr.write(f"{error}\n")
+    except FileNotFoundError:
+        sys.stderr.write("There is no issuer yet. Start the service first: python3 dev.py run --auth entra\n")
         return 1
     sys.stdout.write(f"{token}\n")
     return 0

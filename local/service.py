@@ -9,8 +9,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from queue import Empty, SimpleQueue
-from threading import Thread
+from threading import Event, Thread
 from typing import IO, Protocol
 
 ROOT = Path(__file__).parent.parent
@@ -39,17 +38,13 @@ class Process(Protocol):
     pid: int
     stdout: IO[str] | None
 
-    def poll(self) -> int | None:
-        """The exit code, if it has ended."""
+    def poll(self) -> int | None: ...
 
-    def wait(self, timeout: float | None = None) -> int:
-        """Wait until it has ended; gives the exit code."""
+    def wait(self, timeout: float | None = None) -> int: ...
 
-    def terminate(self) -> None:
-        """Send SIGTERM."""
+    def terminate(self) -> None: ...
 
-    def kill(self) -> None:
-        """Send SIGKILL."""
+    def kill(self) -> None: ...
 
 
 Start = Callable[[Sequence[str], Mapping[str, str], IO[str]], Process]
@@ -106,26 +101,19 @@ def running_service(
 
 
 def _ready_url(process: Process, log: IO[str]) -> str:
-    lines: SimpleQueue[str] = SimpleQueue()
-    output = process.stdout
+    output, said, ready = process.stdout, list[str](), Event()
     assert output is not None  # noqa: S101  # it is a pipe
 
-    def read_on() -> None:
+    def read() -> None:
         for line in output:
-            lines.put(line)
+            said.append(line)
+            if line.startswith("ready http://"):
+                ready.set()
 
-    Thread(target=read_on, daemon=True).start()
+    Thread(target=read, daemon=True).start()
     deadline = time.monotonic() + START_SECONDS
-    said: list[str] = []
-    while time.monotonic() < deadline:
-        try:
-            line = lines.get(timeout=0.1)
-        except Empty:
-            if process.poll() is not None:
-                break
-            continue
-        said.append(line)
-        if line.startswith("ready http://"):
-            return line.removeprefix("ready ").strip()
-    log.seek(0)
-    raise ServiceNotReadyError(f"the service did not start:\n{''.join(said)}\n{log.read()}")
+    while not ready.wait(0.1):
+        if process.poll() is not None or time.monotonic() > deadline:
+            log.seek(0)
+            raise ServiceNotReadyError(f"the service did not start:\n{''.join(said)}\n{log.read()}")
+    return next(line.removeprefix("ready ").strip() for line in said if line.startswith("ready "))

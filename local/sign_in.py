@@ -6,13 +6,17 @@ single-page application uses them. There are no passwords: whoever can open the 
 
 import base64
 import hashlib
+import json
 import secrets
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from html import escape
 from http import HTTPStatus
+from typing import NamedTuple
 from urllib.parse import urlencode, urlsplit
+
+from local.registration import Refusal, Registration
 
 CODE_SECONDS = 300
 TOKEN_MINUTES = 60
@@ -20,12 +24,12 @@ TOKEN_MINUTES = 60
 
 @dataclass(frozen=True, slots=True)
 class Person:
-    """Someone to sign in as: a name, an object id, and the scopes of the token."""
+    """Someone to sign in as: a name, an object id, and the app roles that are assigned to the person."""
 
     key: str
     name: str
     oid: str
-    scopes: tuple[str, ...]
+    roles: tuple[str, ...]
     about: str
 
 
@@ -48,25 +52,31 @@ PEOPLE = (
         "owner",
         "Oscar Owner",
         "7e4a7e4a-0000-4000-8000-00000000a003",
-        ("access_as_user",),
+        ("UploadSessions.SignIn",),
         "may do what grants give: nothing, until Grace gives access to an application",
     ),
     Person(
         "stranger",
         "Sam Stranger",
         "7e4a7e4a-0000-4000-8000-00000000a004",
-        ("access_as_user",),
+        ("UploadSessions.SignIn",),
         "has a token, and no access to anything",
     ),
 )
 
 
-@dataclass(frozen=True, slots=True)
-class _Code:
+class Answer(NamedTuple):
+    """What an authority answers."""
+
+    status: int
+    body: bytes = b""
+    media_type: str = "text/plain"
+    headers: Mapping[str, str] = {}
+
+
+class _Code(NamedTuple):
     person: Person
-    client_id: str
-    redirect_uri: str
-    challenge: str
+    asked: Mapping[str, str]
     expires: float
 
 
@@ -74,72 +84,88 @@ class _Code:
 class SignIn:
     """The sign-ins of one issuer. ``mint(person, kind)`` makes a token: ``access`` or ``id``."""
 
+    registration: Registration
     mint: Callable[[Person, str], str]
     _codes: dict[str, _Code] = field(default_factory=dict)
     _refresh_tokens: dict[str, Person] = field(default_factory=dict)
 
-    def page(self, query: Mapping[str, str]) -> tuple[HTTPStatus, str]:
+    def page(self, query: Mapping[str, str]) -> Answer:
         """The page on which one picks who to be."""
-        redirect = urlsplit(query.get("redirect_uri", ""))
-        if redirect.hostname not in ("127.0.0.1", "localhost") or query.get("code_challenge_method") != "S256":
+        if not _is_local(query) or query.get("code_challenge_method") != "S256":
             text = "This issuer signs people in for a page on this machine, with PKCE (S256), and for nothing else."
-            return HTTPStatus.BAD_REQUEST, _document(f"<p>{text}</p>")
+            return _document(HTTPStatus.BAD_REQUEST, f"<p>{text}</p>")
+        refusal = self.registration.refusal(query)
+        if refusal is not None:
+            return _document(HTTPStatus.BAD_REQUEST, f"<p>{escape(refusal.error_description)}</p>")
         kept = {name: query.get(name, "") for name in ("client_id", "redirect_uri", "state", "code_challenge")}
         choices = "".join(
             f'<li><a href="pick?{escape(urlencode(kept | {"person": person.key}))}">{escape(person.name)}</a> '
             f"{escape(person.about)}<br><small>{person.oid}</small></li>"
             for person in PEOPLE
         )
-        return HTTPStatus.OK, _document(f"<h1>Sign in as</h1><ul>{choices}</ul>")
+        return _document(HTTPStatus.OK, f"<h1>Sign in as</h1><ul>{choices}</ul>")
 
-    def pick(self, query: Mapping[str, str]) -> str | None:
-        """Where to go on for the person who was picked, with a code; ``None`` for a person who is not known."""
+    def pick(self, query: Mapping[str, str]) -> Answer:
+        """Back to the page with a code for the person who was picked; 404 for one who is not known."""
         person = next((each for each in PEOPLE if each.key == query.get("person")), None)
-        redirect_uri = query.get("redirect_uri", "")
-        if person is None or urlsplit(redirect_uri).hostname not in ("127.0.0.1", "localhost"):
-            return None
+        if person is None or not _is_local(query):
+            return Answer(HTTPStatus.NOT_FOUND)
         code = secrets.token_urlsafe()
-        self._codes[code] = _Code(
-            person, query["client_id"], redirect_uri, query["code_challenge"], time.monotonic() + CODE_SECONDS
-        )
-        return f"{redirect_uri}?{urlencode({'code': code, 'state': query.get('state', '')})}"
+        self._codes[code] = _Code(person, query, time.monotonic() + CODE_SECONDS)
+        back = f"{query['redirect_uri']}?{urlencode({'code': code, 'state': query.get('state', '')})}"
+        return Answer(HTTPStatus.FOUND, headers={"Location": back})
 
-    def token(self, form: Mapping[str, str]) -> tuple[HTTPStatus, dict[str, object]]:
+    def token(self, form: Mapping[str, str]) -> Answer:
         """Exchange a code, or a refresh token, for tokens (RFC 6749, sections 4.1.3 and 6)."""
-        person = self._redeemed(form) if form.get("grant_type") == "authorization_code" else self._refreshed(form)
+        refusal = self.registration.refusal(form)
+        if refusal is not None:
+            return _refused(refusal)
+        if form.get("grant_type") == "authorization_code":
+            person = self._redeemed(form)
+        else:
+            person = self._refresh_tokens.pop(form.get("refresh_token", ""), None)
         if person is None:
             description = "The code or the refresh token is not known, was used before, or has expired."
-            return HTTPStatus.BAD_REQUEST, {"error": "invalid_grant", "error_description": description}
+            return _refused(Refusal("invalid_grant", description))
         refresh_token = secrets.token_urlsafe()
         self._refresh_tokens[refresh_token] = person
-        return HTTPStatus.OK, {
+        tokens = {
             "token_type": "Bearer",
             "expires_in": TOKEN_MINUTES * 60,
-            "scope": " ".join(person.scopes),
+            "scope": " ".join(self.registration.scopes),
             "access_token": self.mint(person, "access"),
             "id_token": self.mint(person, "id"),
             "refresh_token": refresh_token,
         }
+        return _json(HTTPStatus.OK, tokens)
 
     def _redeemed(self, form: Mapping[str, str]) -> Person | None:
         code = self._codes.pop(form.get("code", ""), None)
         digest = hashlib.sha256(form.get("code_verifier", "").encode()).digest()
-        challenge = base64.urlsafe_b64encode(digest).rstrip(b"=").decode()
-        if (
-            code is None
-            or time.monotonic() > code.expires
-            or not secrets.compare_digest(code.challenge, challenge)
-            or (form.get("client_id"), form.get("redirect_uri")) != (code.client_id, code.redirect_uri)
-        ):
+        given = {**form, "code_challenge": base64.urlsafe_b64encode(digest).rstrip(b"=").decode()}
+        if code is None or time.monotonic() > code.expires:
             return None
-        return code.person
-
-    def _refreshed(self, form: Mapping[str, str]) -> Person | None:
-        return self._refresh_tokens.pop(form.get("refresh_token", ""), None)
+        matches = all(given.get(name) == code.asked[name] for name in ("client_id", "redirect_uri", "code_challenge"))
+        return code.person if matches else None
 
 
-def _document(body: str) -> str:
-    return (
+def _is_local(query: Mapping[str, str]) -> bool:
+    return urlsplit(query.get("redirect_uri", "")).hostname in ("127.0.0.1", "localhost")
+
+
+def _document(status: HTTPStatus, body: str) -> Answer:
+    document = (
         '<!doctype html><html lang="en"><meta charset="utf-8"><title>Local sign-in</title>'
         f'<body style="font:1.1rem/1.6 system-ui;max-width:40rem;margin:2rem auto">{body}</body></html>'
     )
+    return Answer(status, document.encode(), "text/html; charset=utf-8")
+
+
+def _refused(refusal: Refusal) -> Answer:
+    return _json(HTTPStatus.BAD_REQUEST, refusal._asdict())
+
+
+def _json(status: HTTPStatus, content: object) -> Answer:
+    # The page is on another port, which is another origin.
+    origin = {"Access-Control-Allow-Origin": "*"}
+    return Answer(status, json.dumps(content).encode(), "application/json", origin)

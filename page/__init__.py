@@ -10,8 +10,7 @@ from page.assets import PAGE_HEADERS, Assets
 from page.configuration import page_configuration
 from shared.core.errors import UNKNOWN_PATH, GraphError
 from shared.core.settings import settings
-from shared.domain.callers import Need
-from shared.web.endpoint import endpoint
+from shared.web.endpoint import open_operation
 from shared.web.response import json_response
 
 blueprint = func.Blueprint()
@@ -23,12 +22,14 @@ def _assets() -> Assets:
     return Assets.load()
 
 
+@open_operation(blueprint, "uploads")
 async def show_page(req: Request) -> Response:
     """The page. It is asked for again at each visit, so that a new version of the app is seen at once."""
     del req
     return Response(_assets().document, media_type="text/html", headers=PAGE_HEADERS | {"Cache-Control": "no-cache"})
 
 
+@open_operation(blueprint, "uploads/assets/{version}/{*path}")
 async def get_page_file(req: Request) -> Response:
     """A file of the page, under the digest of all of them: it never changes under its address.
 
@@ -41,16 +42,8 @@ async def get_page_file(req: Request) -> Response:
     return file.response(req.headers.get("accept-encoding", ""))
 
 
+@open_operation(blueprint, "uploads/config")
 async def get_page_configuration(req: Request) -> Response:
     """What the page must know before anybody is signed in: how to sign in, the column layouts, the limits."""
     del req
-    return json_response(page_configuration(settings(), os.environ), headers={"Cache-Control": "no-store"})
-
-
-for handler, route in (
-    (show_page, "uploads"),
-    (get_page_configuration, "uploads/config"),
-    (get_page_file, "uploads/assets/{version}/{*path}"),
-):
-    # A browser asks for these before anybody is signed in. They hold no data of anybody.
-    blueprint.route(route=route, methods=["GET"])(endpoint(handler, Need.NONE))
+    return json_response(page_configuration(settings(), os.environ))

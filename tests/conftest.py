@@ -12,7 +12,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-pytest_plugins = ("tests.support.selection", "tests.support.log_check")
+pytest_plugins = ("tests.support.selection", "tests.support.log_check", "tests.support.costs")
 
 pytest.register_assert_rewrite("tests.support")
 

@@ -1,7 +1,7 @@
 """An ASGI app that serves what a ``function_app.py`` declares: its routes, its timers and its queue triggers.
 
 There is no second route table: what the real host reads from the app, this one reads too. It gives each function the
-same request class as the Functions worker does. The page at ``/`` is its own.
+same request class as the Functions worker does.
 """
 
 import asyncio
@@ -14,17 +14,15 @@ from typing import Any, NamedTuple, TypeVar
 
 import azure.functions as func
 from fastapi import Request, Response
-from fastapi.responses import PlainTextResponse
+from fastapi.responses import PlainTextResponse, RedirectResponse
 from opentelemetry.context import Context, attach, detach
 from opentelemetry.propagate import extract
 from starlette.types import Receive, Scope, Send
 
 from local.host.forwarding import Exchange, ForwardingError, forwarded_scope
-from local.host.front_page import front_page
 from local.host.paths import decoded_path
 from local.host.queues import QueueTrigger
 from local.host.timers import Timer
-from shared.core.version import VERSION
 from shared.web.host import DEFAULT_BODY_BYTES, max_body_bytes
 from shared.web.routes import route_pattern
 
@@ -155,7 +153,8 @@ class Host:
     async def _own_answer(self, scope: Scope, path: str) -> Response | None:
         """The answer of the host itself; ``None`` for a path that belongs to the app."""
         if path == "/" and scope["method"] in ("GET", "HEAD"):
-            return front_page(Request(scope), VERSION)
+            # Where Microsoft's host has a page about itself.
+            return RedirectResponse("/uploads")
         if path.startswith(_FUNCTIONS) and scope["method"] == "POST":
             return await self._fire(path.removeprefix(_FUNCTIONS), wait=scope["query_string"] == b"wait=1")
         return Response(status_code=401) if path.startswith(_NEEDS_KEY) else None

@@ -102,7 +102,6 @@ class Exchange:
         self.answer_begun = False
 
     def __enter__(self) -> "Exchange":
-        """Begin."""
         return self
 
     def __exit__(self, *_: object) -> None:

@@ -7,7 +7,7 @@ answered, always without a body, was recorded from the real host.
 from http import HTTPStatus
 from typing import Any
 
-from httptools import HttpParserError, parse_url
+from httptools import HttpParserError, HttpParserUpgrade, HttpRequestParser, parse_url
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 MAX_REQUEST_LINE_BYTES = 8 * 1024
@@ -22,20 +22,62 @@ class KestrelProtocol(HttpToolsProtocol):
 
     def __init__(self, *arguments: Any, **options: Any) -> None:
         super().__init__(*arguments, **options)
-        # Kestrel prefers Transfer-Encoding to Content-Length; without this the parser refuses a request with both.
-        self.parser.set_dangerous_leniencies(lenient_data_after_close=True, lenient_chunked_length=True)
+        self.parser = self._new_parser()
         self._refusal = HTTPStatus.BAD_REQUEST
         self._headers_bytes = 0
         self._in_head = False
+        self._repeats_head = False
+
+    def _new_parser(self) -> HttpRequestParser:
+        parser = HttpRequestParser(self)
+        # Kestrel prefers Transfer-Encoding to Content-Length; without this the parser refuses a request with both.
+        parser.set_dangerous_leniencies(lenient_data_after_close=True, lenient_chunked_length=True)
+        return parser
+
+    def data_received(self, data: bytes) -> None:
+        """Take what has arrived. An offer to upgrade the connection is ignored (RFC 9110, section 7.8).
+
+        Java's HttpClient and ``curl --http2`` offer HTTP/2 so. The parser ends such a request with its head, and takes
+        what follows for another protocol. So another parser goes on, which has seen the head without the offer.
+        """
+        self._unset_keepalive_if_required()
+        try:
+            try:
+                self.parser.feed_data(data)
+            except HttpParserUpgrade as offer:
+                self.parser = self._new_parser()
+                self._repeats_head = True
+                self.parser.feed_data(self._head_without_offer())
+                self._repeats_head = False
+                if rest := data[offer.args[0] :]:
+                    self.data_received(rest)
+        except HttpParserError:
+            self.send_400_response("Invalid HTTP request received.")
+
+    def _head_without_offer(self) -> bytes:
+        framing = [each for each in self.headers if each[0] in (b"content-length", b"transfer-encoding")]
+        return b"POST / HTTP/1.1\r\n%b\r\n" % b"".join(b"%b: %b\r\n" % each for each in framing)
+
+    def _should_upgrade(self) -> bool:
+        return False
+
+    def on_message_complete(self) -> None:
+        """End the request, unless the parser ends it because of an offer."""
+        if not self.parser.should_upgrade():
+            super().on_message_complete()
 
     def on_message_begin(self) -> None:
         """Begin a request."""
+        if self._repeats_head:
+            return
         super().on_message_begin()
         self._headers_bytes = 0
         self._in_head = True
 
     def on_url(self, url: bytes) -> None:
         """Take the next piece of the address, and refuse one that is too long."""
+        if self._repeats_head:
+            return
         super().on_url(url)
         if len(self.parser.get_method()) + 1 + len(self.url) + _VERSION_BYTES > MAX_REQUEST_LINE_BYTES:
             self._refuse(HTTPStatus.REQUEST_URI_TOO_LONG)
@@ -53,6 +95,8 @@ class KestrelProtocol(HttpToolsProtocol):
 
     def on_headers_complete(self) -> None:
         """Refuse an address of another host; the path is everything up to the question mark, a fragment included."""
+        if self._repeats_head:
+            return
         self._in_head = False
         address = self.url
         if not address.startswith(b"/"):

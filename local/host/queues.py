@@ -8,6 +8,7 @@ import logging
 import os
 import re
 from collections.abc import Awaitable, Callable, Mapping
+from contextlib import suppress
 from typing import Any
 
 from azure.core.exceptions import AzureError, ResourceExistsError
@@ -106,7 +107,5 @@ class QueueTrigger:
 
 
 async def _create(queue: QueueClient) -> None:
-    try:
+    with suppress(ResourceExistsError):
         await queue.create_queue()
-    except ResourceExistsError:
-        return

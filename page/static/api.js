@@ -56,7 +56,10 @@ export const sessions = async (key, top = 20) =>
 export const createSession = async (key, review) => (await send("POST", sessionsPath(key), { json: { data: review } })).body;
 
 /** A session with its files. `quiet`: whoever is signed out is not asked to sign in again just for this. */
-export const session = async (key, options) => (await send("GET", `${sessionPath(key)}?$expand=files($top=999)`, options)).body;
+export const session = async (key, options) => {
+  const { body } = await send("GET", `${sessionPath(key)}?$expand=files($top=999)`, options);
+  return { ...body, files: [...body.files, ...(await rest(body["files@odata.nextLink"]))] };
+};
 
 export const completeSession = async (key, { etag, allow = [] }) =>
   (
@@ -105,15 +108,19 @@ const grantPath = (catalogId, resourceId, principalId) =>
 /** All entries of a collection, page after page. The first page's annotations come along. */
 async function all(path, pages = 50) {
   const first = (await send("GET", path)).body;
-  const value = [...first.value];
-  let next = first["@odata.nextLink"];
-  for (let page = 1; next && page < pages; page += 1) {
+  return { ...first, value: [...first.value, ...(await rest(first["@odata.nextLink"], pages - 1))] };
+}
+
+/** The entries of the pages to which the link of another page leads, if it has one. */
+async function rest(next, pages = 50) {
+  const value = [];
+  for (let page = 0; next && page < pages; page += 1) {
     const url = new URL(next);
     const { body } = await send("GET", url.pathname + url.search);
     value.push(...body.value);
     next = body["@odata.nextLink"];
   }
-  return { ...first, value };
+  return value;
 }
 
 async function send(method, path, { json, headers = [], anonymous = false, quiet = false } = {}) {
@@ -181,7 +188,8 @@ async function sendForm(path, file, { progress = () => {}, signal } = {}) {
       request.open("POST", path);
       if (bearer) request.setRequestHeader("Authorization", `Bearer ${bearer}`);
       const form = new FormData();
-      form.append("file", file, file.name);
+      // The service decodes a name that is percent-encoded as a whole: a percent sign of the name itself is encoded, too.
+      form.append("file", file, file.name.includes("%") ? encodeURIComponent(file.name) : file.name);
       request.send(form);
     });
   };

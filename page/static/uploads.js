@@ -28,7 +28,8 @@ export class Upload {
   }
 
   get name() {
-    return this.file.name;
+    // In the Unicode form in which the service has names: macOS gives another one.
+    return this.file.name.normalize("NFC");
   }
 
   get underWay() {

@@ -15,6 +15,7 @@ class Content(Enum):
     PRINCIPAL = "an object id (GUID) or a user principal name"
     PRINCIPAL_TYPE = "one of the principal types that the settings allow"
     OWNERS = "a JSON array of strings"
+    OWNER_IDS = "object ids (GUIDs), separated by commas"
 
 
 class Column(NamedTuple):
@@ -26,12 +27,16 @@ class Column(NamedTuple):
 
 
 class Layout(NamedTuple):
-    """A set of columns, in any order. ``principal`` and ``permission`` name the two that identify a row."""
+    """A set of columns, in any order. ``key`` names those that identify a row; the first of them is the principal."""
 
     name: str
     columns: tuple[Column, ...]
-    principal: str
-    permission: str
+    key: tuple[str, ...]
+
+    @property
+    def has_owner_ids(self) -> bool:
+        """Whether it has columns for the owners of permissions, by their object ids."""
+        return any(column.content is Content.OWNER_IDS for column in self.columns)
 
 
 _GRAPH_COLUMNS = (
@@ -44,7 +49,7 @@ _GRAPH_COLUMNS = (
 )
 
 LAYOUTS = (
-    Layout("graph", _GRAPH_COLUMNS, "principalId", "permissionId"),
+    Layout("graph", _GRAPH_COLUMNS, ("principalId", "permissionId")),
     Layout(
         "early",
         (
@@ -59,8 +64,7 @@ LAYOUTS = (
             Column("PermissionType"),
             Column("ResourceOwners", Content.OWNERS),
         ),
-        "PrincipalAADId",
-        "PermissionId",
+        ("PrincipalAADId", "PermissionId"),
     ),
     Layout(
         "extended",
@@ -68,11 +72,10 @@ LAYOUTS = (
             *_GRAPH_COLUMNS,
             Column("ScopeId"),
             Column("ScopeDisplayName"),
-            Column("EntitlementOwners_Users"),
-            Column("EntitlementOwners_Groups"),
+            Column("EntitlementOwners_Users", Content.OWNER_IDS),
+            Column("EntitlementOwners_Groups", Content.OWNER_IDS),
             Column("CustomData"),
         ),
-        "principalId",
-        "permissionId",
+        ("principalId", "permissionId", "ScopeId"),
     ),
 )

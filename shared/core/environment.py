@@ -16,6 +16,9 @@ REMOVED = {
     "UPLOADS_TENANT_ID and UPLOADS_AUDIENCE, and switch App Service authentication off (docs/access-control.md).",
     "UPLOADS_FUNCTION_KEYS": "a browser that opens the page has no key, and every caller needs a token anyway. Remove "
     "the setting; callers need no key (docs/access-control.md).",
+    "UPLOADS_MAX_UPLOADS_PER_PROCESS": "downloads count, too: set UPLOADS_MAX_TRANSFERS_PER_PROCESS to its number.",
+    "UPLOADS_MAX_UPLOADS_AT_ONCE": "one caller can have a share of UPLOADS_MAX_TRANSFERS_PER_PROCESS, with downloads. "
+    "Set UPLOADS_CALLER_SHARE_PERCENT, or remove the setting.",
 }
 
 # The parts of a connection that Functions calls identity-based ("Develop Azure Functions: connections").

@@ -12,12 +12,22 @@ The exceptions of the app, and who catches them::
     ├── ClaimsError                   a token lacks what tells the caller: the authentication answers 401
     ├── BadTokenError                 a token is not valid: the same
     ├── KeysUnavailableError          the keys of tokens cannot be fetched: 503
+    ├── TooSlowError                  a client sends or takes too little: 408, or the end of its download
     ├── ConcurrentChangeError         another request was first: the change is decided anew
+    ├── DeclarationError              a declaration of files is not valid: 400
+    ├── ListError                     a directory or a list of accounts is refused: 400
     ├── DeliveryError                 an attempt has failed: written into the delivery
     │   ├── NotThereError             the session at the target is gone
-    │   └── TakenError                the reference at the target is taken
+    │   ├── ExpiredListError          a list of users can no longer be continued: it is fetched anew
+    │   ├── ConflictError             the target has something that does not go with the request
+    │   ├── UnexpectedChangeError     the target finds the number of rows implausible
+    │   ├── PauseError                the target asks for a pause of all requests
+    │   └── GoneError                 the receiver of events takes nothing any more
     ├── azure.core.exceptions.AzureError
+    │   ├── BlocksDiscardedError      blocks of an upload are gone: the session is looked at again
     │   └── StorageNotConfiguredError no storage account: as an outage of storage, 503
+    ├── azure.core.exceptions.ServiceResponseTimeoutError
+    │   └── QueryTooLongError         a query reads too much: 500
     ├── OSError
     │   └── ForbiddenAddressError     a target in a private network: as one that cannot be reached
     └── ValueError
@@ -55,6 +65,9 @@ REFUSAL_NOT_FOUND = Problem(404, "itemNotFound", "itemNotFound")
 GRANT_NOT_FOUND = Problem(404, "itemNotFound", "itemNotFound")
 DELIVERY_NOT_FOUND = Problem(404, "itemNotFound", "itemNotFound")
 RESOURCE_NOT_FOUND = Problem(404, "itemNotFound", "itemNotFound")
+IMPORT_NOT_FOUND = Problem(404, "itemNotFound", "itemNotFound")
+ACCOUNTS_NOT_FOUND = Problem(404, "itemNotFound", "itemNotFound")
+DIRECTORY_NOT_FOUND = Problem(404, "itemNotFound", "itemNotFound")
 METHOD_NOT_ALLOWED = Problem(405, "notAllowed", "notAllowed")
 REQUEST_TIMEOUT = Problem(408, "invalidRequest", "requestTimeout")
 REFERENCE_TAKEN = Problem(409, "nameAlreadyExists", "nameAlreadyExists")
@@ -66,10 +79,14 @@ ETAG_MISMATCH = Problem(412, "resourceModified", "entityTagDoesNotMatch")
 FILE_TOO_LARGE = Problem(413, "invalidRequest", "maxFileSizeExceeded")
 BODY_TOO_LARGE = Problem(413, "invalidRequest", "maxFileSizeExceeded")
 UNSUPPORTED_MEDIA_TYPE = Problem(415, "notSupported", "notSupported")
+RANGE_NOT_SATISFIABLE = Problem(416, "invalidRequest", "invalidRange")
 TOO_MANY_REQUESTS = Problem(429, "activityLimitReached", "throttledRequest")
 INTERNAL = Problem(500, "generalException", "generalException")
+INCOMPLETE_DATA = Problem(500, "generalException", "incompleteData")
+# Not 503 or 504, which Graph's clients repeat at once.
+QUERY_TOO_LONG = Problem(500, "generalException", "queryTookTooLong")
 KEYS_UNAVAILABLE = Problem(503, "serviceNotAvailable", "serviceNotAvailable")
-TOO_MANY_UPLOADS = Problem(503, "serviceNotAvailable", "serviceNotAvailable")
+TOO_MANY_TRANSFERS = Problem(503, "serviceNotAvailable", "serviceNotAvailable")
 STORAGE_UNAVAILABLE = Problem(503, "serviceNotAvailable", "serviceNotAvailable")
 NEWER_FORMAT = Problem(503, "serviceNotAvailable", "newerDataFormat")
 

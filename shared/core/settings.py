@@ -25,6 +25,9 @@ GIB = 1024 * MIB
 MIN_UPLOAD_SECONDS = 1
 MAX_BLOCK_BYTES = 100 * MIB
 
+# With more, the times that are computed from it would have no date.
+TEN_YEARS = 10 * 365 * 24 * 3600
+
 
 def _split_hosts(text: object) -> object:
     return _split_list(text.lower() if isinstance(text, str) else text)
@@ -99,7 +102,7 @@ class Settings(BaseModel):
     auth: AuthMode = Field(
         default=AuthMode.ENTRA,
         description="How callers are authenticated: entra (tokens of Microsoft Entra), or none (no authentication, "
-        "full access; refused in Azure).",
+        "full access; only if the address of the service is a loopback one).",
     )
     tenant_id: str = Field(default="", description="Id (GUID) of the tenant whose tokens are accepted.")
     audience: Annotated[frozenset[str], BeforeValidator(_split_list)] = Field(
@@ -123,14 +126,18 @@ class Settings(BaseModel):
         "Unset: https and WEBSITE_HOSTNAME, which Azure sets. The app does not start without either.",
     )
     idle_seconds: int = Field(
-        default=7200, ge=1, description="Seconds without an upload or another change after which a session expires."
+        default=7200,
+        ge=1,
+        le=TEN_YEARS,
+        description="Seconds without an upload or another change after which a session expires.",
     )
     grace_seconds: int = Field(
-        default=86400, ge=0, description="Seconds for which the files of an expired session are kept."
+        default=86400, ge=0, le=TEN_YEARS, description="Seconds for which the files of an expired session are kept."
     )
     retention_seconds: int | None = Field(
         default=None,
         ge=0,
+        le=TEN_YEARS,
         description="Seconds after which the files of a complete session are deleted; its record stays. It applies to "
         "sessions completed while it is set. Unset: never.",
     )
@@ -150,7 +157,7 @@ class Settings(BaseModel):
         "the property upstream).",
     )
     forward_layouts: Annotated[frozenset[str], BeforeValidator(_split_list)] = Field(
-        default=frozenset({"graph"}),
+        default=frozenset({"graph", "extended"}),
         description="Column layouts that UPLOADS_FORWARD_URL accepts, comma-separated. A session with another one is "
         "not forwarded.",
     )
@@ -167,7 +174,7 @@ class Settings(BaseModel):
         description="Hosts of UPLOADS_EVENTS_URL that may have an address that is not public, comma-separated.",
     )
     delivery_seconds: int = Field(
-        default=86400, ge=1, description="Seconds after which a delivery that keeps failing is given up."
+        default=86400, ge=1, le=TEN_YEARS, description="Seconds after which a delivery that keeps failing is given up."
     )
     max_shrink_percent: int | None = Field(
         default=None,
@@ -181,6 +188,28 @@ class Settings(BaseModel):
         ge=0,
         description="How many more rows than the resource's last complete session a session may have, in percent. "
         "Unset: no limit.",
+    )
+    require_object_ids: bool = Field(
+        default=False,
+        description="Whether a file with user principal names is refused (true), or accepted with a warning. The "
+        "templates set it where sessions are forwarded, since Microsoft Graph requires object ids.",
+    )
+    directory_max_age_days: int = Field(
+        default=14,
+        ge=1,
+        le=3650,
+        description="Days after which the directory is too old to match accounts with: then a file whose accounts have "
+        "to be matched is refused.",
+    )
+    directory_source: Literal["upload", "graph"] = Field(
+        default="upload",
+        description="Where the directory comes from: upload, or graph (it is also fetched once a day from Microsoft "
+        "Graph, with the app's managed identity, which needs the permission User.Read.All).",
+    )
+    directory_graph_url: HttpUrl = Field(
+        default=HttpUrl("https://graph.microsoft.com/v1.0"),
+        description="Microsoft Graph with its version, where the directory is fetched from. Differs in sovereign "
+        "clouds.",
     )
     expiry_schedule: str = Field(
         default="0 */5 * * * *", description="When the expiry timer runs: an NCRONTAB expression of six fields."
@@ -199,22 +228,43 @@ class Settings(BaseModel):
     max_upload_seconds: int = Field(
         default=540,
         ge=MIN_UPLOAD_SECONDS,
+        le=TEN_YEARS,
         description="Maximum duration of one upload, in seconds, at least 60 less than functionTimeout in host.json. "
         "What an older upload left in storage is deleted.",
     )
-    max_uploads_at_once: int = Field(
-        default=16,
+    max_download_seconds: int = Field(
+        default=300,
         ge=1,
-        description="Maximum number of simultaneous uploads by one caller, for each process of the app.",
+        le=TEN_YEARS,
+        description="Maximum duration of one download, in seconds, at least 300 less than functionTimeout in "
+        "host.json. A client continues it with a Range.",
     )
-    max_uploads_per_process: int = Field(
+    max_transfers_per_process: int = Field(
         default=24,
         ge=1,
-        description="Maximum number of simultaneous uploads by all callers, for each process of the app; then 503. "
-        "The default fits an instance with 2 GB of memory.",
+        description="Maximum number of simultaneous uploads and downloads by all callers, for each process of the app; "
+        "then 503. The default fits an instance with 2 GB of memory. A quarter as many dry runs have places of their "
+        "own.",
+    )
+    caller_share_percent: int = Field(
+        default=33,
+        ge=1,
+        le=100,
+        description="The share of these places that one caller can have, in percent, rounded up; then 429.",
     )
     stall_seconds: int = Field(
-        default=60, ge=1, description="Maximum idle time while receiving a body, in seconds; then 408."
+        default=60,
+        ge=1,
+        le=TEN_YEARS,
+        description="Seconds of waiting for a client in which it has to send or take as many bytes as "
+        "UPLOADS_MIN_BYTES_PER_SECOND makes of this time; else the upload is 408, and the download ends.",
+    )
+    min_bytes_per_second: int = Field(
+        default=1024,
+        ge=0,
+        le=MIB,
+        description="Minimum rate of an upload or a download, in bytes per second. Uploads with a Content-Length are "
+        "received by the Functions host, which has a minimum rate of its own. 0: any byte is enough.",
     )
     max_url_bytes: int = Field(
         default=8192,
@@ -265,6 +315,13 @@ class Settings(BaseModel):
     principal_types: Annotated[frozenset[str], BeforeValidator(_split_list)] = Field(
         default=frozenset({"EntraIdUser", "user"}),
         description="Allowed values of principalType, comma-separated, case-insensitive.",
+    )
+
+    convert: bool = Field(
+        default=True,
+        description="Whether files are accepted that are not in Graph's form, such as with other separators, and with "
+        "columns that are declared for their application. false: such files and declarations are refused, as to test "
+        "against Graph's form.",
     )
 
     @property

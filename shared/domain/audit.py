@@ -29,6 +29,12 @@ class Activity(StrEnum):
     DELETE_GRANT = "deleteGrant"
     PUT_RESOURCE = "putResource"
     DELETE_RESOURCE = "deleteResource"
+    PUT_IMPORT = "putImport"
+    DELETE_IMPORT = "deleteImport"
+    PUT_ACCOUNTS = "putAccounts"
+    DELETE_ACCOUNTS = "deleteAccounts"
+    PUT_DIRECTORY = "putDirectory"
+    DELETE_DIRECTORY = "deleteDirectory"
     DELIVER_SESSION = "deliverSession"
     REDELIVER_SESSION = "redeliverSession"
 
@@ -58,16 +64,18 @@ SERVICE = Actor()
 class Subject(NamedTuple):
     """The object that was changed: a session of a resource, or a grant for a resource or a whole catalog.
 
-    Ids are lower-case GUIDs.
+    Ids are lower-case GUIDs. The directory has none.
     """
 
-    catalog_id: str
+    catalog_id: str | None = None
     resource_id: str | None = None
     session_id: str | None = None
 
 
-def subject_of(key: SessionKey | GrantKey | ResourceKey) -> Subject:
-    """The subject that a key names."""
+def subject_of(key: SessionKey | GrantKey | ResourceKey | None) -> Subject:
+    """The subject that a key names; ``None`` is for the directory."""
+    if key is None:
+        return Subject()
     if isinstance(key, SessionKey):
         return Subject(key.resource.catalog_id, key.resource.resource_id, key.session_id)
     return Subject(key.catalog_id, key.resource_id)
@@ -94,7 +102,7 @@ class AuditRecord(NamedTuple):
 
 def new_record(
     activity: Activity,
-    key: SessionKey | GrantKey | ResourceKey,
+    key: SessionKey | GrantKey | ResourceKey | None,
     actor: Actor,
     outcome: Outcome = Outcome.SUCCESS,
     **details: str | int | None,

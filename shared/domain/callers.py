@@ -1,7 +1,7 @@
 """Callers and their permissions."""
 
 from collections.abc import Collection, Iterable, Mapping
-from enum import Enum, StrEnum, auto
+from enum import Enum, IntEnum, StrEnum, auto
 from typing import NamedTuple
 
 from shared.core.ids import parse_guid
@@ -19,18 +19,22 @@ class Need(Enum):
     """Authentication only, as for an unknown path."""
     READ = auto()
     WRITE = auto()
+    DECLARE = auto()
+    """Declaring what the files of an application are like: writing in the whole tenant, or a grant that says so."""
     WRITE_TENANT = auto()
     """Writing in the whole tenant, as for grants: a grant does not suffice."""
     READ_TENANT = auto()
     """Reading in the whole tenant, as for the audit: a grant does not suffice."""
 
 
-_SUFFICIENT: dict[Need, frozenset[str]] = {
-    Need.READ: frozenset({READ_ALL, READ_WRITE_ALL}),
-    Need.WRITE: frozenset({READ_WRITE_ALL}),
-    Need.WRITE_TENANT: frozenset({READ_WRITE_ALL}),
-    Need.READ_TENANT: frozenset({READ_ALL, READ_WRITE_ALL}),
+REQUIRED = {
+    Need.READ: READ_ALL,
+    Need.WRITE: READ_WRITE_ALL,
+    Need.DECLARE: READ_WRITE_ALL,
+    Need.WRITE_TENANT: READ_WRITE_ALL,
+    Need.READ_TENANT: READ_ALL,
 }
+"""The permission for the whole tenant that suffices for a need; for the first three, a grant can, too."""
 
 
 class ClaimsError(Exception):
@@ -40,7 +44,8 @@ class ClaimsError(Exception):
 class Caller(NamedTuple):
     """An identity, described by ids only, because names and addresses can be reassigned.
 
-    ``permissions`` apply to the whole tenant. Grants can be for ``object_id`` or for one of ``groups``.
+    ``permissions`` apply to the whole tenant; who has the one to write has the one to read, too. Grants can be for
+    ``object_id`` or for one of ``groups``.
     """
 
     tenant_id: str
@@ -51,7 +56,7 @@ class Caller(NamedTuple):
 
     def may(self, need: Need) -> bool:
         """Whether the permissions for the whole tenant are sufficient."""
-        return need is Need.IDENTITY or not self.permissions.isdisjoint(_SUFFICIENT[need])
+        return need is Need.IDENTITY or REQUIRED[need] in self.permissions
 
     @property
     def principals(self) -> frozenset[str]:
@@ -59,7 +64,7 @@ class Caller(NamedTuple):
         return self.groups | {self.object_id}
 
 
-ANONYMOUS = Caller("", "", "", frozenset({READ_WRITE_ALL}))
+ANONYMOUS = Caller("", "", "", frozenset({READ_ALL, READ_WRITE_ALL}))
 """The caller of a service that requires no authentication."""
 
 
@@ -75,6 +80,18 @@ def strongest(roles: Collection[Role | None]) -> Role | None:
     return next((role for role in (Role.OWNER, Role.READER) if role in roles), None)
 
 
+class Right(IntEnum):
+    """What a grant gives a right to. Each includes the ones before it."""
+
+    READ = 1
+    WRITE = 2
+    DECLARE = 3
+
+
+RIGHTS = {Need.READ: Right.READ, Need.WRITE: Right.WRITE, Need.DECLARE: Right.DECLARE}
+"""The right that a grant must give for a need."""
+
+
 class GrantKey(NamedTuple):
     """The scope and the principal of a grant, as lower-case GUIDs. Without a resource the scope is the whole catalog.
 
@@ -87,17 +104,29 @@ class GrantKey(NamedTuple):
 
 
 class Grant(NamedTuple):
-    """One grant."""
+    """One grant. ``may_declare``: an owner who may also declare what the files of the application are like."""
 
     key: GrantKey
     role: Role
+    may_declare: bool = False
+    etag: str = ""
+
+
+def right_of(role: Role, *, may_declare: bool) -> Right:
+    """What a grant gives a right to."""
+    if role is Role.READER:
+        return Right.READ
+    return Right.DECLARE if may_declare else Right.WRITE
 
 
 def caller_of(claims: Mapping[str, object], tenant_id: str) -> Caller:
     """The caller that validated claims identify.
 
-    A delegated token (``scp``) has the permissions of its scopes; the user's roles add nothing. Any other token is an
-    app-only token and has the permissions of its roles.
+    An app-only token has the permissions of its roles. It has no ``scp``, and its ``idtyp``, if it has one, is ``app``
+    ("Optional claims reference", Microsoft identity platform). A delegated token has those that are both among its
+    scopes and among the roles of its user: an administrator consents to a scope for all users at once, a role is
+    assigned to a person or to a group of theirs ("Permissions and consent overview" and "Add app roles to your
+    application and receive them in the token", Microsoft identity platform).
 
     Raises:
         ClaimsError: the claims are from another tenant, or not those of an access token.
@@ -113,9 +142,19 @@ def caller_of(claims: Mapping[str, object], tenant_id: str) -> Caller:
     if app_id is None:
         raise ClaimsError("The token is not an access token: it has no client id (claim azp or appid).")
     scopes = claims.get("scp")
-    permissions = _texts(claims.get("roles")) if scopes is None else str(scopes).split()
+    if scopes is None and claims.get("idtyp", "app") != "app":
+        raise ClaimsError("The token is that of a user, and has no scope (claim scp).")
+    permissions = _with_reading(_texts(claims.get("roles")))
+    if scopes is not None:
+        permissions &= _with_reading(str(scopes).split())
     groups = frozenset(group.lower() for group in _texts(claims.get("groups")))
-    return Caller(tenant_id, object_id, app_id, frozenset(permissions), groups)
+    return Caller(tenant_id, object_id, app_id, permissions, groups)
+
+
+def _with_reading(permissions: Iterable[str]) -> frozenset[str]:
+    """Permissions with the one to read, if the one to write is among them, which includes it."""
+    given = frozenset(permissions)
+    return given | {READ_ALL} if READ_WRITE_ALL in given else given
 
 
 def _texts(claim: object) -> Iterable[str]:

@@ -19,7 +19,7 @@ from shared.core.errors import (
     GraphError,
     counted,
 )
-from shared.domain.sessions import Refusal, Review, Session, SessionKey, Status, StoredFile
+from shared.domain.sessions import Outline, Refusal, Review, Session, SessionKey, Status, StoredFile, mark_of
 
 WARNED_BEFORE_EXPIRY = timedelta(minutes=30)
 
@@ -35,7 +35,7 @@ def new_session(key: SessionKey, review: Review, now: datetime) -> Session:
     return Session(key=key, review=review, created=now, last_active=now)
 
 
-def idle_deadline(session: Session, idle: timedelta) -> datetime:
+def idle_deadline(session: Session | Outline, idle: timedelta) -> datetime:
     """When a session that is not complete expires or has expired, if it is not changed again."""
     return session.last_active + idle
 
@@ -54,7 +54,7 @@ def expires_at(session: Session, idle: timedelta) -> datetime | None:
     return None if session.status is Status.COMPLETE else idle_deadline(session, idle)
 
 
-def status_at(session: Session, now: datetime, idle: timedelta) -> Status:
+def status_at(session: Session | Outline, now: datetime, idle: timedelta) -> Status:
     """The state at a given time: an active session past its deadline is expired, whether or not the timer has run."""
     if session.status is Status.ACTIVE and now >= idle_deadline(session, idle):
         return Status.EXPIRED
@@ -125,11 +125,12 @@ def find_identical(files: Sequence[StoredFile], candidate: StoredFile) -> Stored
     """
     for file in files:
         if file.name == candidate.name:
-            if file.sha256 == candidate.sha256:
+            if (file.sha256, file.as_rows.sha256) == (candidate.sha256, candidate.as_rows.sha256):
                 return file
             raise GraphError(
                 NAME_TAKEN,
-                f"This upload session already has a file named '{candidate.name}' with other content. "
+                f"This upload session already has a file named '{candidate.name}' with other "
+                f"{'rows, made by what was declared then' if file.sha256 == candidate.sha256 else 'content'}. "
                 f"{how_to_replace(file)}",
                 target="file",
                 extra={"fileId": file.id},
@@ -142,19 +143,30 @@ def how_to_replace(file: StoredFile) -> str:
     return f"To replace it, delete it with DELETE .../files/{file.id} and upload the new file under the same name."
 
 
+def has_exactly(session: Session, files: Sequence[StoredFile]) -> bool:
+    """Whether the session has these files and no others, as far as its mark tells.
+
+    Two reads are not one moment: a session and files that were read apart belong together only if this is so.
+    """
+    return session.files_mark == mark_of(file.id for file in files)
+
+
 def with_file(session: Session, file: StoredFile, *, clears_refusal: bool, now: datetime) -> Session:
     """The session after a file was accepted."""
-    return session._replace(
+    return with_change(session, now)._replace(
         files_uploaded=session.files_uploaded + 1,
         total_bytes=session.total_bytes + file.size,
+        files_mark=_marked(session, [file]),
         open_refusals=session.open_refusals - clears_refusal,
-        last_active=now,
     )
 
 
 def with_change(session: Session, now: datetime) -> Session:
-    """The session after an upload or a change that leaves its files and refusals as they are."""
-    return session._replace(last_active=now)
+    """The session after an upload or a change that leaves its files and refusals as they are.
+
+    The clock of another instance may be ahead: no change makes a session expire earlier.
+    """
+    return session._replace(last_active=max(session.last_active, now))
 
 
 def has_room_for_refusal(session: Session, limit: int) -> bool:
@@ -164,17 +176,23 @@ def has_room_for_refusal(session: Session, limit: int) -> bool:
 
 def with_refusal(session: Session, *, known: bool, now: datetime) -> Session:
     """The session after a file was refused; ``known`` if a refusal of the same name is already open."""
-    return session._replace(open_refusals=session.open_refusals + (not known), last_active=now)
+    return with_change(session, now)._replace(open_refusals=session.open_refusals + (not known))
 
 
 def without_entries(session: Session, removed: Sequence[StoredFile | Refusal]) -> Session:
     """The session after files or refusals were removed: its stats are the sum over those that remain."""
-    sizes = [entry.size for entry in removed if isinstance(entry, StoredFile)]
+    files = [entry for entry in removed if isinstance(entry, StoredFile)]
     return session._replace(
-        files_uploaded=session.files_uploaded - len(sizes),
-        total_bytes=session.total_bytes - sum(sizes),
-        open_refusals=session.open_refusals - (len(removed) - len(sizes)),
+        files_uploaded=session.files_uploaded - len(files),
+        total_bytes=session.total_bytes - sum(file.size for file in files),
+        files_mark=_marked(session, files),
+        open_refusals=session.open_refusals - (len(removed) - len(files)),
     )
+
+
+def _marked(session: Session, changed: Sequence[StoredFile]) -> int | None:
+    """The session's mark after files were added or removed. One without a mark gets none: it may have other files."""
+    return None if session.files_mark is None else session.files_mark ^ mark_of(file.id for file in changed)
 
 
 def completed(session: Session, refusals: Sequence[Refusal], *, allow_incomplete: bool, now: datetime) -> Session:
@@ -210,7 +228,7 @@ def completed(session: Session, refusals: Sequence[Refusal], *, allow_incomplete
                 "This upload session has no file yet. Upload a file, or send the header 'Prefer: allow-incomplete' to "
                 "complete the session without any.",
             )
-    return session._replace(status=Status.COMPLETE, last_active=now)
+    return with_change(session, now)._replace(status=Status.COMPLETE)
 
 
 def check_deletable(session: Session) -> None:

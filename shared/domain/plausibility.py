@@ -21,12 +21,16 @@ def unexpected_change(
 ) -> GraphError | None:
     """The error, 409 ``unexpectedChange``, if a number of rows differs too much from the last one; else ``None``.
 
+    A last one without rows has nothing to compare with: any number is infinitely more.
+
     Args:
         rows: of the session that is to be completed, without headers.
         last: the last complete session.
         max_shrink: how much fewer, in percent; ``None`` for no limit.
         max_growth: how many more, in percent; ``None`` for no limit.
     """
+    if last.rows == 0:
+        return None
     fewer = max_shrink is not None and rows * 100 < last.rows * (100 - max_shrink)
     more = max_growth is not None and rows * 100 > last.rows * (100 + max_growth)
     if not fewer and not more:

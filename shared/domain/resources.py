@@ -2,6 +2,7 @@
 
 from typing import NamedTuple
 
+from shared.access_data.steps.declaration import Declaration
 from shared.domain.callers import Role
 from shared.domain.sessions import ResourceKey
 
@@ -22,6 +23,15 @@ class ResourceDescription(NamedTuple):
     expected_layout: str | None = None
     expected_rows: int | None = None
     target: ResourceKey | None = None
+    etag: str = ""
+
+
+class Application(NamedTuple):
+    """What is stored of a resource: how it is described, and how its files become rows. Both have the same ETag."""
+
+    description: ResourceDescription | None = None
+    declaration: Declaration | None = None
+    etag: str | None = None
 
 
 class VisibleResource(NamedTuple):

@@ -1,9 +1,11 @@
 """Upload sessions and what belongs to them, as data. ``shared.domain.lifecycle`` has the rules for changing them."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from enum import StrEnum
+from functools import reduce
 from hashlib import sha256
+from operator import xor
 from typing import NamedTuple
 from uuid import UUID
 
@@ -47,6 +49,7 @@ class Review(NamedTuple):
 class Session(NamedTuple):
     """An upload session. ``status`` is the stored state; ``status_at`` gives the current one.
 
+    ``files_mark`` is the mark of its files (``mark_of``); ``None`` in a row of a version that stored none.
     ``files_removed`` is when the retention of a complete session ended and the removal of its files began.
     """
 
@@ -57,15 +60,64 @@ class Session(NamedTuple):
     status: Status = Status.ACTIVE
     files_uploaded: int = 0
     total_bytes: int = 0
+    files_mark: int | None = 0
     open_refusals: int = 0
     files_removed: datetime | None = None
     etag: str = ""
 
 
+class Outline(NamedTuple):
+    """What filters compare of a session."""
+
+    reference_id: str
+    last_active: datetime
+    status: Status
+
+
+class Reference(NamedTuple):
+    """Which session holds a reference."""
+
+    holder: SessionKey
+    etag: str
+
+
+class Directory(NamedTuple):
+    """A snapshot of the users of a directory: its digest in hex, and when it was uploaded."""
+
+    sha256: str
+    uploaded: datetime
+
+
+class StoredRows(NamedTuple):
+    """The rows of a file that is not in Graph's form, as they are stored beside it.
+
+    Attributes:
+        size: in bytes.
+        sha256: in hex.
+        steps: which made them, of ``decode``, ``separate``, ``columns``, ``principals``.
+        matched: the number of rows by what has matched their accounts with users.
+        left_out: the number of rows of the file that are not among them, since their accounts are not persons.
+        directory: the snapshot that was used; ``None`` if none was.
+    """
+
+    size: int
+    sha256: str
+    steps: tuple[str, ...]
+    matched: Mapping[str, int]
+    left_out: int
+    directory: Directory | None = None
+
+
+def rows_blob(file_id: str) -> str:
+    """The name of the blob that has the rows of a file, if these are not the file itself."""
+    return f"{file_id}.rows"
+
+
 class StoredFile(NamedTuple):
     """An accepted file. ``size`` in bytes, ``sha256`` in hex, ``rows`` without the header.
 
-    ``layout`` is ``None`` for a file that was stored by a version that did not store it.
+    ``layout`` is that of its rows; ``None`` for a file that was stored by a version that did not store it. ``made`` is
+    ``None`` for a file in Graph's form, which is its own rows.
     """
 
     id: str
@@ -76,6 +128,25 @@ class StoredFile(NamedTuple):
     layout: str | None
     warnings: int
     uploaded: datetime
+    made: StoredRows | None = None
+
+    @property
+    def blobs(self) -> Sequence[str]:
+        """The names of its blobs. The last one has the rows."""
+        return [self.id] if self.made is None else [self.id, rows_blob(self.id)]
+
+    @property
+    def as_rows(self) -> "StoredFile":
+        """The file as those see it who use its rows: with their size and digest."""
+        return self if self.made is None else self._replace(size=self.made.size, sha256=self.made.sha256)
+
+
+def mark_of(file_ids: Iterable[str]) -> int:
+    """What tells a set of files from every other one: the XOR of their ids, 74 bits of which are random.
+
+    It changes with each file in the same way, whether that is added or removed, and in whatever order.
+    """
+    return reduce(xor, (UUID(file_id).int for file_id in file_ids), 0)
 
 
 class Snapshot(NamedTuple):
@@ -86,11 +157,16 @@ class Snapshot(NamedTuple):
 
 
 class Refusal(NamedTuple):
-    """A file that was refused and has not been replaced."""
+    """A file that was refused and has not been replaced.
+
+    ``accounts`` is the list of those that have no principal, to be filled in: a CSV file. It is stored with a new
+    refusal; read refusals are without it.
+    """
 
     name: str
     refused: datetime
     findings: int
+    accounts: bytes = b""
 
     @property
     def id(self) -> str:

@@ -2,7 +2,8 @@
 
 from collections.abc import Collection, Mapping
 from functools import cache
-from typing import NoReturn, Protocol
+from math import ceil
+from typing import NoReturn
 
 from starlette.datastructures import Headers
 
@@ -11,6 +12,8 @@ from shared.core.errors import KEYS_UNAVAILABLE, UNAUTHENTICATED, GraphError
 from shared.core.ids import parse_guid
 from shared.core.settings import LOOPBACK, AuthMode, Settings, settings
 from shared.domain.callers import ANONYMOUS, Caller
+from shared.identity.signing_keys import KeysUnavailableError, SigningKeys
+from shared.identity.tokens import BadTokenError, TokenVerifier
 
 # Azure sets these variables; the last one in Container Apps.
 _AZURE = ("WEBSITE_INSTANCE_ID", "WEBSITE_SITE_NAME", "CONTAINER_APP_NAME")
@@ -33,23 +36,30 @@ def runs_in_azure(environment: Mapping[str, str]) -> str | None:
 
 
 def check_authentication(config: Settings, environment: Mapping[str, str]) -> None:
-    """Check that the settings do not leave the service open by mistake.
+    """Check that the settings do not leave the service open by mistake, in the environment of the process.
 
     Raises:
         SettingsError: the app must not start with these settings.
     """
     match config.auth:
         case AuthMode.NONE:
-            if found := runs_in_azure(environment):
-                raise SettingsError(
-                    "UPLOADS_AUTH=none disables authentication. It is for development machines only, and the variable "
-                    f"{found} shows that this app runs in Azure. Set UPLOADS_AUTH=entra, UPLOADS_TENANT_ID and "
-                    "UPLOADS_AUDIENCE."
-                )
+            _require_own_machine(config, environment)
         case AuthMode.ENTRA:
             _require_tenant(config)
             _require_own_audience(config)
             _require_safe_authority(config)
+
+
+def _require_own_machine(config: Settings, environment: Mapping[str, str]) -> None:
+    """Check that others do not reach the service. The header Host shows nothing: the Functions host sends its own."""
+    # Settings that were made for another machine may have come with UPLOADS_PUBLIC_URL.
+    azure = runs_in_azure(environment)
+    if azure or (config.public_url is not None and (config.public_url.host or "").strip("[]") not in LOOPBACK):
+        found = f"{azure} shows that it runs in Azure" if azure else f"its address is {config.public_url}"
+        raise SettingsError(
+            f"UPLOADS_AUTH=none disables authentication. It is for development machines only, and {found}, where "
+            "others can reach it. Set UPLOADS_AUTH=entra, UPLOADS_TENANT_ID and UPLOADS_AUDIENCE."
+        )
 
 
 def _require_tenant(config: Settings) -> None:
@@ -81,25 +91,6 @@ def _require_safe_authority(config: Settings) -> None:
         raise SettingsError("UPLOADS_AUTHORITY must be an https URL.")
 
 
-class Authentication(Protocol):
-    """One method of authentication."""
-
-    async def caller(self, headers: Headers) -> Caller:
-        """The caller of a request with these headers.
-
-        Raises:
-            GraphError: 401 if the headers do not authenticate a caller; 503 if that cannot be decided now.
-        """
-
-
-class NoAuthentication:
-    """No authentication: for a development machine."""
-
-    async def caller(self, headers: Headers) -> Caller:
-        """The same caller for every request, with all permissions."""
-        return ANONYMOUS
-
-
 def token_scope(audience: Collection[str]) -> str:
     """The scope with which a client requests a token: all permissions for the App ID URI, else for the client id."""
     return f"{min(audience, key=lambda each: (parse_guid(each) is not None, each))}/.default"
@@ -109,21 +100,19 @@ class EntraAuthentication:
     """Bearer tokens from Microsoft Entra (RFC 6750)."""
 
     def __init__(self, config: Settings) -> None:
-        # Imported here because only this class needs the cryptography package.
-        from shared.identity.signing_keys import KeysUnavailableError, SigningKeys  # noqa: PLC0415
-        from shared.identity.tokens import BadTokenError, TokenVerifier  # noqa: PLC0415
-
         tenant_id = config.tenant_id.lower()
         tenant = f"{config.authority_base}/{tenant_id}"
         self._verifier = TokenVerifier(tenant_id, config, SigningKeys(f"{tenant}/discovery/v2.0/keys"))
-        self._bad_token = BadTokenError
-        self._keys_unavailable = KeysUnavailableError
         authorization_uri = f"{tenant}/oauth2/v2.0/authorize"
         scope = token_scope(config.audience)
         self._challenge = f'Bearer realm="", authorization_uri="{authorization_uri}", scope="{scope}"'
 
     async def caller(self, headers: Headers) -> Caller:
-        """The caller whose token the request has."""
+        """The caller whose token the request has.
+
+        Raises:
+            GraphError: 401 if it has none that is valid; 503 if that cannot be decided now.
+        """
         sent = headers.get("authorization")
         if sent is None:
             # RFC 6750, section 3.1: no error code if the request has no token.
@@ -137,13 +126,14 @@ class EntraAuthentication:
             self._refuse("invalid_request", "The Authorization header must use the scheme Bearer.")
         try:
             return await self._verifier.caller(token.strip())
-        except self._bad_token as error:
+        except BadTokenError as error:
             self._refuse("invalid_token", str(error))
-        except self._keys_unavailable:
+        except KeysUnavailableError as error:
             raise GraphError(
                 KEYS_UNAVAILABLE,
-                "The token cannot be checked now because the signing keys are not available. Repeat the request.",
-                headers={"Retry-After": "5"},
+                "The token cannot be checked now because its signing key is not known, and the keys cannot be fetched "
+                "at this moment. Repeat the request after the time in Retry-After.",
+                headers={"Retry-After": str(ceil(error.retry_after))},
             ) from None
 
     def _refuse(self, error: str, description: str) -> NoReturn:
@@ -152,19 +142,14 @@ class EntraAuthentication:
 
 
 @cache
-def _authentication() -> Authentication:
-    config = settings()
-    match config.auth:
-        case AuthMode.NONE:
-            return NoAuthentication()
-        case AuthMode.ENTRA:
-            return EntraAuthentication(config)
+def _entra() -> EntraAuthentication:
+    return EntraAuthentication(settings())
 
 
 async def authenticate(headers: Headers) -> Caller:
-    """The caller of a request.
+    """The caller of a request; without authentication (``UPLOADS_AUTH=none``) one with all permissions.
 
     Raises:
         GraphError: 401 if the caller is not authenticated; 503 if that cannot be decided now.
     """
-    return await _authentication().caller(headers)
+    return ANONYMOUS if settings().auth is AuthMode.NONE else await _entra().caller(headers)

@@ -12,7 +12,7 @@ from starlette.datastructures import Headers
 from shared.core.errors import ACCESS_DENIED, GraphError
 from shared.core.settings import LOOPBACK
 
-_SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
+SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 
 
 def check_origin(method: str, headers: Headers, service_url: str) -> None:
@@ -26,7 +26,7 @@ def check_origin(method: str, headers: Headers, service_url: str) -> None:
     Raises:
         GraphError: 403.
     """
-    if method in _SAFE_METHODS:
+    if method in SAFE_METHODS:
         return
     # Both count: for a name that leads to this machine only now (DNS rebinding), the site is the same.
     foreign = headers.get("sec-fetch-site", "none") not in ("same-origin", "none")

@@ -22,6 +22,8 @@ REFRESH_SECONDS = 3600
 KEEP_SECONDS = 24 * 3600
 # Unknown key ids cause at most one fetch in this time.
 UNKNOWN_KEY_PAUSE_SECONDS = 60
+# Unknown key ids that are remembered until the next fetch. A token limits the length of each.
+MAX_UNKNOWN_KEYS = 100
 # An endpoint that is not available is tried at most once in this time.
 FAILURE_PAUSE_SECONDS = 5
 
@@ -35,7 +37,11 @@ _log = logging.getLogger("uploads.auth")
 
 
 class KeysUnavailableError(Exception):
-    """A token cannot be checked now because the endpoint of the keys is not available."""
+    """A token cannot be checked now: it is not known whether its key exists. ``retry_after`` is in seconds."""
+
+    def __init__(self, retry_after: float) -> None:
+        super().__init__()
+        self.retry_after = retry_after
 
 
 class SigningKeys:
@@ -50,30 +56,47 @@ class SigningKeys:
         self._failed = _NEVER
         self._failing = False
         self._searched = _NEVER
+        # Ids that were asked for since the last fetch, and those that it was asked for and did not have.
+        self._asked: set[str] = set()
+        self._absent: frozenset[str] = frozenset()
 
     async def get(self, key_id: str) -> RSAPublicKey | None:
-        """The key with this id; ``None`` if there is none.
+        """The key with this id; ``None`` if it was looked for, and there is none.
 
         Raises:
             KeysUnavailableError: the keys cannot be fetched now.
         """
-        now = self._clock()
-        age = now - self._fetched
+        age = self._clock() - self._fetched
         if age > KEEP_SECONDS:
             self._keys = {}
-        if not self._keys:
-            await self._fetch_now()
-            if not self._keys:
-                raise KeysUnavailableError
-        elif key_id not in self._keys and (self._fetching or now - self._searched > UNKNOWN_KEY_PAUSE_SECONDS):
-            self._searched = now
-            await self._fetch_now()
-            if self._failing:
-                # The key may be new, so the token cannot be called invalid.
-                self._searched = _NEVER
-                raise KeysUnavailableError
-        elif age > REFRESH_SECONDS and self._may_fetch():
+        if key_id not in self._keys:
+            return await self._search(key_id)
+        if age > REFRESH_SECONDS and self._may_fetch():
             self._start_fetch()
+        return self._keys[key_id]
+
+    async def _search(self, key_id: str) -> RSAPublicKey | None:
+        """Fetch the keys for an id that is not known, unless such a fetch was made a moment ago.
+
+        Until the next one the id may be that of a new key, so that its token cannot be called invalid.
+
+        Raises:
+            KeysUnavailableError: the keys cannot be fetched now.
+        """
+        if len(self._asked) == MAX_UNKNOWN_KEYS:
+            self._asked.pop()
+        self._asked.add(key_id)
+        pause = self._searched + UNKNOWN_KEY_PAUSE_SECONDS - self._clock()
+        if self._keys and pause > 0 and not self._fetching:
+            if key_id in self._absent:
+                return None
+            raise KeysUnavailableError(pause)
+        if self._keys:
+            self._searched = self._clock()
+        await self._fetch_now()
+        if self._failing:
+            self._searched = _NEVER
+            raise KeysUnavailableError(FAILURE_PAUSE_SECONDS)
         return self._keys.get(key_id)
 
     def _may_fetch(self) -> bool:
@@ -103,6 +126,8 @@ class SigningKeys:
             )
         else:
             self._keys = keys
+            self._absent = frozenset(self._asked - keys.keys())
+            self._asked.clear()
             self._fetched, self._failing = self._clock(), False
         finally:
             self._fetching = None

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 
 from shared.core.ids import format_instant
 from shared.domain.sessions import Session, StoredFile
+from shared.models.serializers import rows_json
 
 
 def manifest(session: Session, files: Sequence[StoredFile]) -> bytes:
@@ -31,6 +32,8 @@ def manifest(session: Session, files: Sequence[StoredFile]) -> bytes:
                 "layout": file.layout,
                 "rows": file.rows,
                 "warnings": file.warnings,
+                # Only where they are not the file itself, as in the manifests of earlier versions.
+                **({} if file.made is None else {"@uploads.rows": {"blob": file.blobs[-1], **(rows_json(file) or {})}}),
             }
             for file in files
         ],

@@ -4,8 +4,9 @@ Names are Graph's: ``customDataProvidedResourceUploadSession`` and related types
 v1.0 of 2026.
 """
 
-from collections.abc import Callable
-from typing import Annotated, Any, Literal, NamedTuple, TypeVar
+import re
+from collections.abc import Callable, Collection
+from typing import Annotated, Any, Literal, NamedTuple
 
 from pydantic import (
     AfterValidator,
@@ -17,28 +18,43 @@ from pydantic import (
     Strict,
     Tag,
     TypeAdapter,
-    ValidationError,
     WithJsonSchema,
     model_validator,
 )
 
-from shared.core.errors import INVALID_REQUEST, NOT_UPDATEABLE, Detail, GraphError
+from shared.access_data.steps.declaration import (
+    MAX_ATTRIBUTES,
+    MAX_CONSTANT,
+    MAX_NAME,
+    Declaration,
+    DeclarationError,
+    parse_declaration,
+)
+from shared.core.errors import Detail
 from shared.core.ids import parse_guid
-from shared.domain.callers import Role
+from shared.core.text import is_readable
+from shared.domain.callers import Grant, GrantKey, Role
 from shared.domain.deliveries import Target
 from shared.domain.resources import ResourceDescription
 from shared.domain.sessions import ResourceKey, Review
 from shared.models.dialects import Dialect
+from shared.models.json_bodies import MAX_ERRORS_LISTED, invalid, parsed
 
 SCHEMAS = "#/components/schemas/{model}"
 """The reference to a schema within an OpenAPI document."""
 
 
 class RequestBody(NamedTuple):
-    """A request body: its media type, and its JSON schema by dialect."""
+    """A request body: its media type, its JSON schema by dialect, and what may be sent instead."""
 
     media_type: str
     schema: Callable[[Dialect], dict[str, Any]]
+    also: "RequestBody | None" = None
+
+    @property
+    def kinds(self) -> "tuple[RequestBody, ...]":
+        """This one, and what may be sent instead."""
+        return (self, *(self.also.kinds if self.also else ()))
 
 
 def _guid(text: str) -> str:
@@ -53,6 +69,22 @@ def _hash_prefixed(value: object) -> object:
     return f"#{value}" if isinstance(value, str) and value.startswith("microsoft.graph.") else value
 
 
+def _readable(text: str) -> str:
+    # A description may have several lines.
+    if text and not is_readable(re.sub(r"[\r\n\t]", " ", text)):
+        raise ValueError("must be text that people can read: without control characters, and not only white space")
+    return text
+
+
+def _whole(value: object) -> object:
+    """JSON has one type of number: 1.0 is an integer (JSON Schema, "integer")."""
+    return int(value) if isinstance(value, float) and value.is_integer() else value
+
+
+PlainText = Annotated[
+    str, AfterValidator(_readable), Field(description="Text that people can read, without control characters.")
+]
+DeclaredText = Annotated[str, Field(min_length=1, max_length=MAX_NAME)]
 Guid = Annotated[str, AfterValidator(_guid), WithJsonSchema({"type": "string", "format": "uuid"})]
 
 
@@ -60,23 +92,25 @@ def _json_body(adapter: Callable[[Dialect], TypeAdapter[Any]]) -> RequestBody:
     return RequestBody("application/json", lambda dialect: adapter(dialect).json_schema(ref_template=SCHEMAS))
 
 
-Model = TypeVar("Model", bound=BaseModel)
-
-
-class _Body(BaseModel):
+class Body(BaseModel):
     """A JSON object of a request: unknown properties are errors, OData annotations are ignored."""
 
-    model_config = ConfigDict(extra="forbid", strict=True)
+    model_config = ConfigDict(extra="forbid", strict=True, json_schema_extra={"patternProperties": {"@": {}}})
 
     @model_validator(mode="before")
     @classmethod
     def _without_annotations(cls, value: Any) -> Any:
         if not isinstance(value, dict):
             return value
-        return {name: item for name, item in value.items() if "@odata." not in name or name == "@odata.type"}
+        return {name: item for name, item in value.items() if not is_annotation(name) or name == "@odata.type"}
 
 
-class ReviewData(_Body):
+def is_annotation(name: str) -> bool:
+    """Whether a name in a JSON object is that of an annotation (OData JSON Format 4.01, section 20.2)."""
+    return "@" in name
+
+
+class ReviewData(Body):
     """``accessReviewContextData``: the review instance that data is collected for."""
 
     odata_type: Annotated[
@@ -87,7 +121,7 @@ class ReviewData(_Body):
     reviewInstanceId: Guid
 
 
-class CreateSession(_Body):
+class CreateSession(Body):
     """The body of create in v1.0, and in the beta of 2026."""
 
     odata_type: Annotated[
@@ -101,7 +135,7 @@ class CreateSession(_Body):
         return Review(self.data.reviewDefinitionId, self.data.reviewInstanceId)
 
 
-class FoundingReviewData(_Body):
+class FoundingReviewData(Body):
     """``data`` of the founding dialect; Microsoft's Logic App template names its type ``accessReviewInstance``."""
 
     odata_type: Annotated[
@@ -115,11 +149,11 @@ class FoundingReviewData(_Body):
     accessReviewInstanceId: Guid
 
 
-class CreateFoundingSession(_Body):
+class CreateFoundingSession(Body):
     """The body of create in the founding dialect, the beta of October 2025."""
 
     odata_type: str | None = Field(None, alias="@odata.type")
-    source: Annotated[str, Field(min_length=1, max_length=256)]
+    source: Annotated[PlainText, Field(min_length=1, max_length=256)]
     type: Literal[
         "#microsoft.graph.accessReviewDataUploadTriggerCallbackData", "accessReviewDataUploadTriggerCallbackData"
     ]
@@ -162,120 +196,50 @@ def parse_create(body: bytes, dialect: Dialect) -> Review:
     Raises:
         GraphError: 400, with a detail for each error.
     """
-    try:
-        return _CREATE[dialect].validate_json(body).review()
-    except ValidationError as error:
-        raise _invalid_body(error) from None
+    return parsed(_CREATE[dialect].validate_json, body).review()
 
 
-class UpdateSession(_Body):
-    """The body of the only supported update, for the OpenAPI document; ``parse_update`` gives more exact errors."""
-
-    isUploadDone: Literal[True]
-
-
-UPDATE_BODY = _json_body(lambda _: TypeAdapter(UpdateSession))
-
-
-def parse_update(body: bytes) -> None:
-    """Check that a PATCH body is ``{"isUploadDone": true}``, the only supported update.
-
-    Raises:
-        GraphError: 400; ``propertyNotUpdateable`` for any other property, or for ``false``.
-    """
-    try:
-        update = _JSON_OBJECT.validate_json(body)
-    except ValidationError as error:
-        raise _invalid_body(error) from None
-    properties = {name: value for name, value in update.items() if "@odata." not in name}
-    others = sorted(properties.keys() - {"isUploadDone"})[:_MAX_ERRORS_LISTED]
-    if others:
-        raise GraphError(
-            NOT_UPDATEABLE,
-            f"{', '.join(repr(name[:100]) for name in others)} cannot be updated. Only 'isUploadDone' can be, to true.",
-            target=others[0][:100],
-        )
-    done = properties.get("isUploadDone")
-    if done is False:
-        raise GraphError(
-            NOT_UPDATEABLE,
-            "'isUploadDone' can only be updated to true. A complete session cannot be reopened.",
-            target="isUploadDone",
-        )
-    if done is not True:
-        raise GraphError(
-            INVALID_REQUEST, 'The body must be {"isUploadDone": true}, with a JSON boolean.', target="isUploadDone"
-        )
-
-
-class PutGrant(_Body):
+class PutGrant(Body):
     """The body of a grant; the path has the rest."""
 
     role: Annotated[Role, Strict(False)]
+    mayDeclare: Annotated[bool, Field(description="Whether an owner may declare what its files are like.")] = False
+
+    @model_validator(mode="after")
+    def _declares_as_owner(self) -> "PutGrant":
+        if self.mayDeclare and self.role is not Role.OWNER:
+            raise ValueError("mayDeclare needs the role owner")
+        return self
 
 
 GRANT_BODY = _json_body(lambda _: TypeAdapter(PutGrant))
 
 
-def parse_grant(body: bytes) -> Role:
+def parse_grant(key: GrantKey, body: bytes) -> Grant:
     """Parse the body of a grant.
 
     Raises:
         GraphError: 400, with a detail for each error.
     """
-    return _parsed(PutGrant, body).role
+    given = parsed(PutGrant.model_validate_json, body)
+    return Grant(key, given.role, given.mayDeclare)
 
 
-_JSON_OBJECT = TypeAdapter(dict[str, Any])
-
-# Errors of a body that are listed: more than there are properties. Without a limit an answer could be ten times as long
-# as the body.
-_MAX_ERRORS_LISTED = 20
-
-
-def _parsed(model: type[Model], body: bytes) -> Model:
-    """A body as its model; 400 with a detail for each error."""
-    try:
-        return model.model_validate_json(body)
-    except ValidationError as error:
-        raise _invalid_body(error) from None
-
-
-def _invalid_body(error: ValidationError) -> GraphError:
-    """The error for an invalid body, with a detail for each error. It does not repeat values of the body."""
-    details = []
-    for found in error.errors(include_url=False, include_context=False, include_input=False)[:_MAX_ERRORS_LISTED]:
-        path = ".".join(str(part) for part in found["loc"] if part not in ("founding", "current"))
-        code = "unknownProperty" if found["type"] == "extra_forbidden" else "invalidValue"
-        message = {
-            "extra_forbidden": "This property is not supported.",
-            "missing": "This property is required.",
-        }.get(found["type"], found["msg"].removeprefix("Value error, "))
-        details.append(Detail(code, message, path[:200] or "body"))
-    first = details[0]
-    return GraphError(
-        INVALID_REQUEST,
-        f"The body is not valid. {first.target}: {first.message}",
-        target=first.target,
-        details=details,
-    )
-
-
-class PutUpstream(_Body):
+class PutUpstream(Body):
     """The ids of a resource at the target of forwarding."""
 
     catalogId: Guid
     resourceId: Guid
 
 
-class PutResource(_Body):
+class PutResource(Body):
     """The body that describes a resource: what people call it, and what its files are expected to hold."""
 
-    displayName: Annotated[str, Field(min_length=1, max_length=256)]
-    description: Annotated[str, Field(max_length=1024)] | None = None
-    contact: Annotated[str, Field(max_length=256)] | None = None
+    displayName: Annotated[PlainText, Field(min_length=1, max_length=256)]
+    description: Annotated[PlainText, Field(max_length=1024)] | None = None
+    contact: Annotated[PlainText, Field(max_length=256)] | None = None
     expectedLayout: Literal["graph", "early", "extended"] | None = None
-    expectedRows: Annotated[int, Field(ge=1, le=2**31 - 1)] | None = None
+    expectedRows: Annotated[int, BeforeValidator(_whole), Field(ge=1, le=2**31 - 1)] | None = None
     upstream: PutUpstream | None = None
 
 
@@ -288,7 +252,7 @@ def parse_resource(body: bytes) -> ResourceDescription:
     Raises:
         GraphError: 400, with a detail for each fault.
     """
-    given = _parsed(PutResource, body)
+    given = parsed(PutResource.model_validate_json, body)
     upstream = given.upstream
     return ResourceDescription(
         given.displayName,
@@ -300,7 +264,46 @@ def parse_resource(body: bytes) -> ResourceDescription:
     )
 
 
-class Redeliver(_Body):
+class PutPrincipals(Body):
+    """How accounts are matched with users."""
+
+    matchBy: Annotated[list[DeclaredText], Field(min_length=1, max_length=MAX_ATTRIBUTES)]
+    accountIn: str | None = None
+
+
+class PutImport(Body):
+    """What is declared for the files of a resource. ``parse_declaration`` has the rules; this is for the document."""
+
+    columns: dict[str, DeclaredText] = {}
+    constants: dict[str, Annotated[str, Field(max_length=MAX_CONSTANT)]] = {}
+    ignoreOtherColumns: bool = False
+    encoding: Annotated[str, Field(examples=["windows-1252"])] | None = None
+    principals: PutPrincipals | None = None
+
+
+IMPORT_BODY = _json_body(lambda _: TypeAdapter(PutImport))
+
+_JSON: TypeAdapter[Any] = TypeAdapter(Any)
+
+
+def parse_import(body: bytes, principal_types: Collection[str]) -> Declaration:
+    """What a body declares for the files of a resource.
+
+    Raises:
+        GraphError: 400, with a detail for each fault.
+    """
+    try:
+        return parse_declaration(parsed(_JSON.validate_json, body), principal_types)
+    except DeclarationError as error:
+        raise invalid(
+            [
+                Detail("unknownProperty" if fault.unknown else "invalidValue", fault.message, fault.target)
+                for fault in error.faults[:MAX_ERRORS_LISTED]
+            ]
+        ) from None
+
+
+class Redeliver(Body):
     """The body that asks for another attempt of a delivery."""
 
     target: Annotated[Target, Strict(False)]
@@ -315,4 +318,4 @@ def parse_redeliver(body: bytes) -> Target:
     Raises:
         GraphError: 400, with a detail for each fault.
     """
-    return _parsed(Redeliver, body).target
+    return parsed(Redeliver.model_validate_json, body).target

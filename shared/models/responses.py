@@ -3,15 +3,38 @@
 Names are Graph's. A property that ``$select`` may omit is not required.
 """
 
+from collections.abc import Iterable
 from typing import Annotated, NotRequired
 
 from pydantic import Field
+from pydantic.fields import FieldInfo
 from typing_extensions import TypedDict
+
+from shared.access_data.layouts import LAYOUTS
+from shared.core import errors
+from shared.domain.audit import Activity, Outcome
+from shared.domain.callers import Role
+from shared.domain.deliveries import DeliveryState, Target
+from shared.query.capabilities import SESSION
+
+
+def _one_of(words: Iterable[str]) -> FieldInfo:
+    """The words that a text on the wire can be."""
+    field: FieldInfo = Field(json_schema_extra={"enum": list(words)})
+    return field
+
 
 Guid = Annotated[str, Field(json_schema_extra={"format": "uuid"})]
 Instant = Annotated[str, Field(json_schema_extra={"format": "date-time"})]
 Count = Annotated[int, Field(ge=0)]
 Sha256 = Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
+LayoutName = Annotated[str, _one_of(layout.name for layout in LAYOUTS)]
+GrantedRole = Annotated[str, _one_of(Role)]
+TargetName = Annotated[str, _one_of(Target)]
+Status = Annotated[str, _one_of(SESSION.filterable["status"].values)]
+GraphCode = Annotated[
+    str, _one_of(sorted({each.code for each in vars(errors).values() if isinstance(each, errors.Problem)}))
+]
 
 Entity = TypedDict("Entity", {"@odata.context": str})
 Collection = TypedDict("Collection", {"@odata.context": str, "@odata.nextLink": NotRequired[str]})
@@ -19,6 +42,29 @@ CountedCollection = TypedDict(
     "CountedCollection",
     {"@odata.context": str, "@odata.nextLink": NotRequired[str], "@odata.count": NotRequired[Count]},
 )
+
+
+class UsedDirectory(TypedDict):
+    """The snapshot of the directory that accounts were matched with."""
+
+    sha256: Sha256
+    uploadedDateTime: Instant
+
+
+class Rows(TypedDict):
+    """The rows that are stored beside a file that is not in Graph's form.
+
+    Rows are counted by what has matched their accounts: an attribute, accounts (exceptions), or objectId.
+    """
+
+    layout: LayoutName
+    sha256: Sha256
+    size: Count
+    rowCount: Count
+    steps: list[Annotated[str, _one_of(("decode", "separate", "columns", "principals"))]]
+    matched: dict[str, Count]
+    leftOut: Count
+    directory: UsedDirectory | None
 
 
 File = TypedDict(
@@ -29,9 +75,10 @@ File = TypedDict(
         "size": Count,
         "uploadedDateTime": Instant,
         "@uploads.rowCount": Count,
-        "@uploads.layout": str,
+        "@uploads.layout": LayoutName,
         "@uploads.sha256": Sha256,
         "@uploads.warningCount": Count,
+        "@uploads.rows": Rows | None,
     },
     total=False,
 )
@@ -66,8 +113,8 @@ FoundingReviewContext = TypedDict(
 class Delivery(TypedDict):
     """How far the delivery of a session to a target has come; ``lastError`` is a sentence for people."""
 
-    target: str
-    state: str
+    target: TargetName
+    state: Annotated[str, _one_of(DeliveryState)]
     attempts: Count
     lastError: str | None
     nextAttemptDateTime: Instant | None
@@ -85,7 +132,7 @@ Session = TypedDict(
         "@odata.etag": str,
         "id": NotRequired[Guid],
         "createdDateTime": NotRequired[Instant],
-        "status": NotRequired[str],
+        "status": NotRequired[Status],
         "isUploadDone": NotRequired[bool],
         "referenceId": NotRequired[Guid],
         "expirationDateTime": NotRequired[Instant | None],
@@ -94,6 +141,7 @@ Session = TypedDict(
         "data": NotRequired[ReviewContext | FoundingReviewContext],
         "stats": NotRequired[Stats],
         "files@odata.count": NotRequired[Count],
+        "files@odata.nextLink": NotRequired[str],
         "files": NotRequired[list[File]],
         "@uploads.delivery": NotRequired[list[Delivery]],
     },
@@ -155,17 +203,28 @@ class CheckedFile(Warnings):
     name: str
     size: Count
     sha256: Sha256
-    layout: str
+    layout: LayoutName
     rowCount: Count
 
 
-class Grant(TypedDict):
+class TriedFile(CheckedFile):
+    """The same without a session, with the names of the file's columns, and its first rows as they come out."""
+
+    columns: list[str]
+    firstRows: list[dict[str, str]]
+
+
+Tagged = TypedDict("Tagged", {"@odata.etag": str | None})
+
+
+class Grant(Tagged):
     """A principal's role for a catalog, or for one resource of it."""
 
     catalogId: Guid
     resourceId: Guid | None
     principalId: Guid
-    role: str
+    role: GrantedRole
+    mayDeclare: bool
 
 
 class GrantEntity(Entity, Grant):
@@ -185,7 +244,28 @@ class Upstream(TypedDict):
     resourceId: Guid
 
 
-class Resource(TypedDict):
+class PrincipalMatching(TypedDict):
+    """By which columns of the directory accounts are matched with users, and which column keeps the account."""
+
+    matchBy: list[str]
+    accountIn: str | None
+
+
+class Declared(TypedDict):
+    """How files become rows: for columns of Graph's, a column of the file or a constant; and the rest of the steps."""
+
+    columns: dict[str, str]
+    constants: dict[str, str]
+    ignoreOtherColumns: bool
+    encoding: str | None
+    principals: PrincipalMatching | None
+
+
+class DeclaredEntity(Entity, Tagged, Declared):
+    """What is declared for the files of a resource, as a response of its own."""
+
+
+class Resource(Tagged):
     """What people call a resource of a catalog, and what its files are expected to hold."""
 
     catalogId: Guid
@@ -193,23 +273,28 @@ class Resource(TypedDict):
     displayName: str | None
     description: str | None
     contact: str | None
-    expectedLayout: str | None
-    expectedRows: int | None
+    expectedLayout: LayoutName | None
+    expectedRows: Annotated[int, Field(ge=1)] | None
     upstream: Upstream | None
 
 
-class ResourceEntity(Entity, Resource):
-    """A resource's description as a response of its own."""
+ImportOfResource = TypedDict("ImportOfResource", {"import": Declared | None})
 
 
-VisibleResource = TypedDict("VisibleResource", {"@uploads.role": str | None})
+class ResourceEntity(Entity, Resource, ImportOfResource):
+    """A resource's description as a response of its own, and what is declared for its files."""
+
+
+VisibleResource = TypedDict("VisibleResource", {"@uploads.role": GrantedRole | None})
 
 
 class ListedResource(Resource, VisibleResource):
     """A resource that the caller may see, and the role that a grant gives there; null for a tenant-wide permission."""
 
 
-CallerPermission = TypedDict("CallerPermission", {"@uploads.permission": str | None})
+CallerPermission = TypedDict(
+    "CallerPermission", {"@uploads.permission": Annotated[str, _one_of(("readWrite", "read"))] | None}
+)
 
 
 class ResourceCollection(Collection, CallerPermission):
@@ -218,21 +303,55 @@ class ResourceCollection(Collection, CallerPermission):
     value: list[ListedResource]
 
 
+class Accounts(Tagged):
+    """The number of accounts in the list of a resource."""
+
+    catalogId: Guid
+    resourceId: Guid
+    accountCount: Count
+
+
+class AccountsEntity(Entity, Accounts):
+    """What was stored of a list of accounts."""
+
+
+class DirectoryAttribute(TypedDict):
+    """A column of the directory, and how many users have a value there; ``shared``: one that another user has, too."""
+
+    name: str
+    users: Count
+    shared: Count
+
+
+class Directory(Tagged):
+    """What the directory has: counts, and nothing of a person."""
+
+    uploadedDateTime: Instant
+    uploadedBy: Guid | None
+    sha256: Sha256
+    users: Count
+    attributes: list[DirectoryAttribute]
+
+
+class DirectoryEntity(Entity, Directory):
+    """A response with the directory."""
+
+
 class AuditRecord(TypedDict):
     """One change and who made it; ids are null where there is none, as for the service's timer."""
 
     id: Guid
     activityDateTime: Instant
-    activity: str
-    result: str
+    activity: Annotated[str, _one_of(Activity)]
+    result: Annotated[str, _one_of(Outcome)]
     tenantId: Guid | None
     objectId: Guid | None
     appId: Guid | None
     requestId: Guid | None
-    catalogId: Guid
+    catalogId: Guid | None
     resourceId: Guid | None
     sessionId: Guid | None
-    details: dict[str, str | int | None]
+    details: dict[str, str | int | bool | None]
 
 
 class AuditCollection(Collection):
@@ -259,7 +378,9 @@ InnerError = TypedDict(
         "findingCount": NotRequired[Count],
         "refusalCount": NotRequired[Count],
         "fileId": NotRequired[Guid],
+        "refusalId": NotRequired[Guid],
         "uploadSessionId": NotRequired[Guid],
+        "columns": NotRequired[list[str]],
         "rowCount": NotRequired[Count],
         "lastRowCount": NotRequired[Count],
     },
@@ -270,7 +391,7 @@ InnerError = TypedDict(
 class Error(TypedDict):
     """An error: one of Graph's codes, and a message that says what to do."""
 
-    code: str
+    code: GraphCode
     message: str
     target: NotRequired[str]
     details: NotRequired[list[Detail]]

@@ -1,11 +1,14 @@
 """The JSON of sessions, files, grants and audit records, in both dialects."""
 
 from datetime import datetime, timedelta
+from typing import cast
 
+from shared.access_data.steps.declaration import Declaration
 from shared.core.ids import format_instant
 from shared.domain.audit import AuditRecord
 from shared.domain.callers import Grant
 from shared.domain.deliveries import Delivery, DeliveryState
+from shared.domain.directory import Directory
 from shared.domain.lifecycle import expires_at, status_at
 from shared.domain.resources import ResourceDescription, VisibleResource
 from shared.domain.sessions import Refusal, ResourceKey, Session, StoredFile
@@ -66,10 +69,29 @@ def file_json(file: StoredFile) -> responses.File:
         "@uploads.rowCount": file.rows,
         "@uploads.sha256": file.sha256,
         "@uploads.warningCount": file.warnings,
+        "@uploads.rows": rows_json(file),
     }
     if file.layout is not None:
         shape["@uploads.layout"] = file.layout
     return shape
+
+
+def rows_json(file: StoredFile) -> responses.Rows | None:
+    """The rows that are stored beside a file; ``None`` if it is its own rows."""
+    made = file.made
+    if made is None:
+        return None
+    used = made.directory
+    return {
+        "layout": file.layout or "",
+        "sha256": made.sha256,
+        "size": made.size,
+        "rowCount": file.rows,
+        "steps": list(made.steps),
+        "matched": dict(made.matched),
+        "leftOut": made.left_out,
+        "directory": used and {"sha256": used.sha256, "uploadedDateTime": format_instant(used.uploaded)},
+    }
 
 
 def refusal_json(refusal: Refusal) -> responses.Refusal:
@@ -85,16 +107,20 @@ def refusal_json(refusal: Refusal) -> responses.Refusal:
 def grant_json(grant: Grant) -> responses.Grant:
     """A grant's JSON; ``resourceId`` is null for a whole catalog."""
     return {
+        "@odata.etag": grant.etag,
         "catalogId": grant.key.catalog_id,
         "resourceId": grant.key.resource_id,
         "principalId": grant.key.principal_id,
         "role": grant.role.value,
+        "mayDeclare": grant.may_declare,
     }
 
 
 def resource_json(key: ResourceKey, description: ResourceDescription | None) -> responses.Resource:
     """A resource as a response shows it; everything is null where it has no description."""
+    target = description.target if description else None
     return {
+        "@odata.etag": description.etag if description else None,
         "catalogId": key.catalog_id,
         "resourceId": key.resource_id,
         "displayName": description.display_name if description else None,
@@ -102,14 +128,33 @@ def resource_json(key: ResourceKey, description: ResourceDescription | None) -> 
         "contact": description.contact if description else None,
         "expectedLayout": description.expected_layout if description else None,
         "expectedRows": description.expected_rows if description else None,
-        "upstream": _upstream_json(description.target) if description and description.target else None,
+        "upstream": {"catalogId": target.catalog_id, "resourceId": target.resource_id} if target else None,
     }
+
+
+def declared_json(declaration: Declaration) -> responses.Declared:
+    """What is declared for the files of a resource."""
+    return cast(responses.Declared, declaration.as_json())
 
 
 def visible_resource_json(resource: VisibleResource) -> responses.ListedResource:
     """A resource as a list shows it to its caller."""
     role = None if resource.role is None else resource.role.value
     return {**resource_json(resource.key, resource.description), "@uploads.role": role}
+
+
+def directory_json(directory: Directory) -> responses.Directory:
+    """The directory as a response shows it."""
+    return {
+        "@odata.etag": directory.etag,
+        "uploadedDateTime": format_instant(directory.uploaded),
+        "uploadedBy": directory.uploaded_by,
+        "sha256": directory.sha256,
+        "users": directory.users,
+        "attributes": [
+            {"name": each.name, "users": each.users, "shared": each.shared} for each in directory.attributes
+        ],
+    }
 
 
 def audit_json(record: AuditRecord) -> responses.AuditRecord:
@@ -128,10 +173,6 @@ def audit_json(record: AuditRecord) -> responses.AuditRecord:
         "sessionId": record.subject.session_id,
         "details": dict(record.details),
     }
-
-
-def _upstream_json(key: ResourceKey) -> responses.Upstream:
-    return {"catalogId": key.catalog_id, "resourceId": key.resource_id}
 
 
 def delivery_json(delivery: Delivery) -> responses.Delivery:

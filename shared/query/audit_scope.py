@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from datetime import datetime
 from typing import NamedTuple
 
-from shared.core.errors import GraphError, invalid_option
+from shared.core.errors import invalid_option
 from shared.query.capabilities import Comparison
 
 
@@ -37,13 +37,9 @@ def scope_of(required: Iterable[Comparison]) -> Scope:
             ids[name] = str(value)
     scope = Scope(since, until, ids.get("catalogId"), ids.get("resourceId"), ids.get("sessionId"))
     if since is None and (scope.catalog_id is None or scope.resource_id is None):
-        raise _too_wide()
+        raise invalid_option(
+            "$filter",
+            "it must contain a start time or a resource: activityDateTime ge 2026-01-01T00:00:00Z, or catalogId eq ... "
+            "and resourceId eq ... (optionally and sessionId eq ...). Add more conditions with 'and'",
+        )
     return scope
-
-
-def _too_wide() -> GraphError:
-    return invalid_option(
-        "$filter",
-        "it must contain a start time or a resource: activityDateTime ge 2026-01-01T00:00:00Z, or catalogId eq ... "
-        "and resourceId eq ... (optionally and sessionId eq ...). Add more conditions with 'and'",
-    )

@@ -56,6 +56,7 @@ FILE = Capabilities(
     selectable=(
         *("id", "name", "size", "uploadedDateTime"),
         *("@uploads.rowCount", "@uploads.layout", "@uploads.sha256", "@uploads.warningCount"),
+        "@uploads.rows",
     ),
 )
 

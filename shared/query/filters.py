@@ -15,6 +15,7 @@ from odata_query.grammar import ODataLexer, ODataParser
 from shared.core.errors import GraphError, invalid_option, shortened
 from shared.core.ids import parse_guid
 from shared.core.settings import settings
+from shared.core.text import normalized
 from shared.query.capabilities import ORDERED, Capabilities, Comparison, FieldType, Kind, Predicate, Value
 
 _WORDS = {"Eq": "eq", "NotEq": "ne", "Gt": "gt", "GtE": "ge", "Lt": "lt", "LtE": "le", "In": "in"}
@@ -23,6 +24,15 @@ _COMPARE: Mapping[str, Callable[[Any, Any], bool]] = {word: getattr(operator, wo
 
 # Examples in the documentation of Graph have not(...); the grammar requires a space. Quoted text is not changed.
 _NOT_PARENTHESIS = re.compile(r"('(?:[^']|'')*')|\bnot(?=\()", re.IGNORECASE)
+
+
+# What looks like a date and is none in OData: dates of other countries, and what PowerShell makes of one in a string.
+# Quoted text comes first, so that nothing is found in it.
+_OTHER_DATE = re.compile(
+    r"""\bdatetime(?:offset)?'[^']*'|'(?:[^']|'')*'
+    |\b\d{1,4}/\d{1,2}/\d{1,4}\b|\b\d{1,2}\.\d{1,2}\.\d{2,4}\b|\b\d{4}-\d{2}-\d{2}[ ]\d{1,2}:\d{2}\S*""",
+    re.ASCII | re.IGNORECASE | re.VERBOSE,
+)
 
 
 def compile_filter(text: str, capabilities: Capabilities) -> tuple[Predicate, tuple[Comparison, ...]]:
@@ -36,6 +46,13 @@ def compile_filter(text: str, capabilities: Capabilities) -> tuple[Predicate, tu
         raise invalid_option(
             "$filter", f"it has {len(text)} characters. The limit is {limit} (UPLOADS_MAX_FILTER_LENGTH)"
         )
+    for found in _OTHER_DATE.finditer(text):
+        if not found[0].startswith("'"):
+            raise invalid_option(
+                "$filter",
+                f"'{shortened(found[0])}' is not a date. Write it as 2026-11-29T13:46:21Z, without quotes; in "
+                "PowerShell $($date.ToUniversalTime().ToString('o'))",
+            )
     tree = _syntax_tree(_NOT_PARENTHESIS.sub(lambda found: found[1] or "not ", text.strip()))
     joined = _operands(tree) if isinstance(tree, ast.BoolOp) and isinstance(tree.op, ast.And) else (tree,)
     required = tuple(_compared(part, capabilities) for part in joined if isinstance(part, ast.Compare))
@@ -155,7 +172,8 @@ def _value(node: ast._Node, field_type: FieldType) -> Value | None:  # noqa: PLR
     """A literal as the type of the property; ``None`` if it has another type."""
     match field_type.kind, node:
         case Kind.TEXT, ast.String(val=text) if not field_type.values or text in field_type.values:
-            return text
+            # Of names, which are stored in this form.
+            return normalized(text)
         case Kind.GUID, ast.String(val=text) | ast.GUID(val=text):
             return parse_guid(text)
         case Kind.INTEGER, ast.Integer(val=text) if text.isascii():  # the library accepts the digits of every script

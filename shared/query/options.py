@@ -6,8 +6,10 @@ Everything else is refused with an error that names it: ignoring a filter would 
 """
 
 import re
-from collections.abc import Collection, Iterable, Mapping
+from collections import Counter
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
+from urllib.parse import unquote_plus
 
 from shared.core.errors import GraphError, invalid_option, shortened
 from shared.query.capabilities import Capabilities, Comparison, Predicate
@@ -15,6 +17,14 @@ from shared.query.capabilities import Capabilities, Comparison, Predicate
 DEFAULT_PAGE = 100
 MAX_PAGE = 999  # the largest page of any resource in Graph
 MAX_SKIP = 2**31 - 1  # Edm.Int32
+
+# OData 4.01 part 2, section 5.1. The dollar sign is optional, so no custom option can have one of these names.
+_SYSTEM_OPTIONS = frozenset(
+    (
+        *("$apply", "$compute", "$count", "$deltatoken", "$expand", "$filter", "$format", "$id", "$index", "$levels"),
+        *("$orderby", "$schemaversion", "$search", "$select", "$skip", "$skiptoken", "$top"),
+    )
+)
 
 NESTED_OPTIONS = frozenset({"$filter", "$orderby", "$select", "$top", "$skip", "$count"})
 
@@ -60,8 +70,7 @@ class Query(NamedTuple):
 def parse_query(pairs: Iterable[tuple[str, str]], *, capabilities: Capabilities, allowed: Collection[str]) -> Query:
     """Parse the decoded query parameters of an operation that supports the ``allowed`` options.
 
-    Names of options are case-insensitive (OData 4.01 part 2, 5.1), names of properties are case-sensitive. Parameters
-    that do not start with ``$`` are custom options (5.2) and are ignored.
+    Names of properties are case-sensitive. Custom options are ignored.
 
     Raises:
         GraphError: 400 ``invalidQueryOption`` for the first error; ``target`` is the option.
@@ -69,8 +78,8 @@ def parse_query(pairs: Iterable[tuple[str, str]], *, capabilities: Capabilities,
     options = tuple(pairs)
     given: dict[str, str] = {}
     for written, text in options:
-        name = written.lower()
-        if not name.startswith("$"):
+        name = system_option(written)
+        if name is None:
             continue
         if name not in allowed:
             supported = ", ".join(sorted(allowed)) or "none that starts with $"
@@ -97,6 +106,30 @@ def parse_query(pairs: Iterable[tuple[str, str]], *, capabilities: Capabilities,
         skip_token=given.get("$skiptoken"),
         options=options,
     )
+
+
+def system_option(written: str) -> str | None:
+    """The name of a system query option, in lower case and with its dollar sign; ``None`` for a custom option.
+
+    Names are case-insensitive, and the dollar sign is optional (OData 4.01 part 2, 5.1). A custom option (5.2) is not
+    known to this service, and begins with none.
+
+    Raises:
+        GraphError: 400 for a name that has lost its dollar sign on the way.
+    """
+    name = written.lower()
+    if name.startswith("$"):
+        return name
+    if name.startswith("amp;"):
+        raise invalid_option(shortened(written), "in a URL, & separates options. &amp; is how HTML writes it")
+    if not name or "$" in unquote_plus(name):
+        raise invalid_option(
+            shortened(written) or "query",
+            f"a query option has {'a dollar sign encoded twice or in another place' if name else 'no name'}. In double "
+            "quotes a shell replaces $filter by nothing: put the URL in single quotes, or write filter without the "
+            "dollar sign",
+        )
+    return f"${name}" if f"${name}" in _SYSTEM_OPTIONS else None
 
 
 def select_properties(body: Mapping[str, Any], select: Collection[str] | None) -> dict[str, Any]:
@@ -128,6 +161,7 @@ def _select(text: str, capabilities: Capabilities) -> tuple[str, ...] | None:
         if name != "*" and name not in capabilities.selectable:
             known = ", ".join(capabilities.selectable)
             raise invalid_option("$select", f"there is no property '{shortened(name)}'. Properties: {known}; * for all")
+    _check_once("$select", names)
     return None if "*" in names else names
 
 
@@ -143,7 +177,15 @@ def _order_by(text: str, capabilities: Capabilities) -> tuple[tuple[str, bool], 
                 "$orderby", f"{name} can be followed by asc or desc, not by '{shortened(' '.join(direction))}'"
             )
         order.append((name, bool(direction) and direction[0].lower() == "desc"))
+    _check_once("$orderby", [name for name, _ in order])
     return tuple(order)
+
+
+def _check_once(option: str, names: Sequence[str]) -> None:
+    """Refuse repeated names, which could only make the work longer: a URL has room for 1,500 of them."""
+    for name, times in Counter(names).items():
+        if times > 1:
+            raise invalid_option(option, f"it names {name} more than once. Name it once")
 
 
 _PIECE = re.compile(r"'(?:[^']|'')*'|[^'(),;]+|.", re.DOTALL)
@@ -183,7 +225,7 @@ def _expand(text: str, capabilities: Capabilities) -> Query:
     pairs = []
     for part in _split(nested[:-1], ";"):
         option, _, value = part.partition("=")
-        if not option.startswith("$"):
+        if not part or system_option(option.rstrip()) is None:
             # Outside of $expand this would be a custom option, which is ignored. There are none inside.
             raise invalid_option("$expand", f"{name}(...) can contain options such as $top=5, not '{shortened(part)}'")
         pairs.append((option.rstrip(), value.strip()))

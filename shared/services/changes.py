@@ -4,17 +4,23 @@ A change that loses a race reads and decides again. A change whose answer was lo
 """
 
 import asyncio
+import logging
 import random
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, TypeVar, overload
 
 from shared.core.errors import STORAGE_UNAVAILABLE, GraphError
+from shared.domain.audit import AuditRecord
 from shared.services.context import Context
 from shared.storage.audit_log import ConcurrentChangeError
 
-# When twenty clients upload into one session at once, nineteen lose the first round, eighteen the next, and so on.
+# When twenty clients upload into one session at once, nineteen lose the first round, eighteen the next, and so on. The
+# pauses grow, so that the rounds get quieter. Only a race is worth so many: what is missing is found out otherwise.
 MAX_ATTEMPTS = 60
-_MAX_PAUSE_SECONDS = 0.05
+_PAUSE_SECONDS = 0.02
+_LONGEST_PAUSE_SECONDS = 0.2
+
+_log = logging.getLogger("uploads.changes")
 
 Result = TypeVar("Result")
 A = TypeVar("A")
@@ -37,16 +43,25 @@ async def change(context: Context, attempt: Callable[[], Awaitable[Result]]) -> 
         GraphError: 503 when every attempt lost its race; and what an attempt raises.
         AzureError: storage failed. Whether the change was made is not known.
     """
-    for _ in range(MAX_ATTEMPTS):
+    lost: Sequence[AuditRecord] = ()
+    for number in range(MAX_ATTEMPTS):
         try:
             return await attempt()
         except ConcurrentChangeError as conflict:
-            # All records of a transaction are written, or none.
-            if conflict.records and await context.storage.audit.has(conflict.records[0]):
-                return None
-        # A random time, so that the same requests do not collide again.
-        await asyncio.sleep(random.uniform(0, _MAX_PAUSE_SECONDS))  # noqa: S311  # not a secret
+            lost = conflict.records
+        # All records of a transaction are written, or none.
+        if lost and await context.storage.audit.has(lost[0]):
+            return None
+        await pause(number)
+    what = f"{lost[0].activity} of session {lost[0].subject.session_id}" if lost else "a change without a record"
+    _log.warning("%s has lost %d races and is given up", what, MAX_ATTEMPTS)
     raise too_busy()
+
+
+async def pause(number: int) -> None:
+    """Wait after a lost race, the first of which is number 0: a random time, so that requests do not collide again."""
+    longest = min(_PAUSE_SECONDS * (number + 1), _LONGEST_PAUSE_SECONDS)
+    await asyncio.sleep(random.uniform(0, longest))  # noqa: S311  # not a secret
 
 
 def too_busy() -> GraphError:

@@ -11,11 +11,15 @@ from shared.storage.azure.blobs import BlobStore
 from shared.storage.azure.connections import Names
 from shared.storage.azure.queue import DeliveryQueue
 from shared.storage.azure.table import Table, connect_tables
+from shared.storage.catalog_partition.accounts import AccountTable
 from shared.storage.catalog_partition.descriptions import DescriptionTable
 from shared.storage.catalog_partition.grants import GrantTable
+from shared.storage.directory.parts import DirectoryParts
+from shared.storage.directory.rows import DirectoryTable
 from shared.storage.indexes.access import AccessIndex
 from shared.storage.indexes.callers import CallerIndex
 from shared.storage.indexes.due_sessions import DueSessions
+from shared.storage.indexes.target_notes import TargetNotes
 from shared.storage.indexes.timer_note import TimerNote
 from shared.storage.resource_partition.deliveries import DeliveryTable
 from shared.storage.resource_partition.sessions import SessionTable
@@ -30,13 +34,14 @@ class Storage:
     """What is stored in one account, by the table, container or queue that has it.
 
     - ``uploadsessions``: ``sessions`` (with files, refusals, references) and ``deliveries`` (with events) of a resource
-    - ``grants``: ``grants`` and ``descriptions`` of a catalog
+    - ``grants``: ``grants``, ``descriptions`` and ``accounts`` of a catalog; ``directory``, which is the current one
     - both: ``audit``, a record in the partition of each change; ``activity``, partitions with records of an hour
-    - ``expiry``: ``due_expiries``, when the timer must visit a session; and ``timer_note``
+    - ``expiry``: ``due_expiries``, when the timer must visit a session; ``timer_note``; and
+      ``target_notes``, what the targets of deliveries have asked for
     - ``deliveries``: ``due_deliveries``, when the timer must look at a session's deliveries if its message was lost
     - ``access``: ``access``, which resources a principal may see
     - ``callers``: ``callers``, which sessions a caller created
-    - container ``uploads``: ``blobs``
+    - container ``uploads``: ``blobs``, and ``directory_parts``
     - queue ``deliveries``: ``queue``, whose messages wake the function that delivers
     """
 
@@ -44,9 +49,13 @@ class Storage:
     deliveries: DeliveryTable
     grants: GrantTable
     descriptions: DescriptionTable
+    accounts: AccountTable
+    directory: DirectoryTable
+    directory_parts: DirectoryParts
     audit: AuditLog
     due_expiries: DueSessions
     timer_note: TimerNote
+    target_notes: TargetNotes
     due_deliveries: DueSessions
     access: AccessIndex
     callers: CallerIndex
@@ -62,19 +71,23 @@ class Storage:
         sessions, expiry, activity, grants, access, callers, deliveries = (
             Table(service, name) for name in names.tables
         )
-        audit = AuditLog(sessions, grants, activity)
+        audit, blobs = AuditLog(sessions, grants, activity), BlobStore.connect(config)
         return cls(
             sessions=SessionTable(sessions, audit),
             deliveries=DeliveryTable(sessions, audit),
             grants=GrantTable(grants, audit),
             descriptions=DescriptionTable(grants, audit),
+            accounts=AccountTable(grants, audit),
+            directory=DirectoryTable(grants, audit),
+            directory_parts=DirectoryParts(blobs),
             audit=audit,
             due_expiries=DueSessions(expiry, shards=EXPIRY_SHARDS),
             timer_note=TimerNote(expiry, config),
+            target_notes=TargetNotes(expiry, config),
             due_deliveries=DueSessions(deliveries),
             access=AccessIndex(access),
             callers=CallerIndex(callers),
-            blobs=BlobStore.connect(config),
+            blobs=blobs,
             queue=DeliveryQueue(config, names.deliveries),
             _service=service,
         )

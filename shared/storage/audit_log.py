@@ -1,8 +1,9 @@
 """Makes every change that has an audit record, and queries the records.
 
 A record is stored in the partition of the change that it describes, so that both are written in one transaction: the
-partition of the resource in table ``uploadsessions``, or of the catalog in table ``grants``. Table ``activity`` lists
-for each hour the partitions that have records of it, so that a query by time does not read everything.
+partition of the resource in table ``uploadsessions``, or of the catalog or the directory in table ``grants``. Table
+``activity`` lists for each hour the partitions that have records of it, so that a query by time does not read
+everything.
 """
 
 import json
@@ -22,8 +23,11 @@ from shared.storage.azure.table import Operation, Table, table_is_missing
 MAX_RECORDS_READ = 5_000
 MAX_PLACES_READ = 200
 
+# Where the directory is changed, in table ``grants``.
+DIRECTORY_PARTITION = "directory"
+
 # Rows of ``activity`` that this process has written and need not write again.
-_MAX_REMEMBERED = 10_000
+_MAX_REMEMBERED = 1_000
 
 _HOUR = "%Y%m%d%H"
 
@@ -67,6 +71,7 @@ class AuditLog:
         self._grants = grants
         self._activity = activity
         self._remembered: set[tuple[str, str]] = set()
+        self._losses = 0
 
     # Writing
 
@@ -95,10 +100,19 @@ class AuditLog:
         noted = (f"{record.at:{_HOUR}}", _place(record.subject))
         if noted in self._remembered:
             return
-        await self._activity.upsert({"PartitionKey": noted[0], "RowKey": noted[1]})
+        await self._note(noted)
+        losses = self._activity.times_missing
+        if losses != self._losses:
+            # The table was deleted, and what this process remembers is no longer in it.
+            for place in tuple(self._remembered):
+                await self._note(place)
+            self._losses = losses
         if len(self._remembered) >= _MAX_REMEMBERED:
             self._remembered.clear()
         self._remembered.add(noted)
+
+    async def _note(self, place: tuple[str, str]) -> None:
+        await self._activity.upsert({"PartitionKey": place[0], "RowKey": place[1]})
 
     async def _entry(self, record: AuditRecord) -> Operation:
         """The operation that inserts a record. Writes the row of ``activity`` first."""
@@ -114,11 +128,20 @@ class AuditLog:
 
     async def has_deletion(self, key: SessionKey) -> bool:
         """Whether there is a record of the deletion of a session."""
+        return await self._first(key, Activity.DELETE_SESSION) is not None
+
+    async def completed_with(self, key: SessionKey) -> str | int | None:
+        """The preference that a session was completed with; ``None`` without one."""
+        record = await self._first(key, Activity.COMPLETE_SESSION)
+        return record and record.details.get("preference")
+
+    async def _first(self, key: SessionKey, activity: Activity) -> AuditRecord | None:
+        """A session's first record of an activity."""
         span = _Span("", _place(subject_of(key)), key.session_id[:ID_PREFIX_LENGTH], _LAST, key.session_id)
         async for record in self._records(span):
-            if record.activity is Activity.DELETE_SESSION:
-                return True
-        return False
+            if record.activity is activity:
+                return record
+        return None
 
     async def page(
         self, scope: Scope, keeps: Callable[[AuditRecord], bool], *, after: Position | None, size: int
@@ -210,6 +233,8 @@ class _Span(NamedTuple):
 
 def _place(subject: Subject) -> str:
     """The partition in which the subject is changed. Grants are in the partition of their catalog."""
+    if subject.catalog_id is None:
+        return DIRECTORY_PARTITION
     if subject.session_id is None:
         return subject.catalog_id
     return f"{subject.catalog_id}_{subject.resource_id}"
@@ -243,7 +268,7 @@ def _record(row: Mapping[str, Any]) -> AuditRecord:
         id=row["RowKey"].removeprefix("audit:"),
         activity=Activity(row["Activity"]),
         outcome=Outcome(row["Outcome"]),
-        subject=Subject(row["CatalogId"], row.get("ResourceId"), row.get("SessionId")),
+        subject=Subject(row.get("CatalogId"), row.get("ResourceId"), row.get("SessionId")),
         tenant_id=row.get("TenantId"),
         object_id=row.get("ObjectId"),
         app_id=row.get("AppId"),

@@ -19,6 +19,9 @@ _IPV4_IN_LAST_32_BITS = tuple(
     map(ip_network, ("::ffff:0:0/96", "::/96", "::ffff:0:0:0/96", "64:ff9b::/96", "64:ff9b:1::/48"))
 )
 
+# Of Azure's platform: DNS, DHCP and health probes ("What is IP address 168.63.129.16?").
+_AZURE_PLATFORM = IPv4Address("168.63.129.16")
+
 
 class ForbiddenAddressError(OSError):
     """A host that is, or resolves to, an address that is not public."""
@@ -27,7 +30,8 @@ class ForbiddenAddressError(OSError):
 def is_public(address: str) -> bool:
     """Whether an IP address is one of the public internet: not private, loopback, link-local or reserved."""
     parsed = _embedded(ip_address(address.partition("%")[0]))
-    return parsed.is_global and not parsed.is_multicast
+    inside = parsed.is_multicast or parsed == _AZURE_PLATFORM or (parsed.version == 6 and parsed.is_site_local)
+    return parsed.is_global and not inside
 
 
 def _embedded(address: IPv4Address | IPv6Address) -> IPv4Address | IPv6Address:

@@ -5,8 +5,8 @@ names this service's origin. Event Grid authenticates the app's identity instead
 """
 
 import time
-from collections.abc import Awaitable, Callable
-from datetime import timedelta
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import asynccontextmanager
 from urllib.parse import urlsplit
 
 import aiohttp
@@ -15,18 +15,20 @@ from shared.domain.deliveries import DeliveryError
 from shared.domain.events import Event
 from shared.targets.addresses import ForbiddenAddressError, check_url
 from shared.targets.cloud_events import MEDIA_TYPE, encoded, signature_headers
+from shared.targets.pauses import GoneError, refusal
 
 _CALL = aiohttp.ClientTimeout(total=30, sock_connect=10)
 
 GetToken = Callable[[], Awaitable[str | None]]
 
-EVENT_GRID_SCOPE = "https://eventgrid.azure.net/.default"
+# What the hosts of topics end with: in the public cloud, US Government, and China.
+_EVENT_GRID = ("eventgrid.azure.net", "eventgrid.azure.us", "eventgrid.azure.cn")
 
 
-def is_event_grid(url: str) -> bool:
-    """Whether an address is a topic of Azure Event Grid, in any of Azure's clouds."""
+def event_grid_scope(url: str) -> str | None:
+    """The scope of the token for a topic of Azure Event Grid, by its cloud; ``None`` for another address."""
     host = urlsplit(url).hostname or ""
-    return ".eventgrid.azure." in f"{host}."
+    return next((f"https://{domain}/.default" for domain in _EVENT_GRID if host.endswith(f".{domain}")), None)
 
 
 class EventSender:
@@ -49,7 +51,26 @@ class EventSender:
         self._key = key
         self._get_token = get_token
         self._allowed_hosts = allowed_hosts
-        self._agreed = False
+
+    async def ask(self) -> int | None:
+        """The handshake: whether the receiver wants events of this service.
+
+        Returns how many it takes in a minute; ``None`` if it does not say.
+
+        Raises:
+            DeliveryError: it does not.
+        """
+        origin = urlsplit(self._base_url).netloc or self._base_url
+        async with self._call("OPTIONS", {"WebHook-Request-Origin": origin}) as answer:
+            allowed = answer.headers.get("WebHook-Allowed-Origin", "")
+            if answer.status >= 300 or allowed not in (origin, "*"):
+                raise refusal(
+                    answer,
+                    "The receiver of events does not agree: it must answer OPTIONS with the header "
+                    f"'WebHook-Allowed-Origin: {origin}' (CloudEvents, HTTP 1.1 Web Hooks).",
+                )
+            rate = answer.headers.get("WebHook-Allowed-Rate", "")
+            return int(rate[:9]) or None if rate.isascii() and rate.isdecimal() else None
 
     async def send(self, event: Event) -> None:
         """Send one event. It may be sent again; its id stays the same.
@@ -57,58 +78,38 @@ class EventSender:
         Raises:
             DeliveryError: it was not taken.
         """
-        try:
-            check_url(self._url, self._allowed_hosts)
-            if not self._agreed and self._get_token is None:
-                await self._ask()
-                self._agreed = True
-            body = encoded(event, self._base_url)
-            headers = {"Content-Type": MEDIA_TYPE}
-            if self._get_token is not None:
-                headers["Authorization"] = f"Bearer {await self._get_token()}"
-            if self._key is not None:
-                headers |= signature_headers(self._key, event.id, int(time.time()), body)
-            async with self._http.post(
-                self._url, data=body, headers=headers, allow_redirects=False, timeout=_CALL
-            ) as answer:
-                self._check(answer)
-        except (aiohttp.ClientError, TimeoutError, OSError) as error:
-            raise self._unreachable(error) from error
+        body = encoded(event, self._base_url)
+        headers = {"Content-Type": MEDIA_TYPE}
+        if self._get_token is not None:
+            headers["Authorization"] = f"Bearer {await self._get_token()}"
+        if self._key is not None:
+            headers |= signature_headers(self._key, event.id, int(time.time()), body)
+        async with self._call("POST", headers, body) as answer:
+            if 300 <= answer.status < 400:
+                raise DeliveryError(f"The receiver of events answers with a redirect ({answer.status}): not followed.")
+            if answer.status >= 400:
+                raise refusal(answer, f"The receiver of events refuses ({answer.status}).")
 
-    async def _ask(self) -> None:
-        """The handshake: whether the receiver wants events of this service.
+    @asynccontextmanager
+    async def _call(
+        self, method: str, headers: Mapping[str, str], body: bytes | None = None
+    ) -> AsyncIterator[aiohttp.ClientResponse]:
+        """An answer of the receiver.
 
         Raises:
-            DeliveryError: it does not.
+            DeliveryError: there is none, or the receiver is gone.
         """
-        parts = urlsplit(self._base_url)
-        origin = parts.netloc or self._base_url
-        headers = {"WebHook-Request-Origin": origin}
-        async with self._http.options(self._url, headers=headers, allow_redirects=False, timeout=_CALL) as answer:
-            allowed = answer.headers.get("WebHook-Allowed-Origin", "")
-            if answer.status >= 300 or allowed not in (origin, "*"):
-                raise DeliveryError(
-                    "The receiver of events does not agree: it must answer OPTIONS with the header "
-                    f"'WebHook-Allowed-Origin: {origin}' (CloudEvents, HTTP 1.1 Web Hooks)."
-                )
-
-    def _check(self, answer: aiohttp.ClientResponse) -> None:
-        if answer.status < 300:
-            return
-        if answer.status == 410:
-            # "HTTP 1.1 Web Hooks", section 2.1: the receiver is gone for good.
-            raise DeliveryError("The receiver of events is gone (410).", final=True)
-        if answer.status < 400:
-            raise DeliveryError(f"The receiver of events answers with a redirect ({answer.status}): not followed.")
-        text = answer.headers.get("Retry-After", "")
-        pause = timedelta(seconds=min(int(text), 3600)) if text.isascii() and text.isdecimal() else None
-        raise DeliveryError(f"The receiver of events refuses ({answer.status}).", retry_after=pause)
-
-    @staticmethod
-    def _unreachable(error: Exception) -> DeliveryError:
-        cause = error.__cause__ if isinstance(error, aiohttp.ClientConnectorError) else error
-        os_error = getattr(error, "os_error", None)
-        for each in (error, cause, os_error):
-            if isinstance(each, ForbiddenAddressError):
-                return DeliveryError(f"The receiver of events is not allowed: {each}.", final=True)
-        return DeliveryError(f"The receiver of events could not be reached ({type(error).__name__}).")
+        try:
+            check_url(self._url, self._allowed_hosts)
+            async with self._http.request(
+                method, self._url, data=body, headers=headers, allow_redirects=False, timeout=_CALL
+            ) as answer:
+                if answer.status == 410:
+                    raise GoneError
+                yield answer
+        except (aiohttp.ClientError, TimeoutError, OSError) as error:
+            cause = error.os_error if isinstance(error, aiohttp.ClientConnectorError) else error
+            if isinstance(cause, ForbiddenAddressError):
+                # It may be the DNS that is wrong for a moment.
+                raise DeliveryError(f"The receiver of events is not allowed: {cause}.") from error
+            raise DeliveryError(f"The receiver of events could not be reached ({type(error).__name__}).") from error

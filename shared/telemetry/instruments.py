@@ -10,11 +10,14 @@ _UPLOAD_SECONDS = [0.05, 0.25, 1, 5, 15, 60, 300, 900, 3600]
 REQUEST_DURATION = _meter.create_histogram(
     "uploads.request.duration",
     unit="s",
-    description="Duration of requests.",
+    description="Duration of requests, of a download until its end.",
     explicit_bucket_boundaries_advisory=_REQUEST_SECONDS,
 )
 BYTES_RECEIVED = _meter.create_counter(
     "uploads.request.received", unit="By", description="Bytes of request bodies that were read."
+)
+BYTES_SENT = _meter.create_counter(
+    "uploads.request.sent", unit="By", description="Bytes of response bodies that were sent."
 )
 UPLOAD_DURATION = _meter.create_histogram(
     "uploads.upload.duration",

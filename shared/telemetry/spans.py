@@ -1,58 +1,101 @@
-"""The spans of a request and of the stages of an upload."""
+"""The spans of a request, of a run of the other functions, and of the stages of an upload."""
 
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+import asyncio
+from collections.abc import AsyncIterator, Iterable, Iterator
+from contextlib import asynccontextmanager, contextmanager, suppress
 from contextvars import Token
 from dataclasses import dataclass, field
 from time import perf_counter, time_ns
-from types import TracebackType
 from typing import Self, TypeVar
 
 from opentelemetry.context import Context, attach, detach
-from opentelemetry.trace import Span, Status, StatusCode, get_current_span, get_tracer, set_span_in_context
+from opentelemetry.metrics import get_meter_provider
+from opentelemetry.trace import Span, Status, StatusCode, get_tracer, set_span_in_context
 
-from shared.telemetry.instruments import BYTES_RECEIVED, REQUEST_DURATION, UPLOAD_DURATION, VALIDATION_DURATION
+from shared.telemetry.instruments import (
+    BYTES_RECEIVED,
+    BYTES_SENT,
+    REQUEST_DURATION,
+    UPLOAD_DURATION,
+    VALIDATION_DURATION,
+)
 
 _tracer = get_tracer("uploads")
+
+# Longer than an export takes, and no part of a tick that matters.
+_SEND_MILLISECONDS = 5_000
 
 T = TypeVar("T")
 
 
+@asynccontextmanager
+async def function_span(name: str) -> AsyncIterator[None]:
+    """The span of one run of the timer or of a delivery, below the Functions host's own.
+
+    Its metrics are sent at once: an instance that was started for one run may be gone before the next export, and
+    alerts wait for these.
+    """
+    with request_span(name) as span:
+        try:
+            yield
+        finally:
+            span.end()
+            await _send_metrics()
+
+
+async def _send_metrics() -> None:
+    """Have the SDK, if one is configured, export what was measured until now. Whatever comes of it, the run is over."""
+    flush = getattr(get_meter_provider(), "force_flush", None)
+    if flush is not None:
+        with suppress(Exception):
+            await asyncio.to_thread(flush, _SEND_MILLISECONDS)
+
+
 @contextmanager
-def function_span(name: str) -> Iterator[None]:
-    """The span of one request or run of the timer, below the Functions host's own."""
+def request_span(name: str) -> Iterator[Span]:
+    """The span of one request, below the Functions host's own. It lasts until ``end_request``, which may be later."""
     span = _tracer.start_span(name)
     token = attach(set_span_in_context(span))
     try:
-        yield
+        yield span
     finally:
         detach(token)
-        span.end()
 
 
 def end_request(
-    operation: str, request_id: str, status: int, error: str | None, *, received: int, seconds: float
+    span: Span,
+    operation: str,
+    request_id: str,
+    status: int,
+    error: str | None,
+    *,
+    received: int,
+    sent: int,
+    seconds: float,
 ) -> None:
     """Record how a request ended, in its span and in the metrics.
 
     Args:
+        span: of the request.
         operation: the name of the handler.
         request_id: of the response, which leads to the line in the log.
         status: of the response.
-        error: ``innerError.code`` of an error response.
+        error: ``innerError.code`` of an error response, or what cut a download.
         received: bytes of the body that were read.
+        sent: bytes of the response's body.
         seconds: its duration.
     """
     attributes: dict[str, str | int] = {"uploads.operation": operation, "http.response.status_code": status}
     if error is not None:
         attributes["error.type"] = error
-    span = get_current_span()
     span.set_attributes(attributes | {"uploads.request_id": request_id})
     if status >= 500:
         span.set_status(Status(StatusCode.ERROR))
+    span.end()
     REQUEST_DURATION.record(seconds, attributes)
-    if received:
-        BYTES_RECEIVED.add(received, {"uploads.operation": operation})
+    for counter, count in ((BYTES_RECEIVED, received), (BYTES_SENT, sent)):
+        if count:
+            counter.add(count, {"uploads.operation": operation})
 
 
 class Stage:
@@ -71,17 +114,13 @@ class Stage:
         self._token: Token[Context] | None = None
 
     def __enter__(self) -> Self:
-        """Go on with the stage."""
         if self._span is None:
             self._span = _tracer.start_span(self._name)
         self._token = attach(set_span_in_context(self._span))
         self._entered_at = perf_counter()
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        """Pause the stage."""
+    def __exit__(self, *_: object) -> None:
         self.seconds += perf_counter() - self._entered_at
         self._left_at = time_ns()
         if self._token is not None:

@@ -34,7 +34,6 @@ class ObservedTransport(AioHttpTransport):  # type: ignore[misc]  # which azure-
         self._service = service
 
     async def send(self, request: Any, **config: Any) -> Any:
-        """Send a request."""
         started = time_ns()
         try:
             response = await super().send(request, **config)

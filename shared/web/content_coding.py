@@ -21,6 +21,11 @@ _PIECE_BYTES = 64 * 1024
 MAX_RATIO = 200
 _ALWAYS_ALLOWED_BYTES = 1024 * 1024
 
+# A member costs as much as kilobytes of a CSV file, also one without data. Programs that write several, such as bgzip,
+# put 64 KiB of data into each.
+_LEAST_MEMBER_BYTES = 256
+_ALWAYS_ALLOWED_MEMBERS = 1000
+
 
 def content_coding(header: str | None, supported: tuple[str, ...]) -> str | None:
     """The coding in the header ``Content-Encoding``; ``None`` for none.
@@ -46,15 +51,19 @@ async def gunzipped(body: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
     """The decoded bytes of a gzip stream, which can have several members (RFC 1952, section 2.2).
 
     Raises:
-        GraphError: 400 if the stream is malformed, incomplete, or expands more than ``MAX_RATIO`` times.
+        GraphError: 400 if the stream is malformed, incomplete, expands more than ``MAX_RATIO`` times, or has many small
+            members.
     """
-    encoded, decoded = 0, 0
+    encoded, decoded, members = 0, 0, 1
     member = zlib.decompressobj(_WINDOW_BITS)
     async for piece in body:
         encoded += len(piece)
         rest = piece
         while rest:
             if member.eof:
+                members += 1
+                if members > max(_ALWAYS_ALLOWED_MEMBERS, encoded // _LEAST_MEMBER_BYTES):
+                    raise _invalid("has very many small members. Send it as one member")
                 member = zlib.decompressobj(_WINDOW_BITS)
                 # Bodies with many small members must not block other requests.
                 await asyncio.sleep(0)

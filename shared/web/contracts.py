@@ -19,7 +19,10 @@ class Contract(NamedTuple):
         body: the body of the request.
         content_codings: the values of ``Content-Encoding`` that the operation supports.
         conditional: whether the operation supports ``If-Match``.
+        ranges: whether the operation supports ``Range``.
         preferences: the preferences that the operation supports in the header ``Prefer``.
+        headers: what every successful response has in addition to the headers that follow from the rest.
+        graph: whether Microsoft Graph has the operation, too.
         need: the permission that the caller needs. The default depends on the method: to read for GET, else to write.
     """
 
@@ -31,5 +34,16 @@ class Contract(NamedTuple):
     body: RequestBody | None = None
     content_codings: tuple[str, ...] = ()
     conditional: bool = False
+    ranges: bool = False
     preferences: tuple[str, ...] = ()
+    headers: tuple[str, ...] = ()
+    graph: bool = False
     need: Need | None = None
+
+    @property
+    def has_etag(self) -> bool:
+        """Whether a successful response is one thing with an ETag."""
+        annotations = getattr(self.response, "__annotations__", {})
+        return (
+            self.ranges or "ETag" in self.headers or ("@odata.etag" in annotations and "@odata.context" in annotations)
+        )

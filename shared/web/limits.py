@@ -1,4 +1,4 @@
-"""Limits for the size of a request, the request rate of a caller, and the number of concurrent uploads.
+"""Limits for the size of a request, the request rate of a caller, and the number of concurrent transfers.
 
 The rate is limited by a token bucket for each caller: a number of requests per minute, and the same number in a burst.
 """
@@ -7,9 +7,10 @@ import time
 from collections import Counter, OrderedDict
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import cache
 from math import ceil
 
-from shared.core.errors import INVALID_QUERY_OPTION, INVALID_REQUEST, TOO_MANY_REQUESTS, TOO_MANY_UPLOADS, GraphError
+from shared.core.errors import INVALID_QUERY_OPTION, INVALID_REQUEST, TOO_MANY_REQUESTS, TOO_MANY_TRANSFERS, GraphError
 from shared.core.settings import settings
 
 # Callers whose buckets are kept. The least recent caller is removed first, and starts again with a full bucket.
@@ -67,32 +68,37 @@ class RequestLimit:
             )
 
 
-class UploadLimit:
-    """The uploads in progress. Each holds a few blocks in memory for as long as the client takes."""
+class TransferLimit:
+    """The transfers in progress: each holds memory for as long as the client takes.
 
-    def __init__(self, *, per_caller: int, per_process: int) -> None:
-        self._per_caller = per_caller
-        self._per_process = per_process
+    A caller has a share of the places only, so that no two of them can take all.
+    """
+
+    def __init__(self, what: str, *, places: int, share_percent: int) -> None:
+        self._what = what
+        self._places = places
+        self._share = ceil(places * share_percent / 100)
         self._in_progress: Counter[str] = Counter()
 
     @contextmanager
     def taken(self, caller: str) -> Iterator[None]:
-        """Count an upload while it lasts. A caller without an id (no authentication) has no limit of its own.
+        """Count a transfer while it lasts. One that nobody ends, ends when this is garbage.
 
         Raises:
-            GraphError: 429 if the caller has too many uploads, 503 if the process has.
+            GraphError: 429 if the caller has too many transfers in progress, 503 if the process has.
         """
-        if caller and self._in_progress[caller] >= self._per_caller:
+        if self._in_progress[caller] >= self._share:
             raise GraphError(
                 TOO_MANY_REQUESTS,
-                f"You have {self._per_caller} uploads in progress, which is the limit (UPLOADS_MAX_UPLOADS_AT_ONCE).",
+                f"You have {self._share} {self._what} in progress, which is the limit (UPLOADS_CALLER_SHARE_PERCENT of "
+                "UPLOADS_MAX_TRANSFERS_PER_PROCESS).",
                 headers=_RETRY_LATER,
             )
-        if self._in_progress.total() >= self._per_process:
+        if self._in_progress.total() >= self._places:
             raise GraphError(
-                TOO_MANY_UPLOADS,
-                f"This instance of the service has {self._per_process} uploads in progress, which is the limit "
-                "(UPLOADS_MAX_UPLOADS_PER_PROCESS). Repeat the request.",
+                TOO_MANY_TRANSFERS,
+                f"This instance of the service has {self._places} {self._what} in progress, which is the limit "
+                "(UPLOADS_MAX_TRANSFERS_PER_PROCESS). Repeat the request.",
                 headers=_RETRY_LATER,
             )
         self._in_progress[caller] += 1
@@ -100,3 +106,20 @@ class UploadLimit:
             yield
         finally:
             self._in_progress -= Counter((caller,))
+
+
+@cache
+def transfer_limit() -> TransferLimit:
+    """The places for uploads and downloads in this process."""
+    config = settings()
+    return TransferLimit(
+        "uploads and downloads", places=config.max_transfers_per_process, share_percent=config.caller_share_percent
+    )
+
+
+@cache
+def dry_run_limit() -> TransferLimit:
+    """The places for dry runs in this process: places of their own, since a dry run must not keep an upload out."""
+    config = settings()
+    places = ceil(config.max_transfers_per_process / 4)
+    return TransferLimit("dry runs", places=places, share_percent=config.caller_share_percent)

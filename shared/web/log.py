@@ -21,15 +21,11 @@ def quiet_libraries() -> None:
     logging.getLogger("azure").setLevel(logging.WARNING)
     logging.getLogger("python_multipart").setLevel(logging.CRITICAL)
     # The worker's server sets the level of this logger, and its handlers, when it starts, which is later.
-    logging.getLogger("uvicorn.access").addFilter(_nothing)
+    logging.getLogger("uvicorn.access").addFilter(lambda _: False)
 
 
-def _nothing(_: logging.LogRecord) -> bool:
-    return False
-
-
-def log_request(req: Request, operation: str, status: int, seconds: float) -> None:
-    """Log one line for a request: operation, status, duration, bytes of the body that were read, and ids."""
+def log_request(req: Request, operation: str, status: int, seconds: float, *, sent: int, cut: str | None) -> None:
+    """Log one line for a request: operation, status, duration, bytes of both bodies, what cut a download, and ids."""
     by: Actor = req.state.actor
     ids = {name.removesuffix("Id"): parse_guid(text) for name, text in req.path_params.items()}
     facts = {
@@ -37,6 +33,8 @@ def log_request(req: Request, operation: str, status: int, seconds: float) -> No
         "status": status,
         "ms": f"{seconds * 1000:.1f}",
         "bytes": req.state.received,
+        "sent": sent,
+        **({} if cut is None else {"cut": cut}),
         "request": by.request_id,
         "caller": by.object_id or "-",
         **{name: guid for name, guid in ids.items() if guid},

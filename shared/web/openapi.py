@@ -14,15 +14,26 @@ from shared.domain.callers import READ_ALL, READ_WRITE_ALL, Need
 from shared.models import responses
 from shared.models.dialects import Dialect
 from shared.models.requests import SCHEMAS
+from shared.query.capabilities import Capabilities
 from shared.query.options import MAX_PAGE, MAX_SKIP
+from shared.web import header_fields
 from shared.web.contracts import Contract
 from shared.web.routes import HttpFunction, registered_functions
 
 Json = dict[str, Any]
 
+_GRAPH, _ADDED = "graph", "additions"
+
 _GUID = {"type": "string", "format": "uuid"}
 
 _TEXT: Json = {"type": "string"}
+# What a body without a model holds, by its media type.
+_BODIES: Mapping[str, Json] = {
+    "application/json": {"type": "object"},
+    "text/plain": _TEXT,
+    "text/csv": _TEXT,
+    "application/octet-stream": {"type": "string", "format": "binary"},
+}
 _PARAMETERS: Mapping[str, Json] = {
     "$filter": {"schema": _TEXT, "description": "A condition on {filterable}.", "example": "{example}"},
     "$orderby": {
@@ -47,15 +58,33 @@ _PARAMETERS: Mapping[str, Json] = {
     "$count": {"schema": {"type": "boolean"}, "description": "Whether to include the number of all matching items."},
     "$skiptoken": {"schema": _TEXT, "description": "The position of a page, taken from an @odata.nextLink."},
 }
-_HEADERS: Mapping[str, str] = {
-    "client-request-id": "An id that the caller chooses. The response repeats it.",
-    "If-Match": "ETags, or *. The request fails with 412 if the session has changed since it had one of these ETags.",
+
+# By status; "4XX" and "5XX" are the others. As in Graph's own OpenAPI document, every error has the same schema.
+_RESPONSES: Mapping[str, str] = {
+    "401": "unauthenticated",
+    "403": "unauthenticated",
+    "429": "busy",
+    "503": "busy",
+    "4XX": "error",
+    "5XX": "error",
+}
+_ERRORS: Mapping[str, tuple[str, Json]] = {
+    "error": (
+        "An error in the format of Microsoft Graph.",
+        header_fields.of_response(optional=("Allow", "Accept-Encoding")),
+    ),
+    "unauthenticated": (
+        "The token is not accepted here, or lacks a permission.",
+        header_fields.of_response(("WWW-Authenticate",)),
+    ),
+    "busy": ("The service is busy, or does not reach storage.", header_fields.of_response(("Retry-After",))),
 }
 
 _NEEDS: Mapping[Need, str] = {
     Need.IDENTITY: "Requires a token, but no permission.",
     Need.READ: f"Requires the permission {READ_ALL}, or a grant.",
     Need.WRITE: f"Requires the permission {READ_WRITE_ALL}, or a grant with the role owner.",
+    Need.DECLARE: f"Requires the permission {READ_WRITE_ALL}, or a grant with the role owner and mayDeclare.",
     Need.WRITE_TENANT: f"Requires the permission {READ_WRITE_ALL}.",
     Need.READ_TENANT: f"Requires the permission {READ_ALL}.",
 }
@@ -68,9 +97,10 @@ def openapi(dialect: Dialect, base_url: str) -> Json:
     paths: Json = {}
     for template, functions in registered_functions().items():
         for method, function in functions.items():
-            if function.dialect is dialect:
+            # HEAD is GET without its body.
+            if function.dialect is dialect and method != "HEAD":
                 path = paths.setdefault(f"/{template}", {"parameters": _path_parameters(template)})
-                path[method.lower()] = _operation(function, schemas)
+                path[method.lower()] = _operation(method, function, dialect, schemas)
     error = _reference(responses.ErrorAnswer, schemas)
     return {
         "openapi": "3.1.0",
@@ -80,12 +110,18 @@ def openapi(dialect: Dialect, base_url: str) -> Json:
             "description": "The API of customDataProvidedResourceUploadSession in Microsoft Graph, with extensions.",
         },
         "servers": [{"url": base_url}],
+        "tags": [
+            {"name": _GRAPH, "description": "Operations of Microsoft Graph."},
+            {"name": _ADDED, "description": "Operations that Microsoft Graph does not have."},
+        ],
         "security": [] if settings().auth is AuthMode.NONE else [{"entra": []}],
         "paths": paths,
         "components": {
             "schemas": schemas,
+            "headers": header_fields.components(),
             "responses": {
-                "error": {"description": "An error in the format of Microsoft Graph.", "content": _json(error)}
+                name: {"description": description, "headers": headers, "content": _json(error)}
+                for name, (description, headers) in _ERRORS.items()
             },
             "securitySchemes": {
                 "entra": {
@@ -104,24 +140,25 @@ def _path_parameters(template: str) -> list[Json]:
     return [{"name": name, "in": "path", "required": True, "schema": _GUID} for name in names]
 
 
-def _operation(function: HttpFunction, schemas: Json) -> Json:
+def _operation(method: str, function: HttpFunction, dialect: Dialect, schemas: Json) -> Json:
     contract = function.contract
     summary, _, more = (inspect.getdoc(function.endpoint) or "").partition("\n")
     operation: Json = {
         "operationId": function.name,
         "summary": summary,
         "description": " ".join([*more.split(), _NEEDS[function.need]]),
-        "parameters": [*_query_parameters(contract), *_headers(contract)],
+        "tags": [_GRAPH if contract.graph else _ADDED],
+        "parameters": [*_query_parameters(contract), *header_fields.parameters(contract, reads=method == "GET")],
         "responses": {
             str(contract.status): _success(contract, schemas),
-            # As in the OpenAPI document of Graph: every error has the same schema.
-            "4XX": {"$ref": "#/components/responses/error"},
-            "5XX": {"$ref": "#/components/responses/error"},
+            **({"304": _not_modified(contract)} if method == "GET" else {}),
+            **(_range_responses(contract) if contract.ranges else {}),
+            **{status: {"$ref": f"#/components/responses/{name}"} for status, name in _RESPONSES.items()},
         },
     }
     if contract.body is not None:
-        schema = _lifted(contract.body.schema(function.dialect), schemas)
-        operation["requestBody"] = {"required": True, "content": {contract.body.media_type: {"schema": schema}}}
+        content = {body.media_type: {"schema": _lifted(body.schema(dialect), schemas)} for body in contract.body.kinds}
+        operation["requestBody"] = {"required": True, "content": content}
     return operation
 
 
@@ -140,33 +177,49 @@ def _query_parameters(contract: Contract) -> list[Json]:
     for option in contract.options:
         parameter = {"name": option, "in": "query", **_PARAMETERS[option]}
         texts = {name: text.format(**words) for name, text in parameter.items() if name in ("description", "example")}
-        parameters.append(parameter | texts)
+        pattern = _pattern(option, entity)
+        schema = {} if pattern is None else {"schema": _TEXT | {"pattern": pattern}}
+        parameters.append(parameter | texts | schema)
     return parameters
 
 
-def _headers(contract: Contract) -> list[Json]:
-    names = ["client-request-id", *(["If-Match"] if contract.conditional else [])]
-    headers: list[Json] = [
-        {"name": name, "in": "header", "schema": _TEXT, "description": _HEADERS[name]} for name in names
-    ]
-    if contract.content_codings:
-        schema = {"type": "string", "enum": list(contract.content_codings)}
-        description = "The coding of the body. Limits, size and digest are those of the decoded file."
-        headers.append({"name": "Content-Encoding", "in": "header", "schema": schema, "description": description})
-    if contract.preferences:
-        description = f"Preferences (RFC 7240): {', '.join(contract.preferences)}."
-        headers.append({"name": "Prefer", "in": "header", "schema": _TEXT, "description": description})
-    return headers
+def _pattern(option: str, entity: Capabilities) -> str | None:
+    """What an option's value looks like; ``None`` where no pattern can say it."""
+    names = {"$select": (*entity.selectable, "*"), "$orderby": entity.orderable, "$expand": tuple(entity.expandable)}
+    if option not in names:
+        return None
+    name = f"({'|'.join(map(re.escape, names[option]))})"
+    if option == "$expand":
+        return rf"^\s*{name}(\([\s\S]+\))?\s*$"
+    item = rf"{name}(\s+([Aa][Ss][Cc]|[Dd][Ee][Ss][Cc]))?" if option == "$orderby" else name
+    return rf"^\s*{item}\s*(,\s*{item}\s*)*$"
 
 
 def _success(contract: Contract, schemas: Json) -> Json:
-    response: Json = {"description": "Success."}
+    response: Json = {"description": "Success.", "headers": header_fields.of_success(contract)}
     if contract.response is not None:
         response["content"] = _json(_reference(contract.response, schemas))
     elif contract.media_type is not None:
-        kind = "object" if contract.media_type == "application/json" else "string"
-        response["content"] = {contract.media_type: {"schema": {"type": kind}}}
+        response["content"] = {contract.media_type: {"schema": _BODIES[contract.media_type]}}
     return response
+
+
+def _not_modified(contract: Contract) -> Json:
+    headers = header_fields.of_response(("ETag",) if contract.has_etag else ())
+    return {"description": "The caller has it already (If-None-Match).", "headers": headers}
+
+
+def _range_responses(contract: Contract) -> Json:
+    """What an operation that supports ``Range`` responds with in addition: a range, or that there is none."""
+    return {
+        "206": _success(contract, {})
+        | {"description": "The range.", "headers": header_fields.of_success(contract, "Content-Range")},
+        "416": {
+            "description": "The file has no such range.",
+            "headers": header_fields.of_response(("Content-Range",)),
+            "content": _json({"$ref": SCHEMAS.format(model=responses.ErrorAnswer.__name__)}),
+        },
+    }
 
 
 def _json(schema: Json) -> Json:
@@ -175,15 +228,8 @@ def _json(schema: Json) -> Json:
 
 def _reference(model: type[Any], schemas: Json) -> Json:
     """A reference to a model, whose schema and definitions are added to ``schemas``."""
-    schemas[model.__name__] = _lifted(_closed(TypeAdapter(model).json_schema(ref_template=SCHEMAS)), schemas)
+    schemas[model.__name__] = _lifted(TypeAdapter(model).json_schema(ref_template=SCHEMAS), schemas)
     return {"$ref": SCHEMAS.format(model=model.__name__)}
-
-
-def _closed(schema: Json) -> Json:
-    """The schema with ``additionalProperties: false`` in every object."""
-    for definition in (schema, *schema.get("$defs", {}).values()):
-        definition.setdefault("additionalProperties", False)
-    return schema
 
 
 def _lifted(schema: Json, schemas: Json) -> Json:
@@ -194,9 +240,11 @@ def _lifted(schema: Json, schemas: Json) -> Json:
     """
     definitions = schema.pop("$defs", {})
     for each in (schema, *definitions.values()):
-        # Pydantic derives titles from the names of the properties: they say nothing new.
         for part in (each, *each.get("properties", {}).values()):
+            # Pydantic derives titles from the names of the properties: they say nothing new.
             part.pop("title", None)
+            # A generated client takes a property with a default for one that is always there.
+            part.pop("default", None)
     for name, definition in definitions.items():
         if schemas.setdefault(name, definition) != definition:
             raise ValueError(f"two models are named {name}")

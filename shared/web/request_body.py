@@ -3,17 +3,17 @@
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
-from functools import cache
 
 from fastapi import Request
 from starlette.requests import ClientDisconnect
 
-from shared.core.errors import BODY_TOO_LARGE, REQUEST_TIMEOUT, UNSUPPORTED_MEDIA_TYPE, GraphError
+from shared.core.errors import BODY_TOO_LARGE, REQUEST_TIMEOUT, UNSUPPORTED_MEDIA_TYPE, GraphError, shortened
 from shared.core.settings import settings
 from shared.web.content_coding import GZIP, content_coding, gunzipped
 from shared.web.contracts import Contract
-from shared.web.limits import UploadLimit
-from shared.web.request import actor
+from shared.web.limits import TransferLimit
+from shared.web.pace import Patience, TooSlowError
+from shared.web.request import limited_caller
 
 # Read of a chunked body that was answered before anybody read it.
 _MAX_UNREAD_BYTES = 1024 * 1024
@@ -26,10 +26,12 @@ async def read_json(req: Request) -> bytes:
     Raises:
         GraphError: 415 for another content type or a content encoding, 413 if the body is too large, 408.
     """
+    contract: Contract = req.state.contract
     media_type = req.headers.get("content-type", "").split(";")[0].strip().lower()
-    if media_type != "application/json":
+    if contract.body is None or media_type not in {body.media_type for body in contract.body.kinds}:
+        sent = f", not '{shortened(media_type)}'" if media_type else ""
         raise GraphError(
-            UNSUPPORTED_MEDIA_TYPE, "The body must be JSON: send the header 'Content-Type: application/json'."
+            UNSUPPORTED_MEDIA_TYPE, f"The body must be JSON: send the header 'Content-Type: application/json'{sent}."
         )
     _coding(req)
     body, limit = bytearray(), settings().max_json_bytes
@@ -43,26 +45,27 @@ async def read_json(req: Request) -> bytes:
                     message = f"The body is larger than {limit} bytes, which is the limit (UPLOADS_MAX_JSON_BYTES)."
                     raise GraphError(BODY_TOO_LARGE, message)
     except TimeoutError:
-        raise _too_slow(f"The body took longer than {patience} seconds", "UPLOADS_STALL_SECONDS") from None
+        message = f"The body took longer than {patience} seconds, which is the limit (UPLOADS_STALL_SECONDS)."
+        raise GraphError(REQUEST_TIMEOUT, message) from None
     return bytes(body)
 
 
 @asynccontextmanager
-async def streamed_body(req: Request) -> AsyncIterator[AsyncIterator[bytes]]:
-    """The decoded body as a stream, while the request is one of the uploads in progress.
+async def streamed_body(req: Request, limit: TransferLimit) -> AsyncIterator[AsyncIterator[bytes]]:
+    """The decoded body as a stream, while the request has one of the places of ``limit``.
 
     After an error, the rest of the body is read and discarded before the error is raised: the Functions host does not
     pass on an answer before the end of a chunked body. All of it, with the work of the caller of this function, is
     limited by the maximum duration of an upload.
 
     Raises:
-        GraphError: 400 if the body cannot be decoded, 408 if the client stalls or the time is over, 415 for a content
-            coding that is not supported, 429 or 503 for too many uploads in progress.
+        GraphError: 400 if the body cannot be decoded, 408 if the client is too slow or the time is over, 415 for a
+            content coding that is not supported, 429 or 503 for too many transfers in progress.
     """
     config = settings()
     body = _pieces(req)
     failure: GraphError | None = None
-    with _upload_limit().taken(actor(req).object_id or ""):
+    with limit.taken(limited_caller(req)):
         deadline = asyncio.timeout(config.max_upload_seconds)
         try:
             async with deadline:
@@ -74,9 +77,8 @@ async def streamed_body(req: Request) -> AsyncIterator[AsyncIterator[bytes]]:
         except TimeoutError:
             if not deadline.expired():
                 raise
-            failure = failure or _too_slow(
-                f"The upload took longer than {config.max_upload_seconds} seconds", "UPLOADS_MAX_UPLOAD_SECONDS"
-            )
+            message = f"The upload took longer than {config.max_upload_seconds} seconds, which is the limit"
+            failure = failure or GraphError(REQUEST_TIMEOUT, f"{message} (UPLOADS_MAX_UPLOAD_SECONDS).")
     if failure is not None:
         raise failure
 
@@ -107,12 +109,6 @@ async def _discard(body: AsyncIterator[bytes], *, max_bytes: int) -> None:
                 return
 
 
-@cache
-def _upload_limit() -> UploadLimit:
-    config = settings()
-    return UploadLimit(per_caller=config.max_uploads_at_once, per_process=config.max_uploads_per_process)
-
-
 def _coding(req: Request) -> str | None:
     contract: Contract = req.state.contract
     return content_coding(req.headers.get("content-encoding"), contract.content_codings)
@@ -120,19 +116,15 @@ def _coding(req: Request) -> str | None:
 
 async def _pieces(req: Request) -> AsyncIterator[bytes]:
     stream = req.stream()
-    patience = settings().stall_seconds
+    patience = Patience()
     while True:
         try:
-            async with asyncio.timeout(patience):
-                piece = await anext(stream, None)
-        except TimeoutError:
-            raise _too_slow(f"No data was received for {patience} seconds", "UPLOADS_STALL_SECONDS") from None
+            piece = await patience.wait(anext(stream, None))
+        except TooSlowError as error:
+            raise GraphError(REQUEST_TIMEOUT, str(error)) from None
         if piece is None:
             req.state.body_at_end = True
             return
+        patience.moved(len(piece))
         req.state.received += len(piece)
         yield piece
-
-
-def _too_slow(what: str, setting: str) -> GraphError:
-    return GraphError(REQUEST_TIMEOUT, f"{what}, which is the limit ({setting}).")

@@ -16,8 +16,9 @@ from shared.models.dialects import Dialect
 from shared.models.serializers import delivery_json, session_json
 from shared.query.options import Query, select_properties
 from shared.services.sessions.listing import matching_files, page_of_files
+from shared.services.uploads.receiving import ReceivedFile
 from shared.web.request import dialect
-from shared.web.urls import metadata_url, sessions_context
+from shared.web.urls import files_url, metadata_url, next_link, sessions_context
 
 
 def session_response(
@@ -69,7 +70,9 @@ def session_body(req: Request, session: Session, query: Query, files: Sequence[S
         matching = matching_files(files, query.expand_files)
         if query.expand_files.counted:
             body["files@odata.count"] = len(matching)
-        body["files"] = page_of_files(matching, query.expand_files)
+        body["files"], end = page_of_files(matching, query.expand_files)
+        if end is not None:
+            body["files@odata.nextLink"] = next_link(files_url(req, session.key), query.expand_files, "$skip", end)
     return select_properties(body, query.select)
 
 
@@ -84,6 +87,13 @@ def warnings_json(report: Report) -> dict[str, Any]:
             {"code": warning.code, "message": warning.message, "target": warning.target} for warning in report.warnings
         ],
     }
+
+
+def checked_json(received: ReceivedFile) -> dict[str, Any]:
+    """What a dry run tells of a valid file."""
+    report = received.report
+    answer = {"name": received.name, "size": received.size, "sha256": received.sha256}
+    return answer | {"layout": report.layout, "rowCount": report.rows} | warnings_json(report)
 
 
 def json_response(body: Any, *, status: int = 200, headers: Mapping[str, str] | None = None) -> Response:

@@ -22,21 +22,9 @@ from shared.web.contracts import Contract
 
 Endpoint = Callable[[Request], Awaitable[Response]]
 
-# Path templates that several operations share. An operation adds its own segments.
+# Path templates that several folders share. An operation adds its own segments.
 SESSIONS = "uploadSessions"
 SESSION = f"{SESSIONS}/{{sessionId}}"
-FILES = f"{SESSION}/files"
-FILE = f"{FILES}/{{fileId}}"
-REFUSALS = f"{SESSION}/refusals"
-
-# The segments between the ids prevent a mistake: without them, a path that lacks the resource id would grant access to
-# the whole catalog.
-GRANTS = "grants/catalogs/{catalogId}"
-CATALOG_GRANT = f"{GRANTS}/principals/{{principalId}}"
-RESOURCE_GRANT = f"{GRANTS}/resources/{{resourceId}}/principals/{{principalId}}"
-
-RESOURCES = "resources"
-RESOURCE = f"{RESOURCES}/{{catalogId}}/{{resourceId}}"
 
 
 class PathPrefix(NamedTuple):
@@ -79,11 +67,11 @@ UPLOADS_PREFIXES = tuple(
 
 
 class HttpFunction(NamedTuple):
-    """One function of the app: it serves one route with one method."""
+    """One function of the app: it serves one route with one method. Outside the versions it has no dialect."""
 
     name: str
     endpoint: Endpoint
-    dialect: Dialect
+    dialect: Dialect | None
     need: Need
     contract: Contract
 

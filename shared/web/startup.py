@@ -6,11 +6,14 @@ import sys
 from collections.abc import Collection, Iterator, Mapping
 from datetime import timedelta
 from pathlib import Path
+from urllib.parse import urlsplit
+
+from pydantic import HttpUrl
 
 from shared.access_data.layouts import LAYOUTS
 from shared.core.environment import SettingsError
 from shared.core.settings import LOOPBACK, MAX_BLOCK_BYTES, MIN_UPLOAD_SECONDS, Settings, settings
-from shared.identity.authentication import check_authentication
+from shared.identity.authentication import check_authentication, runs_in_azure
 from shared.identity.outgoing import NO_TOKEN
 from shared.targets.addresses import ForbiddenAddressError, check_url
 from shared.targets.cloud_events import BadSecretError, secret_key
@@ -21,6 +24,10 @@ MAX_BLOCKS = 50_000
 
 # After the time limit of an upload: for the storage calls that are in progress, and for the response.
 FINISH_SECONDS = 60
+
+# After the time limit of a download, for a caller who has stopped reading: the host itself waits 240 seconds until it
+# ends the request (ActivityTimeout of its forwarder), and until then the function runs.
+HOST_END_SECONDS = 300
 
 # An app setting overrides host.json ("host.json reference", "Override host.json values").
 _HOST_TIMEOUT = "AzureFunctionsJobHost__functionTimeout"
@@ -56,18 +63,28 @@ def check_configuration(config: Settings, environment: Mapping[str, str], host_j
     """
     check_authentication(config, environment)
     _check_address(config)
-    _check_upload_time(config, function_timeout(environment, host_json))
+    timeout = function_timeout(environment, host_json)
+    _check_time("UPLOADS_MAX_UPLOAD_SECONDS", config.max_upload_seconds, FINISH_SECONDS, timeout)
+    _check_time("UPLOADS_MAX_DOWNLOAD_SECONDS", config.max_download_seconds, HOST_END_SECONDS, timeout)
     _check_file_size(config)
-    _check_targets(config)
+    _check_targets(config, environment)
+    _check_directory(config, environment)
 
 
 def _check_address(config: Settings) -> None:
+    """Check the URLs to which paths are added: the address of this service, and the issuers of tokens."""
     # A caller can send any Host header, and it would appear in links that other callers receive.
     if config.public_url is None:
         raise SettingsError(
             "The address of this service is not known. Set UPLOADS_PUBLIC_URL to the base URL that callers use, such "
             "as https://uploads.contoso.com. (Azure sets WEBSITE_HOSTNAME, which is sufficient.)"
         )
+    bases = {"UPLOADS_PUBLIC_URL": config.public_url, "UPLOADS_AUTHORITY": config.authority}
+    bases["UPLOADS_AUTHORITY_V1"] = config.authority_v1
+    for name, url in bases.items():
+        # Paths are added at its end.
+        if url.query is not None or url.fragment is not None:
+            raise SettingsError(f"{name} is a base URL: it has no part that begins with '?' or '#'.")
 
 
 def function_timeout(environment: Mapping[str, str], host_json: Path) -> timedelta | None:
@@ -96,15 +113,16 @@ def _time_span(time: timedelta) -> str:
     return f"{f'{time.days}.' if time.days else ''}{hours:02}:{minutes:02}:{seconds:02}"
 
 
-def _check_upload_time(config: Settings, timeout: timedelta | None) -> None:
+def _check_time(setting: str, seconds: int, finish: int, timeout: timedelta | None) -> None:
+    """Check the longest time of a transfer, which must end ``finish`` seconds before the function does."""
     # At its timeout the host restarts the worker process, which ends all other requests in it (azure-functions-host,
     # issue 8720).
-    needed = config.max_upload + timedelta(seconds=FINISH_SECONDS)
+    needed = timedelta(seconds=seconds + finish)
     if timeout is not None and needed > timeout:
-        limit = int(timeout.total_seconds()) - FINISH_SECONDS
-        lower = f"UPLOADS_MAX_UPLOAD_SECONDS to {limit} or less, or " if limit >= MIN_UPLOAD_SECONDS else ""
+        limit = int(timeout.total_seconds()) - finish
+        lower = f"{setting} to {limit} or less, or " if limit >= MIN_UPLOAD_SECONDS else ""
         raise SettingsError(
-            f"UPLOADS_MAX_UPLOAD_SECONDS is {config.max_upload_seconds}, and the host ends a function after "
+            f"{setting} is {seconds}, and the host ends a function after "
             f"{_time_span(timeout)} (functionTimeout in host.json, or {_HOST_TIMEOUT}). Set {lower}functionTimeout to "
             f"{_time_span(needed)} or more if the hosting plan allows it."
         )
@@ -122,21 +140,35 @@ def _check_file_size(config: Settings) -> None:
         )
 
 
-def _check_targets(config: Settings) -> None:
-    """Check the targets of deliveries: their addresses, and how they are authenticated."""
+def _check_directory(config: Settings, environment: Mapping[str, str]) -> None:
+    """Check where the directory is fetched from."""
+    if config.directory_source == "graph":
+        host = urlsplit(str(config.directory_graph_url)).hostname or ""
+        _check_target("UPLOADS_DIRECTORY_GRAPH_URL", config.directory_graph_url, config, {host}, environment)
+
+
+def _check_targets(config: Settings, environment: Mapping[str, str]) -> None:
+    """Check the targets of deliveries: their addresses, how they are authenticated, and whether they can ever work."""
     if config.forward_url is not None:
-        host = config.forward_url.host or ""
-        _check_target("UPLOADS_FORWARD_URL", str(config.forward_url), {host})
+        host = urlsplit(str(config.forward_url)).hostname or ""
+        _check_target("UPLOADS_FORWARD_URL", config.forward_url, config, {host}, environment)
+        if config.forward_url.query or config.forward_url.fragment:
+            raise SettingsError("UPLOADS_FORWARD_URL is a base URL, and must not have a query or a fragment.")
         if config.forward_scope == NO_TOKEN and host not in LOOPBACK:
             raise SettingsError(
                 f"UPLOADS_FORWARD_SCOPE={NO_TOKEN} sends no token, which is accepted for loopback addresses only. Set "
                 "it to the scope of the target, such as https://graph.microsoft.com/.default."
             )
+        if config.retention_seconds is not None and config.retention_seconds < config.delivery_seconds:
+            raise SettingsError(
+                f"UPLOADS_RETENTION_SECONDS is {config.retention_seconds}, so that files would be deleted while they "
+                f"are forwarded. Set it to UPLOADS_DELIVERY_SECONDS ({config.delivery_seconds}) or more."
+            )
     known = {layout.name for layout in LAYOUTS}
     if not config.forward_layouts <= known:
         raise SettingsError(f"UPLOADS_FORWARD_LAYOUTS has an unknown layout. Known: {', '.join(sorted(known))}.")
     if config.events_url is not None:
-        _check_target("UPLOADS_EVENTS_URL", str(config.events_url), config.events_allowed_hosts)
+        _check_target("UPLOADS_EVENTS_URL", config.events_url, config, config.events_allowed_hosts, environment)
     if config.events_secret is not None:
         try:
             secret_key(config.events_secret.get_secret_value())
@@ -144,11 +176,21 @@ def _check_targets(config: Settings) -> None:
             raise SettingsError(f"UPLOADS_EVENTS_SECRET is not valid: {error}.") from None
 
 
-def _check_target(name: str, url: str, allowed_hosts: Collection[str]) -> None:
+def _check_target(
+    name: str, url: HttpUrl, config: Settings, allowed_hosts: Collection[str], environment: Mapping[str, str]
+) -> None:
     try:
-        check_url(url, allowed_hosts)
+        check_url(str(url), allowed_hosts)
     except ForbiddenAddressError as error:
         raise SettingsError(f"{name} is not valid: {error}. Only a loopback address may have http://.") from None
+    host = urlsplit(str(url)).hostname
+    if host in LOOPBACK and host not in allowed_hosts and (found := runs_in_azure(environment)):
+        raise SettingsError(
+            f"{name} is a loopback address, and {found} shows that this app runs in Azure. Set "
+            "UPLOADS_EVENTS_ALLOWED_HOSTS to the host if it is meant."
+        )
+    if f"{url}/".startswith(f"{config.base_url}/"):
+        raise SettingsError(f"{name} is the address of this service itself ({config.base_url}).")
 
 
 def warnings(config: Settings, environment: Mapping[str, str]) -> Iterator[str]:

@@ -5,10 +5,10 @@ from urllib.parse import quote, urlencode
 from fastapi import Request
 
 from shared.core.settings import settings
-from shared.domain.sessions import ResourceKey
-from shared.query.options import Query
+from shared.domain.sessions import ResourceKey, SessionKey
+from shared.query.options import Query, system_option
 from shared.web.request import resource_key
-from shared.web.routes import PathPrefix
+from shared.web.routes import SESSIONS, PathPrefix
 
 
 def resource_url(req: Request) -> str:
@@ -18,10 +18,9 @@ def resource_url(req: Request) -> str:
     return f"{settings().base_url}/{prefix.template.format(catalogId=key.catalog_id, resourceId=key.resource_id)}"
 
 
-def next_link(req: Request, query: Query, option: str, value: str) -> str:
-    """An ``@odata.nextLink``: absolute, with every query parameter of the request and the position of the next page."""
-    parameters = [(name, text) for name, text in query.options if name.lower() != option]
-    return f"{settings().base_url}{quote(req.url.path)}?{urlencode([*parameters, (option, value)], quote_via=quote)}"
+def files_url(req: Request, key: SessionKey) -> str:
+    """The URL of a session's files, with the path prefix of the request."""
+    return f"{resource_url(req)}/{SESSIONS}/{key.session_id}/files"
 
 
 def page_annotations(
@@ -41,8 +40,14 @@ def page_annotations(
     if count is not None:
         annotations["@odata.count"] = count
     if end is not None:
-        annotations["@odata.nextLink"] = next_link(req, query, option, end)
+        annotations["@odata.nextLink"] = next_link(f"{settings().base_url}{quote(req.url.path)}", query, option, end)
     return annotations
+
+
+def next_link(url: str, query: Query, option: str, end: str) -> str:
+    """The URL of the next page of a collection: every query parameter, and an option that says where it begins."""
+    parameters = [*((name, text) for name, text in query.options if system_option(name) != option), (option, end)]
+    return f"{url}?{urlencode(parameters, quote_via=quote)}"
 
 
 def metadata_url(req: Request, fragment: str) -> str:

@@ -187,8 +187,8 @@ def test_grants_are_recorded_with_their_catalog(guarded: str, theirs: httpx.Clie
     assert found[0]["requestId"] == given.headers["request-id"]
     assert [record["resourceId"] for record in found] == [resource.resource_id, None, resource.resource_id]
     assert [record["details"] for record in found] == [
-        {"principalId": principal, "role": "owner"},
-        {"principalId": principal, "role": "reader"},
+        {"principalId": principal, "role": "owner", "mayDeclare": False},
+        {"principalId": principal, "role": "reader", "mayDeclare": False},
         {"principalId": principal},
     ]
     assert {record["objectId"] for record in found} == {oid}

@@ -3,6 +3,7 @@
 import asyncio
 import base64
 import json
+import re
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -11,6 +12,8 @@ from uuid import uuid4
 
 import httpx
 import pytest
+from azure.functions import HttpMethod
+from azure.functions.decorators.http import HttpTrigger
 
 from tests.support.access_files import access_file_of
 from tests.support.authority import (
@@ -41,6 +44,7 @@ from tests.support.client import (
     part,
 )
 from tests.support.invariants import Storage
+from tests.support.registered import functions
 from tests.support.service import running_service
 from tests.support.wire import chunk, connection, exchange, head, host_answer, send_until_refused, upload_head
 
@@ -61,6 +65,13 @@ def ask(service: str, *authorization: str) -> httpx.Response:
     return answer
 
 
+@pytest.fixture
+def lonely() -> Iterator[Authority]:
+    """An authority of one test."""
+    with running_authority() as running:
+        yield running
+
+
 # Good tokens
 
 
@@ -73,8 +84,8 @@ def ask(service: str, *authorization: str) -> httpx.Response:
         lambda authority: authority.token(2, aud=[APP_ID_URI]),
         lambda authority: authority.token(roles=[READ_ALL]),
         lambda authority: authority.token(roles=["Something.Else", READ_ALL]),
-        lambda authority: authority.token(roles=None, scp=READ_ALL),
-        lambda authority: authority.token(1, roles=None, scp=f"openid {READ_WRITE_ALL}"),
+        lambda authority: authority.token(roles=[READ_ALL], scp=READ_ALL),
+        lambda authority: authority.token(1, roles=[READ_WRITE_ALL], scp=f"openid {READ_WRITE_ALL}"),
         lambda authority: authority.token(nbf=None, iat=None),
         lambda authority: authority.token(exp=int(time.time()) - 30),
         lambda authority: authority.token(nbf=int(time.time()) + 30),
@@ -82,8 +93,8 @@ def ask(service: str, *authorization: str) -> httpx.Response:
         lambda authority: authority.token(groups=[str(uuid4()) for _ in range(200)]),
     ],
     ids=[
-        *("v2", "v1", "v1 for the client id", "a list of audiences", "read role", "several roles", "scope"),
-        *("v1 scopes", "without nbf", "within the leeway of exp", "within the leeway of nbf", "tid in capitals"),
+        *("v2", "v1", "v1 for the client id", "a list of audiences", "read role", "several roles", "a user's"),
+        *("a user's of v1", "without nbf", "within the leeway of exp", "within the leeway of nbf", "tid in capitals"),
         "200 groups",
     ],
 )
@@ -119,11 +130,7 @@ BAD_TOKENS: dict[str, Mint] = {
     "changed signature": _changed_signature,
     "changed claims": _changed_claims,
     "another key under the known id": lambda authority: sign(authority.claims(), key=rsa_key("stranger")),
-    "unknown key": lambda authority: authority.token(2, "stranger"),
     "no key id": lambda authority: sign(authority.claims(), header={"kid": None}),
-    "a key of its own": lambda authority: sign(
-        authority.claims(), header={"jku": "https://evil.example/keys", "x5u": "https://evil.example"}, key_id="own"
-    ),
     "an unknown critical header": lambda authority: sign(authority.claims(), header={"crit": ["x"], "x": 1}),
     "another tenant's tid": lambda authority: authority.token(tid=str(uuid4())),
     "no tid": lambda authority: authority.token(tid=None),
@@ -162,10 +169,42 @@ BAD_TOKENS: dict[str, Mint] = {
 }
 
 
+UNKNOWN_KEYS: dict[str, Mint] = {
+    "unknown key": lambda authority: authority.token(2, "stranger"),
+    "a key of its own": lambda authority: sign(
+        authority.claims(), header={"jku": "https://evil.example/keys", "x5u": "https://evil.example"}, key_id="own"
+    ),
+}
+
+
 @pytest.mark.parametrize("mint", BAD_TOKENS.values(), ids=BAD_TOKENS)
 def test_an_invalid_token_is_refused(guarded: str, authority: Authority, mint: Mint) -> None:
-    answer = ask(guarded, f"Bearer {mint(authority)}")
+    assert_invalid(ask(guarded, f"Bearer {mint(authority)}"), authority)
 
+
+@pytest.mark.parametrize("searched", UNKNOWN_KEYS)
+def test_a_token_with_an_unknown_key_is_refused_and_makes_no_other_one_invalid(
+    storage: Storage, lonely: Authority, searched: str
+) -> None:
+    bad = {name: f"Bearer {mint(lonely)}" for name, mint in UNKNOWN_KEYS.items()}
+    (other,) = bad.keys() - {searched}
+    with running_service(storage.connection_string, **lonely.settings) as service:
+        assert ask(service, f"Bearer {lonely.token()}").status_code == 200
+        assert_invalid(ask(service, bad[searched]), lonely)
+        lonely.roll("first", "second")
+
+        for not_known in (f"Bearer {lonely.token(2, 'second')}", bad[other]):
+            answer = ask(service, not_known)
+            assert_error(answer, 503, "serviceNotAvailable")
+            assert 0 < int(answer.headers["Retry-After"]) <= 60
+        assert_invalid(ask(service, bad[searched]), lonely)
+        assert ask(service, f"Bearer {lonely.token()}").status_code == 200
+
+    assert lonely.fetches == 2
+
+
+def assert_invalid(answer: httpx.Response, authority: Authority) -> None:
+    """See that a response is that to an invalid token, with what a client needs to get another one."""
     error = assert_error(answer, 401, "unauthenticated")
     challenge = answer.headers["WWW-Authenticate"]
     assert 'error="invalid_token"' in challenge
@@ -297,29 +336,39 @@ def statuses(http: httpx.Client, session_path: str, file_id: str) -> dict[str, i
 
 READS = 7
 READS_FINE = [200] * READS
+EVERY_SCOPE = f"access_as_user {READ_ALL} {READ_WRITE_ALL}"
 WRITES_FINE = [400, 400, 412, 415, 415, 415]
+
+WHO_MAY_WHAT: list[tuple[str, dict[str, Any] | None, list[int]]] = [
+    ("no token", None, [401] * 13),
+    ("write role", {"roles": [READ_WRITE_ALL]}, READS_FINE + WRITES_FINE),
+    ("read role", {"roles": [READ_ALL]}, READS_FINE + [403] * 6),
+    ("no roles", {"roles": []}, [404] * 13),
+    ("neither", {"roles": None}, [404] * 13),
+    ("roles is text", {"roles": READ_WRITE_ALL}, [404] * 13),
+    ("other roles", {"roles": ["User.Read.All", READ_ALL.lower()]}, [404] * 13),
+    ("an app's by idtyp", {"roles": [READ_WRITE_ALL], "idtyp": "app"}, READS_FINE + WRITES_FINE),
+    ("a user's without a scope", {"roles": [READ_WRITE_ALL], "idtyp": "user"}, [401] * 13),
+    # What everybody gets who signs in to a client whose scopes an administrator has consented to.
+    ("scopes", {"roles": None, "scp": EVERY_SCOPE}, [404] * 13),
+    ("scopes of no roles", {"roles": [], "scp": EVERY_SCOPE}, [404] * 13),
+    ("scopes and another role", {"roles": ["UploadSessions.SignIn"], "scp": EVERY_SCOPE}, [404] * 13),
+    ("scopes and write role", {"roles": [READ_WRITE_ALL], "scp": EVERY_SCOPE}, READS_FINE + WRITES_FINE),
+    ("scopes and read role", {"roles": [READ_ALL], "scp": EVERY_SCOPE}, READS_FINE + [403] * 6),
+    ("write scope, write role", {"roles": [READ_WRITE_ALL], "scp": READ_WRITE_ALL}, READS_FINE + WRITES_FINE),
+    ("write scope, read role", {"roles": [READ_ALL], "scp": READ_WRITE_ALL}, READS_FINE + [403] * 6),
+    ("read scope, write role", {"roles": [READ_WRITE_ALL], "scp": READ_ALL}, READS_FINE + [403] * 6),
+    ("write role without its scope", {"roles": [READ_WRITE_ALL], "scp": "access_as_user"}, [404] * 13),
+    ("write role, empty scope", {"roles": [READ_WRITE_ALL], "scp": ""}, [404] * 13),
+    ("scopes are a list", {"roles": [READ_WRITE_ALL], "scp": [READ_WRITE_ALL]}, [404] * 13),
+    ("a user's by idtyp", {"roles": [READ_ALL], "scp": EVERY_SCOPE, "idtyp": "user"}, READS_FINE + [403] * 6),
+]
 
 
 @pytest.mark.parametrize("paths", every_path(V1))
 @pytest.mark.parametrize(
     ("claims", "expected"),
-    [
-        (None, [401] * 13),
-        ({"roles": [READ_WRITE_ALL]}, READS_FINE + WRITES_FINE),
-        ({"roles": None, "scp": f"openid {READ_WRITE_ALL}"}, READS_FINE + WRITES_FINE),
-        ({"roles": [READ_ALL]}, READS_FINE + [403] * 6),
-        ({"roles": None, "scp": READ_ALL}, READS_FINE + [403] * 6),
-        ({"roles": []}, [404] * 13),
-        ({"roles": None}, [404] * 13),
-        ({"roles": READ_WRITE_ALL}, [404] * 13),
-        ({"roles": ["User.Read.All", READ_ALL.lower()]}, [404] * 13),
-        ({"roles": [READ_WRITE_ALL], "scp": "openid"}, [404] * 13),
-        ({"roles": [READ_WRITE_ALL], "scp": READ_ALL}, READS_FINE + [403] * 6),
-    ],
-    ids=[
-        *("no token", "write role", "write scope", "read role", "read scope", "no roles", "neither"),
-        *("roles is text", "other roles", "a user's roles add nothing", "nor do they to a scope"),
-    ],
+    [pytest.param(claims, expected, id=name) for name, claims, expected in WHO_MAY_WHAT],
 )
 def test_permissions_for_the_whole_tenant(
     guarded: str, authority: Authority, paths: Paths, claims: dict[str, Any] | None, expected: list[int]
@@ -358,13 +407,6 @@ def test_a_caller_without_permission_gets_the_response_for_an_unknown_session(
 # The keys
 
 
-@pytest.fixture
-def lonely() -> Iterator[Authority]:
-    """An authority of one test."""
-    with running_authority() as running:
-        yield running
-
-
 def test_rolled_keys_are_found(storage: Storage, lonely: Authority) -> None:
     with running_service(storage.connection_string, **lonely.settings) as service:
         assert ask(service, f"Bearer {lonely.token()}").status_code == 200
@@ -390,7 +432,9 @@ async def test_unknown_key_ids_do_not_flood_the_authority(storage: Storage, lone
             )
             good = await http.get(path, headers={"Authorization": f"Bearer {token}"})
 
-    assert {answer.status_code for answer in answers} == {401}
+    assert {answer.status_code for answer in answers} <= {401, 503}
+    assert answers[0].status_code == 401, "the fetch was made for it"
+    assert all("Retry-After" in answer.headers for answer in answers if answer.status_code == 503)
     assert good.status_code == 200
     assert lonely.fetches == 2
 
@@ -483,3 +527,25 @@ def test_without_authentication_a_page_of_another_site_changes_nothing(
             assert_error(refused, 403, "accessDenied")
         assert there.read() == before
     assert resource.ids() == [session.id]
+
+
+def test_without_authentication_no_operation_changes_anything_for_a_page_of_another_site(session: Session) -> None:
+    """The wrapper refuses it, before it is known whether there is such an object."""
+    ids = {name: str(uuid4()) for name in ("sessionId", "fileId", "refusalId", "principalId")}
+    ids |= {"catalogId": session.resource.catalog_id, "resourceId": session.resource.resource_id}
+    tried = set()
+    for function in functions():
+        trigger = function.get_trigger()
+        # Nothing is behind a catch-all.
+        if not isinstance(trigger, HttpTrigger) or "{*" in str(trigger.route):
+            continue
+        path = re.sub(r"\{(\w+)\}", lambda found: ids.get(found[1], "x"), str(trigger.route))
+        for method in {HttpMethod(each).value for each in trigger.methods or ()} - {"GET", "HEAD", "OPTIONS"}:
+            tried.add((method, path))
+            for headers in ({"Sec-Fetch-Site": "cross-site"}, {"Origin": "https://evil.example"}, {"Origin": "null"}):
+                answer = session.http.request(method, f"/{path}", headers=headers)
+                assert_error(answer, 403, "accessDenied")
+                assert "another site" in answer.text, f"{method} {path}"
+
+    assert {method for method, _ in tried} == {"POST", "PUT", "PATCH", "DELETE"}
+    assert len(tried) > 40

@@ -84,12 +84,54 @@ def test_json_under_another_content_type_is_refused(ready: Session, storage: Sto
         "application/json; charset=utf-8",
         "Application/JSON",
         "application/json;odata.metadata=minimal;IEEE754Compatible=false",
+        "application/merge-patch+json",
     ],
 )
 def test_json_with_content_type_parameters_is_accepted(ready: Session, content_type: str) -> None:
     update = json.dumps({"isUploadDone": True})
 
     assert ready.http.patch(ready.path, content=update, headers={"Content-Type": content_type}).status_code == 200
+
+
+def test_a_merge_patch_is_no_way_to_create(ready: Session, storage: Storage) -> None:
+    headers = {"Content-Type": "application/merge-patch+json"}
+
+    with harmless(ready, storage):
+        answer = ready.http.post(ready.resource.path, content=json.dumps(create_body()), headers=headers)
+        assert_error(answer, 415, "notSupported")
+
+
+def test_a_byte_order_mark_is_ignored(ready: Session) -> None:
+    body = b'\xef\xbb\xbf{"isUploadDone": true}'
+
+    answer = ready.http.patch(ready.path, content=body, headers={"Content-Type": "application/json"})
+
+    assert answer.status_code == 200, answer.text
+
+
+@pytest.mark.parametrize(
+    ("body", "reason"),
+    [
+        pytest.param(b"", "It is empty", id="empty"),
+        pytest.param('{"isUploadDone": true}'.encode("utf-16"), "It is UTF-16", id="utf-16-with-a-mark"),
+        pytest.param('{"isUploadDone": true}'.encode("utf-16-be"), "It is UTF-16", id="utf-16"),
+        pytest.param('{"source": "Türen"}'.encode("latin-1"), "charset=utf-8", id="latin-1"),
+        pytest.param(b"isUploadDone=True", "ConvertTo-Json", id="form-encoded"),
+        pytest.param(b"System.Collections.Hashtable", "ConvertTo-Json", id="hashtable-as-text"),
+        pytest.param(b"'{isUploadDone: true}'", "begins with a single quote", id="quotes-of-cmd"),
+        pytest.param(b"{isUploadDone: true}", "Names must be in double quotes", id="quotes-lost"),
+        pytest.param(b"{'isUploadDone': true}", "Names must be in double quotes", id="single-quotes"),
+        pytest.param(b'{"isUploadDone": True}', "true, false and null in lower case", id="python"),
+        pytest.param(b'{"isUploadDone": $true}', "true, false and null in lower case", id="powershell"),
+        pytest.param(b'{"isUploadDone": true', "EOF while parsing", id="cut-off"),
+    ],
+)
+def test_a_body_that_is_not_json_says_what_it_is(ready: Session, storage: Storage, body: bytes, reason: str) -> None:
+    with harmless(ready, storage):
+        answer = ready.http.patch(ready.path, content=body, headers={"Content-Type": "application/json"})
+
+    assert_error(answer, 400, "invalidRequest", target="body")
+    assert reason in as_object(answer)["error"]["message"]
 
 
 def test_a_json_body_that_is_too_large_is_refused(ready: Session, storage: Storage) -> None:

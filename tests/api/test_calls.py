@@ -7,7 +7,7 @@ from uuid import uuid4
 import pytest
 
 from shared.domain.callers import Caller, Grant, GrantKey, Role
-from shared.domain.etags import IfMatch
+from shared.domain.etags import Conditions
 from shared.domain.resources import ResourceDescription
 from shared.domain.sessions import ResourceKey, Review
 from shared.services.context import Context
@@ -15,7 +15,8 @@ from shared.services.resources.descriptions import put_resource
 from shared.services.resources.grants import put_grant
 from shared.services.resources.visible import list_resources
 from shared.services.sessions.creating import create_session
-from shared.services.uploads.receiving import upload, validate
+from shared.services.uploads.checking import validate
+from shared.services.uploads.receiving import upload
 from tests.faults.transport import FaultyTransport
 from tests.support.access_files import access_file
 from tests.support.client import multipart, part
@@ -47,7 +48,7 @@ async def named(context: Context) -> list[ResourceKey]:
     catalog = str(uuid4())
     keys = [ResourceKey(catalog, str(uuid4())) for _ in range(NAMED)]
     for key in keys:
-        await put_resource(context, key, ResourceDescription(key.resource_id))
+        await put_resource(context, key, ResourceDescription(key.resource_id), Conditions())
     return sorted(keys, key=lambda key: key.resource_id)
 
 
@@ -56,7 +57,7 @@ async def test_a_list_for_a_granted_catalog_reads_its_grant_and_its_names_once(
 ) -> None:
     caller = Caller(str(uuid4()), str(uuid4()), str(uuid4()), frozenset(), frozenset({str(uuid4())}))
     key = GrantKey(named[0].catalog_id, None, caller.object_id)
-    await put_grant(context, Grant(key, Role.READER))
+    await put_grant(context, Grant(key, Role.READER), Conditions())
     calls.clear()
 
     page = await list_resources(context, caller, after=None, size=NAMED)
@@ -66,8 +67,8 @@ async def test_a_list_for_a_granted_catalog_reads_its_grant_and_its_names_once(
     assert len(calls) == principals + 2, calls
 
 
-@pytest.mark.parametrize(("operation", "before", "after"), [("upload", 1, 3), ("validate", 2, 0)])
-async def test_an_upload_reads_the_session_before_the_body_ends(
+@pytest.mark.parametrize(("operation", "before", "after"), [("upload", 2, 2), ("validate", 2, 0)])
+async def test_an_upload_reads_the_session_and_what_is_declared_before_the_body_ends(
     operation: str, before: int, after: int, context: Context, calls: list[str]
 ) -> None:
     resource = ResourceKey(str(uuid4()), str(uuid4()))
@@ -83,7 +84,7 @@ async def test_an_upload_reads_the_session_before_the_body_ends(
         yield multipart(part(access_file()))
 
     if operation == "upload":
-        await upload(context, session.key, body(), FORM, IfMatch())
+        await upload(context, session.key, body(), FORM, Conditions())
     else:
         await validate(context, session.key, body(), FORM)
 

@@ -205,6 +205,13 @@ def test_every_error_of_a_body_is_listed_at_once(resource: Resource) -> None:
     assert {detail["target"] for detail in error["details"]} == {"data.reviewInstanceId", "data.reviewDefinitionId"}
 
 
+def test_annotations_that_are_not_known_are_ignored(resource: Resource) -> None:
+    body = create_body()
+    body |= {"@uploads.delivery": [], "data@example.note": "x", "data": body["data"] | {"@example.note": "x"}}
+
+    assert resource.create(body).status_code == 201
+
+
 @pytest.mark.parametrize("missing", ["@odata.type", "data.@odata.type"])
 def test_annotations_may_be_missing(resource: Resource, missing: str) -> None:
     body = create_body()

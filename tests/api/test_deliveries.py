@@ -245,6 +245,17 @@ def test_a_resource_can_have_other_ids_at_the_target(pair: Pair) -> None:
     assert len(theirs.ids()) == 1
 
 
+def test_both_layouts_that_microsoft_documents_are_forwarded_by_default(pair: Pair) -> None:
+    ours, theirs = pair.resource()
+    session = ours.new_session()
+    for layout in ("graph", "extended"):
+        session.uploaded(f"{layout}.csv", dict(layouts())[layout])
+    session.completed()
+    assert eventually(lambda: state(session) == "delivered")
+    (upstream,) = theirs.ids()
+    assert theirs.session(upstream).read()["stats"]["filesUploaded"] == 2
+
+
 def test_a_layout_that_the_target_does_not_accept_is_not_forwarded(pair: Pair) -> None:
     ours, theirs = pair.resource()
     session = ours.new_session()
@@ -314,16 +325,17 @@ def test_each_event_has_the_data_that_the_documentation_lists(pair: Pair, storag
             waiting = Resource(http).new_session()
             waiting.uploaded("a.csv")
             waiting.upload("bad.csv", faulty_access_file(2))
-            for seconds in (100 * 60, 30 * 60):
+            expected = ["file.refused"]
+            for seconds, last in ((100 * 60, "session.expiring"), (30 * 60, "session.expired")):
                 clock.move(seconds)
                 fire_timer(service)
-            expected = ["file.refused", "session.expiring", "session.expired"]
-            assert eventually(lambda: told.of(waiting) == expected), told.of(waiting)
+                expected.append(last)
+                assert eventually(lambda: told.of(waiting) == expected), told.of(waiting)
     assert eventually(lambda: len(pair.receiver.of(forwarded) + pair.receiver.of(refused)) == 4)
     common = {"catalogId", "resourceId", "sessionId", "session"}
     found: dict[str, set[frozenset[str]]] = {}
-    for event in told.events + pair.receiver.events:
-        found.setdefault(event["type"], set()).add(frozenset(event["data"].keys() - common))
+    for sent in told.events + pair.receiver.events:
+        found.setdefault(sent["type"], set()).add(frozenset(sent["data"].keys() - common))
     assert found == {event_type: {names} for event_type, names in documented_events().items()}
 
 

@@ -7,6 +7,7 @@ import httpx
 import pytest
 
 from tests.support.access_files import access_file
+from tests.support.authority import Authority
 from tests.support.client import (
     ALL_PATHS,
     BETA,
@@ -292,10 +293,13 @@ def test_path_segments_of_the_other_version_are_404(session: Session, path: str)
 
 
 @pytest.fixture(scope="module")
-def published_http(storage: Storage) -> Iterator[httpx.Client]:
+def published_http(storage: Storage, authority: Authority) -> Iterator[httpx.Client]:
     """A client of a service that callers reach under another address than its own."""
-    settings = {"public_url": "https://uploads.contoso.example/"}
-    with running_service(storage.connection_string, **settings) as url, http_client(url) as client:
+    settings = {**authority.settings, "public_url": "https://uploads.contoso.example/"}
+    with (
+        running_service(storage.connection_string, **settings) as url,
+        http_client(url, authority.token()) as client,
+    ):
         yield client
 
 

@@ -21,7 +21,7 @@ from tests.support.service import eventually, fire_timer, running_service
 
 pytestmark = pytest.mark.waits
 
-IDLE = timedelta(seconds=2)
+IDLE = timedelta(seconds=4)
 GRACE = timedelta(seconds=2)
 LONGEST_UPLOAD = timedelta(seconds=2)
 
@@ -35,7 +35,7 @@ def hasty_storage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Storage]
 
 @pytest.fixture(scope="module")
 def hasty_service(hasty_storage: Storage) -> Iterator[str]:
-    """A service whose sessions expire after two seconds and whose files are deleted after two more."""
+    """A service whose sessions expire after four seconds and whose files are deleted after two more."""
     with running_service(
         hasty_storage.connection_string,
         idle_seconds=int(IDLE.total_seconds()),
@@ -410,7 +410,7 @@ def test_a_complete_sessions_files_are_deleted_after_the_retention(
         azurite(tmp_path_factory.mktemp("azurite")) as account,
         closing(Storage(account.connection_string)) as storage,
         running_service(
-            account.connection_string, idle_seconds=3, max_upload_seconds=2, retention_seconds=6
+            account.connection_string, idle_seconds=8, max_upload_seconds=2, retention_seconds=6
         ) as service,
         http_client(service) as http,
     ):

@@ -17,7 +17,7 @@ from azure.core.pipeline.transport import AioHttpTransport
 from shared.core.errors import GraphError
 from shared.core.ids import utc_now
 from shared.domain.audit import SERVICE, Activity, new_record
-from shared.domain.etags import IfMatch
+from shared.domain.etags import Conditions
 from shared.domain.lifecycle import with_file
 from shared.domain.sessions import ResourceKey, Review, SessionKey, Snapshot, StoredFile
 from shared.services.context import Context
@@ -57,7 +57,7 @@ async def _new_session(context: Context) -> SessionKey:
 
 async def _begun(context: Context, key: SessionKey, name: str) -> tuple[FileUpload, StoredFile]:
     """An upload whose bytes are received."""
-    new_file = FileUpload(context, key, IfMatch())
+    new_file = FileUpload(context, key, Conditions())
     await new_file.writer.write(CONTENT)
     digest = sha256(CONTENT).hexdigest()
     return new_file, StoredFile(new_file.file_id, name, len(CONTENT), digest, 1, "graph", 0, utc_now())
@@ -70,7 +70,7 @@ async def _add(context: Context, key: SessionKey, name: str) -> Snapshot:
 
 
 async def _upload(context: Context, key: SessionKey, name: str = "access.csv") -> Snapshot:
-    snapshot, _ = await upload(context, key, form_body(CONTENT, name), FORM, IfMatch())
+    snapshot, _ = await upload(context, key, form_body(CONTENT, name), FORM, Conditions())
     return snapshot
 
 
@@ -101,7 +101,7 @@ async def test_whatever_answer_is_lost_a_file_has_its_blob_or_neither_is_there(c
 
 
 async def test_no_blob_is_sent_before_the_session_is_known(context: Context, key: SessionKey) -> None:
-    await delete_session(context, key, IfMatch())
+    await delete_session(context, key, Conditions())
 
     async with FaultyTransport().installed() as storage:
         with pytest.raises(GraphError) as caught:
@@ -127,7 +127,7 @@ async def test_a_file_is_stored_again_if_it_was_deleted_meanwhile(context: Conte
     new_file, file = await _begun(context, key, "access.csv")
     known = await new_file.put_blob(file)
     assert [each.id for each in known.files] == [earlier.id]
-    await delete_file(context, key, earlier.id, IfMatch())
+    await delete_file(context, key, earlier.id, Conditions())
 
     snapshot = await new_file.add(file, known)
 

@@ -58,6 +58,16 @@ def test_files_are_filtered_ordered_and_cut(
     assert session.file_names(filled) == names
 
 
+@pytest.mark.parametrize("option", ["$skip", "skip", "Skip"])
+def test_the_next_page_begins_where_the_last_one_ended(session: Session, three: list[Json], option: str) -> None:
+    page = session.files({option: "1", "$top": "1"}).json()
+
+    rest = session.http.get(page["@odata.nextLink"]).json()
+
+    assert (page["value"], rest["value"]) == (three[1:2], three[2:])
+    assert "@odata.nextLink" not in rest
+
+
 def test_count_tells_all_that_match(session: Session, three: list[Json]) -> None:
     assert session.files({"$count": "true", "$top": "1"}).json()["@odata.count"] == 3
     assert session.files({"$count": "true", "$filter": "name ne 'a.csv'"}).json()["@odata.count"] == 2
@@ -253,7 +263,8 @@ def test_every_file_resource_tells_what_the_file_holds(session: Session, storage
         "@uploads.rowCount": 2,
         "@uploads.layout": "graph",
         "@uploads.sha256": sha256(content).hexdigest(),
-        "@uploads.warningCount": 1,
+        "@uploads.warningCount": 2,
+        "@uploads.rows": None,
     }
 
     uploaded = session.uploaded("access.csv", content)
@@ -269,7 +280,7 @@ def test_every_file_resource_tells_what_the_file_holds(session: Session, storage
     ):
         assert {name: file[name] for name in uploaded} == uploaded
     (listed,) = storage.manifest(session)["files"]
-    assert (listed["rows"], listed["layout"], listed["warnings"]) == (2, "graph", 1)
+    assert (listed["rows"], listed["layout"], listed["warnings"]) == (2, "graph", 2)
 
 
 @pytest.mark.parametrize("annotation", ["rowCount", "layout", "sha256", "warningCount"])

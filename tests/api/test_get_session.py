@@ -170,8 +170,8 @@ def test_an_option_that_is_not_supported_is_refused_by_name(
     assert named in f"{error['message']} {error.get('target')}"
 
 
-def test_options_without_a_dollar_sign_are_ignored(session: Session) -> None:
-    assert session.read({"colour": "blue", "filter": "nonsense"}) == session.read()
+def test_custom_options_are_ignored(session: Session) -> None:
+    assert session.read({"colour": "blue", "filters": "nonsense"}) == session.read()
 
 
 def test_a_deleted_session_is_404(session: Session) -> None:

@@ -146,14 +146,15 @@ def test_a_grant_is_returned_listed_and_replaced(administrator: Administrator, v
     answer = there.put(principal.upper(), catalog.upper(), resource.upper(), role="owner")
     there.put(principal, catalog)
     there.put(principal, catalog, role="owner")
-    there.put(principal, catalog, role="reader")
+    whole = there.put(principal, catalog, role="reader")
 
-    granted = {"catalogId": catalog, "resourceId": resource, "principalId": principal, "role": "owner"}
+    place = {"catalogId": catalog, "resourceId": resource, "principalId": principal}
+    granted = {**place, "role": "owner", "mayDeclare": False, "@odata.etag": answer.headers["ETag"]}
     context = f"{service}/{version}/$metadata#uploads/grants"
     assert answer.json() == {"@odata.context": f"{context}/$entity"} | granted
     assert there.list(catalog).json() == {
         "@odata.context": context,
-        "value": [granted | {"resourceId": None, "role": "reader"}, granted],
+        "value": [granted | {"resourceId": None, "role": "reader", "@odata.etag": whole.headers["ETag"]}, granted],
     }
 
 
@@ -236,7 +237,7 @@ def test_a_405_lists_the_supported_methods(administrator: Administrator, version
     catalog, resource, principal = str(uuid4()), str(uuid4()), str(uuid4())
 
     for path, allowed in (
-        (f"/{version}/uploads/grants/catalogs/{catalog}", "GET"),
+        (f"/{version}/uploads/grants/catalogs/{catalog}", "GET, HEAD"),
         (there.path(principal, catalog), "DELETE, PUT"),
         (there.path(principal, catalog, resource), "DELETE, PUT"),
     ):
@@ -252,10 +253,11 @@ def test_a_405_lists_the_supported_methods(administrator: Administrator, version
         (None, 401),
         ({"roles": None}, 403),
         ({"roles": [READ_ALL]}, 403),
-        ({"roles": None, "scp": READ_ALL}, 403),
-        ({"roles": None, "scp": READ_WRITE_ALL}, 200),
+        ({"roles": [READ_WRITE_ALL], "scp": READ_ALL}, 403),
+        ({"roles": None, "scp": READ_WRITE_ALL}, 403),
+        ({"roles": [READ_WRITE_ALL], "scp": READ_WRITE_ALL}, 200),
     ],
-    ids=["no token", "nothing", "read role", "read scope", "write scope"],
+    ids=["no token", "nothing", "read role", "read scope", "write scope without a role", "write scope and role"],
 )
 @pytest.mark.parametrize("owner", [False, True], ids=["", "owner"])
 def test_managing_grants_requires_permission_for_the_whole_tenant(

@@ -8,7 +8,6 @@ import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
 from itertools import repeat
-from pathlib import Path
 
 import httpx
 import pytest
@@ -17,7 +16,9 @@ from local import service as local_service
 from local.service import NEVER
 from tests.support.access_files import access_file
 from tests.support.client import Resource, Session, http_client, multipart, part
+from tests.support.forks import start_fork
 from tests.support.invariants import Storage
+from tests.support.memory import resident
 from tests.support.wire import RawAnswer, chunk, connection, head, host_answer, read_answer, upload_head
 
 MIB = 2**20
@@ -33,7 +34,7 @@ GOOD = multipart(part(access_file()))
 def running(storage: Storage) -> Iterator[local_service.Service]:
     """A service of the module's own, so that nobody else makes it grow."""
     settings = {"storage": storage.connection_string, "expiry_schedule": NEVER}
-    with local_service.running_service(settings) as service:
+    with local_service.running_service(settings, start=start_fork) as service:
         yield service
 
 
@@ -54,19 +55,12 @@ def session(http: httpx.Client) -> Session:
 @contextmanager
 def harmless(session: Session, storage: Storage, running: local_service.Service) -> Iterator[None]:
     """Nothing is stored or remembered, the service answers, and has not grown."""
-    before = _memory(running.pid)
+    before = resident(running.pid)
     with storage.unchanged(session.resource):
         yield
         assert session.get().status_code == 200
     assert storage.orphans(session.resource) == []
-    assert _memory(running.pid) - before < GROWTH
-
-
-def _memory(pid: int) -> int:
-    status = Path(f"/proc/{pid}/status").read_text()
-    found = re.search(r"^VmRSS:\s+(\d+) kB$", status, re.MULTILINE)
-    assert found
-    return int(found[1]) * 1024
+    assert resident(running.pid) - before < GROWTH
 
 
 def send(url: str, first: bytes, pieces: Iterator[bytes] | list[bytes]) -> RawAnswer | None:

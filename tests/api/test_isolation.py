@@ -30,8 +30,9 @@ def routes() -> Iterator[tuple[str, str, str]]:
         template = str(trigger.route) if isinstance(trigger, HttpTrigger) else ""
         if "{resourceId}" in template and "uploads/" not in template:
             name = re.sub(r"_(alias|beta|qualified).*", "", str(function.get_function_name()))
-            for method in trigger.methods or ():
-                yield name, HttpMethod(method).value, template
+            # HEAD is GET without its body.
+            for method in {HttpMethod(each).value for each in trigger.methods or ()} - {"HEAD"}:
+                yield name, method, template
 
 
 ROUTES = sorted(set(routes()))

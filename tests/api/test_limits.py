@@ -4,6 +4,7 @@ import gzip
 import re
 import time
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 from uuid import uuid4
 
@@ -97,6 +98,19 @@ def test_a_json_body_that_arrives_byte_by_byte_is_aborted(session: Session, impa
     assert 1 <= took < 10
 
 
+def test_an_upload_of_a_few_bytes_now_and_then_is_aborted(session: Session, impatient: str, log: Path) -> None:
+    body = multipart(part(access_file(2500)))
+    pieces = (chunk(body[at : at + 50]) for at in range(0, 2000, 50))
+    with connection(impatient) as connected:
+        connected.sendall(upload_head(session.path, CHUNKED))
+        began = time.monotonic()
+        send_until_refused(connected, pieces, pause=0.3)
+        took = time.monotonic() - began
+
+    assert answered(log, "upload_file", session.id) == [408]
+    assert 1 <= took < 5
+
+
 def test_a_slow_upload_is_accepted(session: Session, impatient: str) -> None:
     body = multipart(part(access_file()))
     pieces = [body[at : at + len(body) // 4 + 1] for at in range(0, len(body), len(body) // 4 + 1)]
@@ -188,13 +202,27 @@ def test_each_limit_can_be_set_and_its_error_names_the_setting(narrow: httpx.Cli
     assert session.read()["stats"]["filesUploaded"] == 1
 
 
+def test_requests_without_authentication_are_limited_by_address(storage: Storage) -> None:
+    with (
+        running_service(storage.connection_string, requests_per_minute=3) as url,
+        http_client(url) as http,
+        http_client(url, source="127.0.0.2") as another,
+    ):
+        sessions = Resource(http).path
+        statuses = [http.get(sessions, headers={"X-Forwarded-For": f"10.0.0.{each}"}).status_code for each in range(4)]
+
+        assert statuses == [200, 200, 200, 429]
+        assert another.get(sessions).status_code == 200
+
+
 # Uploads at the same time
 
 
 @pytest.fixture(scope="module")
 def one_by_one(storage: Storage, authority: Authority) -> Iterator[str]:
-    """A service that takes one upload of a caller at a time."""
-    with running_service(storage.connection_string, max_uploads_at_once=1, **authority.settings) as url:
+    """A service that takes one upload or download of a caller at a time."""
+    limits = {"max_transfers_per_process": 3, "caller_share_percent": 33}
+    with running_service(storage.connection_string, **limits, **authority.settings) as url:
         yield url
 
 
@@ -211,8 +239,7 @@ def test_the_concurrent_uploads_of_a_caller_are_limited(
 
         refused = session.upload("b.csv", access_file(2500))
         error = assert_error(refused, 429, "activityLimitReached", "throttledRequest")
-        assert "UPLOADS_MAX_UPLOADS_AT_ONCE" in error["message"]
-        assert session.http.post(f"{session.path}/validateFile", files={"file": b"x"}).status_code == 429
+        assert "UPLOADS_CALLER_SHARE_PERCENT" in error["message"]
         assert session.read()["stats"]["filesUploaded"] <= 1
         with http_client(one_by_one, another) as theirs:
             Resource(theirs).new_session().uploaded("access.csv")
@@ -268,17 +295,18 @@ def test_an_upload_without_a_slot_does_not_hold_one_of_the_host(
 def test_the_concurrent_uploads_of_all_callers_are_limited(storage: Storage) -> None:
     body = multipart(part(access_file(), filename=b"slow.csv"))
     with (
-        running_service(storage.connection_string, max_uploads_per_process=1) as url,
+        running_service(storage.connection_string, max_transfers_per_process=1) as url,
         http_client(url) as http,
-        connection(url) as connected,
+        connection(url, source="127.0.0.2") as connected,
     ):
         session = Resource(http).new_session()
+        file = session.uploaded("first.csv")
         connected.sendall(upload_head(session.path, CHUNKED) + chunk(body[:-10]))
         assert eventually(lambda: session.upload("a.csv").status_code == 503)
 
-        error = assert_error(session.upload("b.csv"), 503, "serviceNotAvailable")
-        assert "UPLOADS_MAX_UPLOADS_PER_PROCESS" in error["message"]
-        assert session.http.post(f"{session.path}/validateFile", files={"file": b"x"}).status_code == 503
+        for refused in (session.upload("b.csv"), session.value(file["id"])):
+            error = assert_error(refused, 503, "serviceNotAvailable")
+            assert "UPLOADS_MAX_TRANSFERS_PER_PROCESS" in error["message"]
         assert session.get().status_code == 200
 
         connected.sendall(chunk(body[-10:]) + chunk(b""))
@@ -293,6 +321,11 @@ def hasty(storage: Storage, log_folder: Path) -> Iterator[tuple[str, Path]]:
     log = log_folder / f"{uuid4()}.log"
     with running_service(storage.connection_string, log, max_upload_seconds=2) as url:
         yield url, log
+
+
+@cache
+def _long_form(*, valid: bool) -> bytes:
+    return multipart(part(access_file_of(20_000_000) if valid else b"x\n" * 10_000_000))
 
 
 @pytest.mark.parametrize(
@@ -317,8 +350,7 @@ def test_an_upload_ends_within_its_time_limit(
     ``earlier``: the status of what it may have found before; else it is 408, and not what it would have found later.
     """
     url, log = hasty
-    form = multipart(part(access_file_of(20_000_000) if valid else b"x\n" * 10_000_000))
-    body = gzip.compress(form, 1) if compressed else form
+    body = gzip.compress(_long_form(valid=valid), 1) if compressed else _long_form(valid=valid)
     with http_client(url) as http:
         session = Resource(http).new_session()
         session_id = session.id if known else str(uuid4())

@@ -13,7 +13,7 @@ from shared.query.capabilities import SESSION
 from shared.query.options import parse_query
 from shared.services.context import Context
 from shared.services.sessions.listing import page_of_sessions
-from shared.services.sessions.reading import get_files_between
+from shared.services.sessions.reading import get_snapshots
 from shared.storage.account import Storage as OwnStorage
 from shared.storage.resource_partition.rows import file_of
 from tests.support.client import Json, Resource, Session, as_object, assert_error, create_body
@@ -294,8 +294,25 @@ def test_an_option_given_twice_is_refused(resource: Resource) -> None:
     assert_error(answer, 400, "invalidRequest", "invalidQueryOption", "$top")
 
 
-def test_options_without_a_dollar_sign_are_ignored(resource: Resource, three: list[Session]) -> None:
-    assert resource.ids({"top": "1", "filter": "nonsense", "colour": "blue"}) == _ids(three, 0, 1, 2)
+def test_custom_options_are_ignored(resource: Resource, three: list[Session]) -> None:
+    assert resource.ids({"topmost": "1", "filters": "nonsense", "colour": "blue"}) == _ids(three, 0, 1, 2)
+
+
+def test_the_dollar_sign_of_an_option_is_optional_and_a_next_link_repeats_it_as_it_was_sent(
+    resource: Resource, three: list[Session]
+) -> None:
+    first, second = _pages(resource, {"orderby": "createdDateTime desc", "Top": "2", "colour": "blue"})
+
+    assert [each["id"] for page in (first, second) for each in page["value"]] == _ids(three, 2, 1, 0)
+    repeated = parse_qs(urlsplit(str(first["@odata.nextLink"])).query)
+    assert repeated.keys() == {"orderby", "Top", "colour", "$skiptoken"}
+
+
+@pytest.mark.parametrize("query", ["=status%20eq%20%27active%27", "&=5&x=y", "%2524top=1", "$expand=files(=5)"])
+def test_an_option_whose_dollar_sign_was_lost_on_the_way_is_refused_with_a_hint(resource: Resource, query: str) -> None:
+    error = assert_error(resource.http.get(f"{resource.path}?{query}"), 400, "invalidRequest", "invalidQueryOption")
+
+    assert "single quotes" in error["message"]
 
 
 def test_a_reused_reference_finds_its_new_session(resource: Resource) -> None:
@@ -330,11 +347,11 @@ async def test_only_the_files_of_matching_sessions_are_read(
     context = Context(own, Settings())
     try:
         page = await page_of_sessions(context, key, query)
-        files = await get_files_between(context, key, page.file_ranges)
+        found = await get_snapshots(context, key, page.sessions, page.file_ranges)
     finally:
         await own.close()
 
-    assert sorted(files) == sorted(_ids(sessions, 0, 4, 5))
+    assert sorted(each.session.key.session_id for each in found if each.files) == sorted(_ids(sessions, 0, 4, 5))
     assert len(read) == 3
     assert len(page.file_ranges) == 2, "sessions 4 and 5 are adjacent"
     assert [len(session["files"]) for session in resource.sessions(dict(options)).json()["value"]] in (

@@ -36,7 +36,7 @@ def test_a_request_is_one_line_with_the_ids_of_its_path(log_folder: Path, http: 
 
 
 def test_the_check_of_all_logs_finds_request_data(tmp_path: Path) -> None:
-    known = f"{TIME} uploads operation=get_file status=200 ms=1.5 bytes=0 request={uuid4()} caller=-"
+    known = f"{TIME} uploads operation=get_file status=200 ms=1.5 bytes=0 sent=0 request={uuid4()} caller=-"
     (tmp_path / "a.log").write_text(f"{known}\n{known} session={uuid4()}\n")
     assert unknown_lines(tmp_path) == []
 

@@ -304,6 +304,20 @@ async def test_update_with_a_typed_model(sdk: Sdk) -> None:
     assert updated.is_upload_done is True
 
 
+async def test_update_with_the_model_that_was_read(sdk: Sdk) -> None:
+    session = await sdk.create()
+    await sdk.upload(session.id, "access.csv", access_file())
+    expanded = RequestConfiguration(query_parameters=GetOptions(expand=["files"]))
+    read = await sdk.session(session.id).get(expanded)
+    assert read is not None
+
+    read.is_upload_done = True
+    updated = await sdk.session(session.id).patch(read)
+
+    assert updated is not None
+    assert updated.status is CustomDataProvidedResourceUploadStatus.Complete
+
+
 async def test_update_of_an_incomplete_session_is_an_odata_error_unless_preferred(sdk: Sdk) -> None:
     session = await sdk.create()
     done = UploadSession(is_upload_done=True)

@@ -47,7 +47,7 @@ def clock(tmp_path_factory: pytest.TempPathFactory) -> Clock:
 )
 def racing_service(storage: Storage, clock: Clock, request: pytest.FixtureRequest) -> Iterator[str]:
     """A service with small blocks, in one process and in two."""
-    settings = {"block_bytes": BLOCK_BYTES, "max_uploads_per_process": 100}
+    settings = {"block_bytes": BLOCK_BYTES, "max_transfers_per_process": 100, "caller_share_percent": 100}
     storages = [storage.connection_string] * request.param
     with running_instances(storages, clock.program, **settings) as instances:
         yield instances.url
@@ -55,8 +55,8 @@ def racing_service(storage: Storage, clock: Clock, request: pytest.FixtureReques
 
 @pytest.fixture(scope="module")
 def rounds(pytestconfig: pytest.Config) -> Rounds:
-    """How often a race is run: so often, or a quarter of it unless all tests run."""
-    return lambda number: range(number if pytestconfig.getoption("--all") else -(-number // 4))
+    """How often a race is run: so often, or half of it unless all tests run."""
+    return lambda number: range(number if pytestconfig.getoption("--all") else -(-number // 2))
 
 
 @pytest.fixture
@@ -94,7 +94,7 @@ def _inner_code(answer: httpx.Response) -> str:
 async def test_twenty_uploads_into_one_session_all_count(
     resource: Resource, racers: httpx.AsyncClient, storage: Storage, rounds: Rounds
 ) -> None:
-    for _ in rounds(3):
+    for _ in rounds(2):
         session = resource.new_session()
         contents = {f"{number}.csv": access_file(number) for number in range(1, 21)}
 
@@ -111,7 +111,7 @@ async def test_twenty_uploads_into_one_session_all_count(
 async def test_ten_creates_of_one_reference_have_one_winner(
     resource: Resource, racers: httpx.AsyncClient, storage: Storage, rounds: Rounds
 ) -> None:
-    for _ in rounds(10):
+    for _ in rounds(5):
         reference = str(uuid4())
 
         answers = await asyncio.gather(*(racers.post(resource.path, json=create_body(reference)) for _ in range(10)))
@@ -129,7 +129,7 @@ async def test_ten_creates_of_one_reference_have_one_winner(
 async def test_creates_against_a_delete_leave_one_holder_or_none(
     resource: Resource, racers: httpx.AsyncClient, storage: Storage, rounds: Rounds
 ) -> None:
-    for _ in rounds(25):
+    for _ in rounds(13):
         reference = str(uuid4())
         session = resource.new_session(reference)
 
@@ -149,7 +149,7 @@ async def test_creates_against_a_delete_leave_one_holder_or_none(
 async def test_upload_against_complete(
     resource: Resource, racers: httpx.AsyncClient, storage: Storage, rounds: Rounds, size: int
 ) -> None:
-    for _ in rounds(10):
+    for _ in rounds(5):
         session = resource.new_session()
         session.uploaded("first.csv")
 
@@ -175,7 +175,7 @@ async def test_upload_against_complete(
 async def test_a_refused_upload_against_complete_never_seals_a_session_with_an_open_refusal(
     resource: Resource, racers: httpx.AsyncClient, storage: Storage, rounds: Rounds
 ) -> None:
-    for _ in rounds(10):
+    for _ in rounds(5):
         session = resource.new_session()
         session.uploaded("first.csv")
 
@@ -196,7 +196,7 @@ async def test_a_refused_upload_against_complete_never_seals_a_session_with_an_o
 async def test_complete_against_delete_has_one_winner(
     resource: Resource, racers: httpx.AsyncClient, storage: Storage, rounds: Rounds
 ) -> None:
-    for _ in rounds(15):
+    for _ in rounds(8):
         session = resource.new_session()
         session.uploaded("access.csv")
 
@@ -215,7 +215,7 @@ async def test_complete_against_delete_has_one_winner(
 async def test_deletes_at_once_are_one(
     resource: Resource, racers: httpx.AsyncClient, storage: Storage, rounds: Rounds
 ) -> None:
-    for _ in rounds(10):
+    for _ in rounds(5):
         session = resource.new_session()
         for name in ("a.csv", "b.csv", "c.csv"):
             session.uploaded(name)
@@ -231,7 +231,7 @@ async def test_deletes_at_once_are_one(
 async def test_upload_against_delete_leaves_nothing_or_was_too_late(
     resource: Resource, racers: httpx.AsyncClient, storage: Storage, rounds: Rounds
 ) -> None:
-    for _ in rounds(10):
+    for _ in rounds(5):
         session = resource.new_session()
 
         deleted, *uploaded = await asyncio.gather(
@@ -248,7 +248,7 @@ async def test_upload_against_delete_leaves_nothing_or_was_too_late(
 async def test_the_same_file_uploaded_at_once_counts_once(
     resource: Resource, racers: httpx.AsyncClient, storage: Storage, rounds: Rounds
 ) -> None:
-    for _ in rounds(15):
+    for _ in rounds(8):
         session = resource.new_session()
         content = access_file(20)
 
@@ -264,7 +264,7 @@ async def test_the_same_file_uploaded_at_once_counts_once(
 async def test_other_bytes_under_one_name_at_once_have_one_winner(
     resource: Resource, racers: httpx.AsyncClient, storage: Storage, rounds: Rounds
 ) -> None:
-    for _ in rounds(10):
+    for _ in rounds(5):
         session = resource.new_session()
         contents = [access_file(rows) for rows in range(1, 5)]
 
@@ -284,7 +284,7 @@ async def test_other_bytes_under_one_name_at_once_have_one_winner(
 async def test_a_good_and_a_bad_file_of_one_name_at_once_end_in_one_state(
     resource: Resource, racers: httpx.AsyncClient, storage: Storage, rounds: Rounds
 ) -> None:
-    for _ in rounds(10):
+    for _ in rounds(5):
         session = resource.new_session()
         good = access_file()
 
@@ -302,7 +302,7 @@ async def test_a_good_and_a_bad_file_of_one_name_at_once_end_in_one_state(
 async def test_uploads_conditional_on_one_etag_have_one_winner(
     resource: Resource, racers: httpx.AsyncClient, storage: Storage, rounds: Rounds
 ) -> None:
-    for _ in rounds(5):
+    for _ in rounds(3):
         session = resource.new_session()
         condition = {"If-Match": session.get().headers["ETag"]}
 
@@ -446,7 +446,7 @@ async def test_a_repeated_file_that_was_deleted_and_refused_meanwhile_is_accepte
 async def test_a_file_deleted_against_completion_is_in_the_manifest_or_gone(
     resource: Resource, racers: httpx.AsyncClient, storage: Storage, rounds: Rounds
 ) -> None:
-    for _ in rounds(10):
+    for _ in rounds(5):
         session = resource.new_session()
         session.uploaded("kept.csv")
         file = session.uploaded("access.csv")
@@ -466,7 +466,7 @@ async def test_a_file_deleted_against_completion_is_in_the_manifest_or_gone(
 async def test_what_is_put_against_its_deletion_is_listed_or_gone(
     what: str, resource: Resource, racers: httpx.AsyncClient, storage: Storage, rounds: Rounds
 ) -> None:
-    for _ in rounds(40):
+    for _ in rounds(20):
         place = f"catalogs/{resource.catalog_id}/resources/{resource.resource_id}/principals/{uuid4()}"
         path, body = {
             "grant": (f"/v1.0/uploads/grants/{place}", {"role": "owner"}),
@@ -483,7 +483,7 @@ async def test_what_is_put_against_its_deletion_is_listed_or_gone(
 async def test_a_file_deleted_several_times_at_once_is_subtracted_once(
     resource: Resource, racers: httpx.AsyncClient, storage: Storage, rounds: Rounds
 ) -> None:
-    for _ in rounds(10):
+    for _ in rounds(5):
         session = resource.new_session()
         kept = session.uploaded("kept.csv")
         file = session.uploaded("access.csv")
@@ -499,7 +499,7 @@ async def test_a_file_deleted_several_times_at_once_is_subtracted_once(
 async def test_a_withdrawal_against_another_refusal_leaves_one_state(
     resource: Resource, racers: httpx.AsyncClient, storage: Storage, rounds: Rounds
 ) -> None:
-    for _ in rounds(10):
+    for _ in rounds(5):
         session = resource.new_session()
         assert session.upload("bad.csv", faulty_access_file(3)).status_code == 400
         refusal = session.refusals().json()["value"][0]["id"]

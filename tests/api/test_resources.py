@@ -99,6 +99,27 @@ def test_only_those_who_may_write_in_the_whole_tenant_describe(
             assert_error(http.delete(path(catalog, resource)), 403, "accessDenied")
 
 
+def test_who_reads_the_tenant_and_owns_a_resource_sees_both(
+    guarded: str, authority: Authority, administrator: httpx.Client, catalog: str
+) -> None:
+    oid = str(uuid4())
+    owned, unnamed, other = (str(uuid4()) for _ in range(3))
+    for resource in (owned, other):
+        administrator.put(path(catalog, resource), json={"displayName": resource})
+    for resource in (owned, unnamed):
+        grant = f"/v1.0/uploads/grants/catalogs/{catalog}/resources/{resource}/principals/{oid}"
+        administrator.put(grant, json={"role": "owner"})
+
+    with http_client(guarded, authority.token(roles=[READ_ALL], oid=oid)) as http:
+        for top in (999, 40):
+            roles = {resource: each["@uploads.role"] for resource, each in seen(http, top).items()}
+            assert {each: roles.get(each, "") for each in (owned, unnamed, other)} == {
+                owned: "owner",
+                unnamed: "owner",
+                other: None,
+            }
+
+
 def test_a_list_holds_what_grants_give_and_nothing_else(
     guarded: str, authority: Authority, administrator: httpx.Client, catalog: str
 ) -> None:
@@ -163,6 +184,20 @@ def test_a_change_of_a_description_leaves_an_audit_record(administrator: httpx.C
     records = administrator.get("/v1.0/uploads/audit", params={"$filter": condition}).json()["value"]
     assert [record["activity"] for record in records] == ["putResource", "deleteResource"]
     assert records[0]["details"] == {"displayName": "Building access"}
+
+
+def test_a_whole_number_may_have_a_decimal_point(administrator: httpx.Client, catalog: str) -> None:
+    """In JSON, and in the schema of the OpenAPI document, 100.0 is an integer."""
+    place = path(catalog, str(uuid4()))
+
+    json = {"Content-Type": "application/json"}
+
+    answer = administrator.put(place, content=b'{"displayName": "Doors", "expectedRows": 100.0}', headers=json)
+
+    assert (answer.status_code, answer.text.count('"expectedRows":100,')) == (200, 1)
+    for refused in (b"100.5", b"true", b'"100"', b"1e400"):
+        content = b'{"displayName": "Doors", "expectedRows": %b}' % refused
+        assert_error(administrator.put(place, content=content, headers=json), 400, "invalidRequest")
 
 
 def test_a_file_that_is_not_what_is_expected_gets_warnings(administrator: httpx.Client) -> None:

@@ -106,6 +106,17 @@ def test_allow_incomplete_completes_an_incomplete_session(session: Session, pref
     assert answer.headers["Preference-Applied"] == "allow-incomplete"
 
 
+def test_the_audit_has_the_permission_of_a_change_for_the_target_of_forwarding(ready: Session) -> None:
+    # Here is no limit; the target may have one (docs/deliveries.md).
+    assert ready.complete({"Prefer": "allow-change"}).status_code == 200
+
+    place = f"catalogId eq '{ready.resource.catalog_id}' and resourceId eq '{ready.resource.resource_id}'"
+    records = ready.resource.http.get("/v1.0/uploads/audit", params={"$filter": place}).json()["value"]
+    assert [each["details"].get("preference") for each in records if each["activity"] == "completeSession"] == [
+        "allow-change"
+    ]
+
+
 @pytest.mark.parametrize("prefer", ["return=minimal", "allow-incompleteness", "no-allow-incomplete"])
 def test_another_preference_does_not_complete_it(session: Session, prefer: str) -> None:
     answer = session.complete({"Prefer": prefer})
@@ -122,7 +133,12 @@ def test_another_preference_does_not_complete_it(session: Session, prefer: str) 
         pytest.param({"isUploadDone": None}, "isUploadDone", id="null"),
         pytest.param({"isUploadDone": "true"}, "isUploadDone", id="text"),
         pytest.param({"isUploadDone": 1}, "isUploadDone", id="number"),
-        pytest.param({"isUploadDone": True, "status": "active"}, "status", id="status"),
+        pytest.param({"isUploadDone": True, "status": "complete"}, "status", id="status"),
+        pytest.param({"isUploadDone": True, "files": []}, "files", id="files"),
+        pytest.param({"isUploadDone": True, "expirationDateTime": None}, "expirationDateTime", id="expiration"),
+        pytest.param({"isUploadDone": True, "createdDateTime": "2026"}, "createdDateTime", id="created"),
+        pytest.param({"isUploadDone": True, "source": "BuildingAccessData"}, "source", id="source"),
+        pytest.param({"isUploadDone": True, "data": None}, "data", id="data"),
         pytest.param({"status": "complete"}, "status", id="status-alone"),
         pytest.param({"isUploadDone": True, "referenceId": "x"}, "referenceId", id="reference"),
         pytest.param({"isUploadDone": True, "stats": {"filesUploaded": 9}}, "stats", id="stats"),
@@ -138,13 +154,38 @@ def test_nothing_else_can_be_updated(ready: Session, storage: Storage, body: Jso
     assert ready.read()["status"] == "active"
 
 
-@pytest.mark.parametrize("body", [{"isUploadDone": False}, {"isUploadDone": True, "status": "active"}])
+@pytest.mark.parametrize("body", [{"isUploadDone": False}, {"isUploadDone": True, "status": "expired"}, {"id": "x"}])
 def test_a_property_that_cannot_be_updated_is_named_as_such(ready: Session, body: Json) -> None:
     assert_error(ready.patch(body), 400, "invalidRequest", "propertyNotUpdateable")
 
 
+def test_read_only_properties_with_their_present_values_are_ignored(ready: Session) -> None:
+    """What a client does that changes one property of what it has read, and writes ids and times in its own way."""
+    read = ready.read({"$expand": "files"})
+    created = read["createdDateTime"].replace("Z", "0+00:00")
+    body = read | {"isUploadDone": True, "id": read["id"].upper(), "createdDateTime": created, "source": None}
+
+    answers = [ready.patch(body) for _ in range(2)]
+
+    # The second one repeats it after a lost response: what it says was so before the completion.
+    assert [answer.status_code for answer in answers] == [200, 200]
+    assert answers[1].json() == answers[0].json()
+    assert answers[1].json()["status"] == "complete"
+
+
+@pytest.mark.parametrize("change", [{"status": "expired"}, {"stats": {"filesUploaded": 2}}, {"referenceId": "x"}])
+def test_other_values_are_refused_for_a_complete_session_too(ready: Session, change: Json) -> None:
+    ready.completed()
+
+    error = assert_error(ready.patch({"isUploadDone": True} | change), 400, "invalidRequest", "propertyNotUpdateable")
+
+    assert error["target"] in change
+
+
 def test_annotations_of_a_typed_model_are_ignored(ready: Session) -> None:
-    answer = ready.patch({"@odata.type": SESSION_TYPE, "@odata.etag": 'W/"1"', "isUploadDone": True})
+    answer = ready.patch(
+        {"@odata.type": SESSION_TYPE, "@odata.etag": 'W/"1"', "@uploads.delivery": [], "isUploadDone": True}
+    )
 
     assert answer.status_code == 200
     assert answer.json()["status"] == "complete"

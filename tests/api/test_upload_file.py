@@ -1,7 +1,10 @@
 """POST uploadFile: a CSV file is accepted and counted, or refused and remembered as refused."""
 
+import asyncio
+import base64
 from collections.abc import Iterator
 from datetime import timedelta
+from uuid import uuid4
 
 import httpx
 import pytest
@@ -21,6 +24,7 @@ from tests.support.client import (
     Session,
     as_object,
     assert_error,
+    async_http_client,
     http_client,
     instant,
     multipart,
@@ -225,7 +229,7 @@ def test_an_invalid_file_is_refused_with_the_place(session: Session, content: by
 
 
 def test_unquoted_owners_as_in_microsofts_example_are_accepted_with_a_warning(session: Session) -> None:
-    content = ",".join(EARLY_COLUMNS) + '\na@b.com,hq,,,,1,Door,,,["ada@contoso.com","bob@contoso.com"]\n'
+    content = ",".join(EARLY_COLUMNS) + f'\n{uuid4()},hq,,,,1,Door,,,["ada@contoso.com","bob@contoso.com"]\n'
 
     answer = session.upload("access.csv", content.encode()).json()
 
@@ -236,7 +240,7 @@ def test_unquoted_owners_as_in_microsofts_example_are_accepted_with_a_warning(se
 @pytest.mark.parametrize(
     "end",
     [
-        pytest.param(b"\r\n,,,,,\r\n", id="in-a-row"),
+        pytest.param(b"\r\n,user,1,Door,,\r\n", id="in-a-row"),
         pytest.param(b'\r\n"ada@contoso.com,user,1,Door,,', id="at-the-very-end"),
     ],
 )
@@ -297,11 +301,66 @@ def test_names_of_files_compare_exactly(session: Session) -> None:
     assert session.file_names() == ["access.csv", "Access.csv"]
 
 
+def _warnings(answer: httpx.Response) -> list[tuple[str, str]]:
+    """The codes of the warnings about an accepted file, and the name of another file in each."""
+    assert answer.status_code == 200, answer.text
+    found = answer.json().get("@uploads.warnings", [])
+    assert answer.json().get("@uploads.warningCount", 0) == len(found)
+    return [(warning["code"], warning["message"].split("'")[1]) for warning in found]
+
+
+def test_the_same_content_and_nearly_the_same_name_are_warnings(session: Session) -> None:
+    content = access_file()
+
+    assert _warnings(session.upload("access.csv", content)) == []
+    assert _warnings(session.upload("access (1).csv", content)) == [("sameContent", "access.csv")]
+    assert _warnings(session.upload("ACCESS.csv", access_file())) == [("similarName", "access.csv")]
+    both = [("sameContent", "access.csv"), ("similarName", "access.csv")]
+    last = session.upload("Access.csv", content)
+
+    assert _warnings(last) == both
+    # The answer to a request that is repeated has them again, and the files keep their number.
+    assert _warnings(session.upload("Access.csv", content)) == both
+    assert [file["@uploads.warningCount"] for file in last.json()["files"]] == [0, 1, 1, 2]
+    assert [file["@uploads.warningCount"] for file in session.files().json()["value"]] == [0, 1, 1, 2]
+
+
+def test_a_deleted_file_is_like_no_other(session: Session) -> None:
+    content = access_file()
+    first = session.uploaded("access.csv", content)
+    session.delete_file(first["id"])
+
+    assert _warnings(session.upload("Access.csv", content)) == []
+
+
+def test_of_uploads_at_the_same_time_each_but_the_first_is_warned(session: Session, service: str) -> None:
+    content = access_file()
+
+    async def send() -> list[httpx.Response]:
+        async with async_http_client(service) as http:
+            there = f"{session.path}/uploadFile"
+            files = [{"file": (f"{number}.csv", content, "text/csv")} for number in range(6)]
+            return await asyncio.gather(*(http.post(there, files=each) for each in files))
+
+    answers = asyncio.run(send())
+
+    assert sorted(len(_warnings(answer)) for answer in answers) == [0, 1, 1, 1, 1, 1]
+    assert sorted(file["@uploads.warningCount"] for file in session.files().json()["value"]) == [0, 1, 1, 1, 1, 1]
+
+
 # Limits
 
 
 def test_a_file_of_exactly_the_allowed_size_is_accepted(strict: Session) -> None:
     assert strict.uploaded("access.csv", access_file_of(MAX_FILE_BYTES))["size"] == MAX_FILE_BYTES
+
+
+@pytest.mark.parametrize(("excess", "status"), [(0, 200), (1, 413)])
+def test_the_limit_is_one_of_decoded_bytes(strict: Session, excess: int, status: int) -> None:
+    encoded = base64.encodebytes(access_file_of(MAX_FILE_BYTES + excess))
+    head = b'Content-Disposition: form-data; name="file"; filename="a.csv"\r\nContent-Transfer-Encoding: base64\r\n\r\n'
+
+    assert strict.post_multipart(multipart(head + encoded)).status_code == status
 
 
 @pytest.mark.parametrize("excess", [1, MAX_FILE_BYTES])

@@ -8,6 +8,7 @@ from tests.support.client import Session, assert_error
 from tests.support.invariants import Storage
 
 HEADER = b"principalId,principalType,permissionId,permissionName,permissionDescription,permissionType\n"
+OK = b"2d0c1f5e-6a7b-4c8d-9e0f-1a2b3c4d5e6f,user,door-1,Main door,,\n"
 ANA = b"ana@contoso.com,user,door-1,Main door,,\n"
 
 
@@ -19,7 +20,7 @@ def validate(session: Session, content: bytes) -> dict[str, object]:
 
 
 def test_a_good_file_is_counted_and_nothing_is_stored(session: Session, storage: Storage) -> None:
-    content = HEADER + ANA + ANA.replace(b"ana", b"bo")
+    content = HEADER + OK + OK.replace(b"door-1", b"door-2")
 
     with storage.unchanged(session.resource):
         answer = validate(session, content)
@@ -36,10 +37,11 @@ def test_a_good_file_is_counted_and_nothing_is_stored(session: Session, storage:
 def test_warnings_have_their_place(session: Session) -> None:
     answer = validate(session, HEADER + ANA + b"bo@contoso.com,user,door-1,=1+1,,\n" + ANA.replace(b"ana", b"ANA"))
 
-    assert answer["@uploads.warningCount"] == 2
+    assert answer["@uploads.warningCount"] == 3
     warnings = answer["@uploads.warnings"]
     assert isinstance(warnings, list)
     assert [(warning["code"], warning["target"]) for warning in warnings] == [
+        ("principalIsNotAnObjectId", "line 2, principalId"),
         ("formulaCell", "line 3, permissionName"),
         ("duplicatePermission", "line 4"),
     ]

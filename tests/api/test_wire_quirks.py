@@ -189,6 +189,40 @@ def test_expect_100_continue_is_supported(session: Session, service: str) -> Non
     _accepted(session, answer, content)
 
 
+OFFER = {
+    "Connection": "Upgrade, HTTP2-Settings",
+    "Upgrade": "h2c",
+    "HTTP2-Settings": "AAEAAEAAAAIAAAABAAMAAABkAAQBAAAAAAUAAEAA",
+}
+
+
+def test_an_offer_of_http_2_is_ignored(session: Session, service: str) -> None:
+    """Java's HttpClient and ``curl --http2`` make one with their first request (RFC 9110, section 7.8)."""
+    content = access_file(200)
+    body = template_body(content)
+
+    whole = exchange(service, [upload_head(session.path, {**OFFER, "Content-Length": str(len(body))}), body])
+    chunked = exchange(service, [upload_head(session.path, {**OFFER, **CHUNKED}) + chunk(body) + chunk(b"")])
+    pieces = [upload_head(session.path, {**OFFER, **CHUNKED}), *(chunk(bytes([byte])) for byte in body), chunk(b"")]
+
+    for answer in (whole, chunked, exchange(service, pieces)):
+        _accepted(session, answer, content)
+
+
+@pytest.mark.parametrize("offered", ["h2c", "websocket"])
+def test_a_connection_goes_on_after_an_offer(session: Session, service: str, offered: str) -> None:
+    offer = OFFER | {"Upgrade": offered}
+    done = json.dumps({"isUploadDone": False}).encode()
+    json_type = {"Content-Type": "application/json", "Content-Length": str(len(done))}
+
+    with connection(service) as connected:
+        connected.sendall(head("GET", session.path, offer))
+        assert read_answer(connected).json()["id"] == session.id
+        connected.sendall(head("PATCH", session.path, offer | json_type) + done + head("GET", session.path, {}))
+        assert read_answer(connected).status == 400
+        assert read_answer(connected).json()["id"] == session.id
+
+
 def test_an_upload_that_is_refused_early_gets_its_response(session: Session, service: str, storage: Storage) -> None:
     session.uploaded("access.csv")
     session.completed()

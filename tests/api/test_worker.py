@@ -17,8 +17,9 @@ from uuid import uuid4
 import pytest
 
 from local.service import ROOT
+from shared.web.routes import registered_functions
 from tests.client.graph_stand_in import GraphStandIn, graph_stand_in
-from tests.support.access_files import access_file
+from tests.support.access_files import access_file, access_file_of
 from tests.support.client import create_body, multipart, part
 from tests.support.invariants import Storage
 from tests.support.registered import functions
@@ -83,6 +84,10 @@ class Worker:
     def deliver(self, function: str, message: str) -> None:
         """Have the worker invoke a function for a message of its queue."""
         self._ask({"function": function, "message": message})
+
+    def stop_reading(self, function: str, path: str, route: Mapping[str, str], seconds: float) -> dict[str, Any]:
+        """Have the worker invoke a function, and read nothing of its response for some seconds."""
+        return self._ask({"function": function, "path": path, "route": route, "seconds": seconds})
 
     def _ask(self, call: Mapping[str, Any]) -> dict[str, Any]:
         assert self._process.stdin is not None
@@ -161,13 +166,19 @@ def test_the_worker_finds_every_function_that_the_app_declares(worker: Worker) -
     assert worker.functions == declared
 
 
-def test_every_module_of_an_operation_is_in_the_app(worker: Worker) -> None:
-    modules = [path for path in ROOT.glob("*/*.py") if "blueprint = func.Blueprint()" in path.read_text()]
-    names = {path.parent.name if path.stem == "__init__" else path.stem for path in modules}
+def test_every_folder_of_operations_is_in_the_app(worker: Worker) -> None:
+    folders = {path.parent.name for path in ROOT.glob("*/*.py") if "blueprint = func.Blueprint()" in path.read_text()}
+    assert functions(), "they are registered when the app is imported"
+    # A trigger of another kind than HTTP has the name of its folder.
+    of_http = {
+        function.endpoint.__module__
+        for methods in registered_functions().values()
+        for function in methods.values()
+        if function.name in worker.functions
+    }
 
-    assert {"create_session", "get_session", "update_session", "upload_file", "delete_session"} <= names
-    for module in names:
-        assert [name for name in worker.functions if module in name], f"nothing of {module} is registered"
+    assert {"create_session", "get_session", "update_session", "upload_file", "expire_sessions", "files"} <= folders
+    assert folders <= {module.partition(".")[0] for module in of_http} | worker.functions.keys()
 
 
 @pytest.mark.parametrize(
@@ -203,7 +214,7 @@ def test_each_operation_has_its_route_in_both_versions_and_under_the_alias(
     ):
         trigger = _trigger(worker.functions[f"{operation}{suffix}"])
         assert trigger["route"] == f"{resource}/{end}"
-        assert _methods(trigger) == [method]
+        assert _methods(trigger) == (["GET", "HEAD"] if method == "GET" else [method])
 
 
 def test_the_timer_is_found_with_its_schedule(worker: Worker) -> None:
@@ -241,6 +252,22 @@ def test_a_session_lives_in_the_worker(worker: Worker) -> None:
     in_file = one | {"fileId": file["id"]}
     value = worker.call("get_file_value", f"GET {session}/files/{file['id']}/$value", in_file)
     assert value.body == content
+
+
+def test_a_download_that_nobody_reads_is_cut_in_the_worker(storage: Storage) -> None:
+    settings = {"UPLOADS_STALL_SECONDS": "1", "UPLOADS_MAX_TRANSFERS_PER_PROCESS": "1"}
+    with running_worker(storage, **settings) as worker:
+        resource = {"catalogId": str(uuid4()), "resourceId": str(uuid4())}
+        session, one = _session_with_a_file(worker, resource, access_file_of(8 * 2**20))
+        (file,) = worker.call("list_files", f"GET {session}/files", one).json()["value"]
+        in_file = one | {"fileId": file["id"]}
+        path = f"{session}/files/{file['id']}/$value"
+
+        stopped = worker.stop_reading("get_file_value", path, in_file, seconds=3)
+
+        assert (stopped["cut"], stopped["records"]) == (True, 0)
+        value = worker.call("get_file_value", f"GET {path}", in_file)
+        assert len(value.body) == file["size"], "its place is free again"
 
 
 def test_a_message_delivers_a_session_in_the_worker(storage: Storage, graph: GraphStandIn) -> None:

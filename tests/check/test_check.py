@@ -9,7 +9,7 @@ from azure.data.tables import EdmType, EntityProperty
 
 from local.azurite import azurite
 from shared.domain.sessions import Refusal, ResourceKey, SessionKey
-from shared.storage.resource_partition.rows import refusal_entity
+from shared.storage.resource_partition.rows import newest_row, refusal_entity
 from tests.support.client import Resource, Session, http_client
 from tests.support.forks import run_fork
 from tests.support.invariants import Storage
@@ -55,6 +55,10 @@ BROKEN: dict[str, tuple[str, Break]] = {
     ),
     "a session's row is gone": ("1", lambda s, x, _: s.sessions.delete_entity(_keys(x, f"session:{x.id}"))),
     "a file is not counted": ("2", lambda s, x, _: _change(x, s, f"session:{x.id}", FilesUploaded=0)),
+    "a file has the mark of another one": (
+        "2",
+        lambda s, x, _: _change(x, s, f"session:{x.id}", FilesMark=str(uuid4())),
+    ),
     "a name is used twice": ("3", lambda s, x, file: _double(s, x, file["id"])),
     "an accepted name is refused": ("3", lambda s, x, file: _refuse(s, x, file["name"])),
     "a refusal is not counted": ("4", lambda s, x, _: _change(x, s, f"session:{x.id}", OpenRefusals=1)),
@@ -66,6 +70,10 @@ BROKEN: dict[str, tuple[str, Break]] = {
     "a timer that does not run": ("9", _index_nothing),
     "an upload without an audit record": ("10", lambda s, x, _: _forget(s, x, "uploadFile")),
     "a file that was deleted without an audit record": ("10", lambda s, x, file: _delete_file(s, x, file["id"])),
+    "a file with other rows than its audit record": ("10", lambda s, x, file: _change_rows(s, x, file["id"])),
+    "a last complete session that is not there": ("15", lambda s, x, _: _note_last(s, x, str(uuid4()))),
+    "a last complete session that is active": ("15", lambda s, x, _: _note_last(s, x, x.id)),
+    "a row among the newest of no session": ("16", lambda s, x, _: _list_nothing(s, x)),
     "a session without a record of its creation": ("10", lambda s, x, _: _forget(s, x, "createSession")),
     "an end without an audit record": ("10", lambda s, x, _: _change(x, s, f"session:{x.id}", Status="expired")),
     "a record that no query by time finds": ("10", lambda s, x, _: _forget_activity(s, x)),
@@ -91,6 +99,19 @@ def _delete_file(storage: Storage, session: Session, file: str) -> None:
     storage.sessions.delete_entity(_keys(session, f"file:{session.id}:{file}"))
     storage.uploads.delete_blob(_blob(session, file))
     _change(session, storage, f"session:{session.id}", FilesUploaded=0, TotalBytes=EntityProperty(0, EdmType.INT64))
+
+
+def _change_rows(storage: Storage, session: Session, file: str) -> None:
+    _change(session, storage, f"file:{session.id}:{file}", Rows=EntityProperty(999, EdmType.INT64))
+
+
+def _list_nothing(storage: Storage, session: Session) -> None:
+    storage.sessions.create_entity(_keys(session, newest_row(str(uuid4()))))
+
+
+def _note_last(storage: Storage, session: Session, named: str) -> None:
+    rows = EntityProperty(999, EdmType.INT64)
+    storage.sessions.upsert_entity(_keys(session, "lastcomplete") | {"SessionId": named, "Rows": rows})
 
 
 def _reference(storage: Storage, session: Session) -> str:
@@ -178,12 +199,6 @@ DELIVERIES: dict[str, tuple[str, str, Delivery, bool]] = {
     "a delivery that the timer will not find": ("12", "delivery:{}:graph", {"State": "pending"}, False),
     "a delivery that waits for a timer": ("12", "delivery:{}:graph", {"State": "pending"}, True),
     "an event that nothing sends": ("13", "event:{}:1", {}, False),
-    "a claim on a delivery that has ended": (
-        "14",
-        "delivery:{}:events",
-        {"State": "delivered", "ClaimedBy": "x"},
-        False,
-    ),
     "a session there that is not known": ("14", "delivery:{}:graph", {"State": "delivered"}, False),
     "an end without an audit record": ("10", "delivery:{}:graph", {"State": "failed"}, False),
 }
@@ -203,15 +218,34 @@ def test_each_broken_invariant_of_a_delivery_is_reported(what: str, session: Ses
     assert number in {violation.split(":")[0] for violation in told}, told
 
 
-def test_a_manifest_that_differs_from_the_rows_is_reported(session: Session, storage: Storage) -> None:
+def test_a_claim_on_a_delivery_that_has_ended_is_reported(session: Session, storage: Storage) -> None:
+    storage.sessions.create_entity(_keys(session, f"delivery:{session.id}:events") | {"State": "delivered"})
+    claim = _keys(session, f"claim:{session.id}:events")
+    storage.sessions.create_entity(claim | {"Until": datetime.now(UTC) + timedelta(minutes=1)})
+    assert storage.violations(session.resource) == [], "another attempt has just begun"
+    storage.sessions.upsert_entity(claim | {"Until": datetime.now(UTC) - timedelta(minutes=1)})
+    assert [violation.split(":")[0] for violation in storage.violations(session.resource)] == ["14"]
+
+
+@pytest.mark.parametrize("part", ["access.csv", '"layout": "graph"', '"filesUploaded": 1', '"id": "', "T"])
+def test_a_manifest_that_differs_from_the_rows_is_reported(part: str, session: Session, storage: Storage) -> None:
     session.uploaded("access.csv")
     session.completed()
     assert storage.violations(session.resource) == []
 
     blob = _blob(session, "manifest.json")
-    _overwrite(storage, blob, storage.content(blob).replace(b"access.csv", b"access.csw"))
+    _overwrite(storage, blob, storage.content(blob).replace(part.encode(), part[:-1].encode() + b"?", 1))
 
-    assert [violation[0] for violation in storage.violations(session.resource)] == ["6"]
+    assert [violation.split(":")[0] for violation in storage.violations(session.resource)] == ["6"]
+
+
+def test_other_rows_than_those_of_the_last_complete_session_are_reported(session: Session, storage: Storage) -> None:
+    session.uploaded("access.csv")
+    session.completed()
+
+    _note_last(storage, session, session.id)
+
+    assert [violation.split(":")[0] for violation in storage.violations(session.resource)] == ["15"]
 
 
 def test_a_complete_session_without_a_manifest_waits_for_the_timer(session: Session, storage: Storage) -> None:
@@ -254,6 +288,14 @@ def test_the_command_reads_a_whole_account(tmp_path_factory: pytest.TempPathFact
         code, told = check("--quick")
         assert (code, told.splitlines()[0][:3]) == (1, "11:")
         assert told.endswith(": 1 violation; see docs/invariants.md\n")
+
+
+def test_the_command_fails_if_there_is_nothing_to_check(storage: Storage) -> None:
+    elsewhere = {"UPLOADS_STORAGE": storage.connection_string, "UPLOADS_NAME_PREFIX": "typo"}
+    done = run_fork(["check"], elsewhere)
+
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "no rows in table typouploadsessions and no blobs in container typouploads" in done.stderr
 
 
 def test_the_command_refuses_half_a_connection_as_the_app_does() -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
-from tests.support.client import Resource
+from tests.support.client import DEFINITION, Resource
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,14 +45,16 @@ class Command:
         merged = {name: value for name, value in {**self.environment, **variables}.items() if value is not None}
         return replace(self, environment=merged)
 
+    def at(self, url: str) -> "Command":
+        """The same for a resource and a review instance of a service that nobody has used."""
+        new = {name: str(uuid4()) for name in ("ACCUP_CATALOG", "ACCUP_RESOURCE", "ACCUP_REVIEW")}
+        return self.using(ACCUP_URL=url, ACCUP_DEFINITION=DEFINITION, **new)
+
     def on(self, resource: Resource, review: str | None = None) -> "Command":
         """The same for a resource and a review instance, which is a new one if none is given."""
-        return self.using(
-            ACCUP_URL=str(resource.http.base_url),
-            ACCUP_CATALOG=resource.catalog_id,
-            ACCUP_RESOURCE=resource.resource_id,
-            ACCUP_REVIEW=review or str(uuid4()),
-        )
+        at = self.at(str(resource.http.base_url))
+        at = at.using(ACCUP_CATALOG=resource.catalog_id, ACCUP_RESOURCE=resource.resource_id)
+        return at.using(ACCUP_REVIEW=review) if review else at
 
     @property
     def full_environment(self) -> dict[str, str]:

@@ -1,6 +1,7 @@
 """The common part of the proxies between the client and the service."""
 
 import http.client
+import ssl
 from collections.abc import Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -74,13 +75,16 @@ class ForwardingHandler(BaseHTTPRequestHandler):
 
 
 @contextmanager
-def running(handler: type[ForwardingHandler]) -> Iterator[str]:
-    """The URL of a proxy while it runs."""
+def running(handler: type[ForwardingHandler], tls: ssl.SSLContext | None = None) -> Iterator[str]:
+    """The URL of a proxy while it runs; with ``tls`` for ``https://localhost``."""
     server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
+    if tls is not None:
+        # In the thread of each connection: a handshake that fails ends that connection only.
+        server.socket = tls.wrap_socket(server.socket, server_side=True, do_handshake_on_connect=False)
     server.handle_error = lambda *_: None  # type: ignore[method-assign]  # a client that was cut off cuts off, too
     Thread(target=server.serve_forever, daemon=True).start()
     try:
-        yield f"http://127.0.0.1:{server.server_port}"
+        yield f"https://localhost:{server.server_port}" if tls else f"http://127.0.0.1:{server.server_port}"
     finally:
         server.shutdown()
         server.server_close()

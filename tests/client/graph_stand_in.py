@@ -1,23 +1,32 @@
 """A service that answers as Microsoft Graph does, in memory: its errors have codes only, and it has no extensions.
 
-It has no row findings, no digests, no gzip, no ``DELETE`` of a file, no id in a 409, and counts a repeated file twice.
+It has no row findings, no digests, no ETags, no gzip, no ``DELETE`` of a file, no id in a 409, and keeps a file that is
+sent twice two times. A session that is not complete can be deleted ("Delete customDataProvidedResourceUploadSession").
+It is strict about what is documented ("customDataProvidedResourceUploadSession", its methods, and "Use query
+parameters"): the properties of a new session, the one update, the name of the part, files on ``$expand`` only, filters,
+and that a session expires two hours after its last change.
 """
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Lock, Thread
 from typing import Any
 from urllib.parse import parse_qs, unquote, urlencode, urlsplit
 from uuid import uuid4
 
+from shared.core import ids
+
 _SESSIONS = re.compile(
     r"/v1\.0/identityGovernance/entitlementManagement/catalogs/[^/]+/resources/[^/]+/uploadSessions"
     r"(?:/(?P<session>[^/]+)(?P<rest>/.*)?)?"
 )
+_TYPE = "#microsoft.graph.customDataProvidedResourceAccessReviewUploadSession"
+_LIFETIME = timedelta(hours=2)
 _FILENAME = re.compile(rb'filename="([^"]*)"')
 
 
@@ -30,10 +39,11 @@ class Stored:
     status: str = "active"
     created: str = "2026-11-24T15:00:00.1234567Z"
     files: list[tuple[str, str, bytes]] = field(default_factory=list)
+    changed: datetime = field(default_factory=ids.utc_now)
 
     def as_json(self, *, files: bool) -> dict[str, Any]:
         body: dict[str, Any] = {
-            "@odata.type": "#microsoft.graph.customDataProvidedResourceAccessReviewUploadSession",
+            "@odata.type": _TYPE,
             "id": self.id,
             "createdDateTime": self.created,
             "status": self.status,
@@ -57,11 +67,18 @@ class GraphStandIn:
         self.sessions: dict[str, Stored] = {}
         self.requests: list[tuple[str, str, dict[str, str]]] = []
         self.lost_answers = 0
+        self.lost_completions = 0
         self.throttled = 0
-        self.gives_files_back = True
+        # How it answers when a file is to be read back.
+        self.value_status = 200
         self.redirect_to: str | None = None
         self.next_link: str | None = None
         self.page_size = 100
+        # As a store that is eventually consistent, or a query that is not obeyed.
+        self.lags = False
+        # Is called with each request's method and path before it is served.
+        self.before: Callable[[str, str], None] = lambda *_: None
+        self.ignores_filter = False
         self.refusal = "The file is not valid."
         self.challenge: str | None = None
         self.lock = Lock()
@@ -74,7 +91,11 @@ class _Handler(BaseHTTPRequestHandler):
     def _serve(self) -> None:
         body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
         with self.stand_in.lock:
+            for session in self.stand_in.sessions.values():
+                if session.status == "active" and session.changed + _LIFETIME <= ids.utc_now():
+                    session.status = "expired"
             parts = urlsplit(self.path)
+            self.stand_in.before(self.command, parts.path)
             self.stand_in.requests.append((self.command, parts.path, dict(self.headers.items())))
             answer = self._answer(parts.path, parse_qs(parts.query), body)
         if answer is not None:
@@ -107,8 +128,12 @@ class _Handler(BaseHTTPRequestHandler):
         return self._one(session, unquote(found["rest"] or ""), body)
 
     def _list(self, query: dict[str, list[str]]) -> tuple[int, Any]:
-        wanted = re.fullmatch(r"referenceId eq '([^']*)'", query.get("$filter", [""])[0])
-        chosen = [each for each in self.stand_in.sessions.values() if wanted is None or each.reference == wanted[1]]
+        condition = query.get("$filter", [""])[0]
+        wanted = re.fullmatch(r"referenceId eq '([^']*)'", condition)
+        if condition and wanted is None:
+            return 400, _error("invalidRequest", "Invalid filter clause.")
+        reference = None if wanted is None or self.stand_in.ignores_filter else wanted[1]
+        chosen = [each for each in self.stand_in.sessions.values() if reference in (None, each.reference)]
         body = self._page([session.as_json(files=False) for session in chosen], query)
         if self.stand_in.next_link:
             body["@odata.nextLink"] = self.stand_in.next_link
@@ -126,7 +151,11 @@ class _Handler(BaseHTTPRequestHandler):
         return page
 
     def _create(self, body: dict[str, Any]) -> tuple[int, Any]:
-        reference = body["data"]["reviewInstanceId"]
+        data = body.get("data", {})
+        ids_given = [data.get(name, "") for name in ("reviewDefinitionId", "reviewInstanceId")]
+        if body.get("@odata.type") != _TYPE or not all(map(ids.GUID.fullmatch, ids_given)):
+            return 400, _error("invalidRequest", "The upload session is not valid.")
+        reference = ids_given[1]
         if any(each.reference == reference and each.status != "expired" for each in self.stand_in.sessions.values()):
             return 409, _error("nameAlreadyExists", "An upload session exists for this reference.")
         session = Stored(str(uuid4()), reference)
@@ -137,31 +166,46 @@ class _Handler(BaseHTTPRequestHandler):
         self, session: Stored, rest: str, body: bytes
     ) -> tuple[int, Any] | None:
         if rest == "" and self.command == "GET":
-            whole = session.as_json(files=True)
-            return 200, whole | {"files": whole["files"][: self.stand_in.page_size]}
+            query = parse_qs(urlsplit(self.path).query)
+            seen = replace(session, files=[]) if self.stand_in.lags else session
+            whole = seen.as_json(files=query.get("$expand") == ["files"])
+            return 200, whole | {"files": whole["files"][: self.stand_in.page_size]} if "files" in whole else whole
         if rest == "/files" and self.command == "GET":
             return 200, self._page(session.as_json(files=True)["files"], parse_qs(urlsplit(self.path).query))
+        if rest == "" and self.command == "DELETE" and session.status != "complete":
+            del self.stand_in.sessions[session.id]
+            return 204, None
         if rest == "" and self.command == "PATCH":
             if session.status != "active":
                 return 400, _error("invalidRequest", "The upload session is not active.")
+            if json.loads(body) != {"isUploadDone": True}:
+                return 400, _error("invalidRequest", "Only isUploadDone can be updated, to true.")
             session.status = "complete"
+            if self.stand_in.lost_completions:
+                self.stand_in.lost_completions -= 1
+                self.close_connection = True
+                return None
             return 200, session.as_json(files=True)
         if rest == "/uploadFile" and self.command == "POST":
             return self._upload(session, body)
         value = re.fullmatch(r"/files/([^/]+)/\$value", rest)
-        if value and self.command == "GET" and self.stand_in.gives_files_back:
+        if value and self.command == "GET" and self.stand_in.value_status != 405:
+            if self.stand_in.value_status != 200:
+                return self.stand_in.value_status, _error("generalException", "The file cannot be read.")
             return 200, next(content for file, _, content in session.files if file == value[1])
         return 405, _error("notAllowed", "The method is not allowed.")
 
     def _upload(self, session: Stored, body: bytes) -> tuple[int, Any] | None:
         name = _FILENAME.search(body)
-        assert name is not None
+        if name is None or b'name="file"' not in body.partition(b"\r\n\r\n")[0]:
+            return 400, _error("invalidRequest", "The form has no file.")
         content = body.partition(b"\r\n\r\n")[2].rpartition(b"\r\n--")[0]
         if session.status != "active":
             return 409, _error("notAllowed", "The upload session is not active.")
         if not content.startswith(b"principalId,"):
             return 400, _error("invalidRequest", self.stand_in.refusal)
         session.files.append((str(uuid4()), name[1].decode(), content))
+        session.changed = ids.utc_now()
         if self.stand_in.lost_answers:
             self.stand_in.lost_answers -= 1
             self.close_connection = True

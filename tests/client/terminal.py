@@ -3,9 +3,11 @@
 import os
 import pty
 import select
+import signal
 import subprocess
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Self
 
@@ -35,6 +37,8 @@ class Terminal:
             env=environment,
             start_new_session=True,
             close_fds=True,
+            # A shell that runs the tests in the background has them, and what they start, ignore it.
+            preexec_fn=partial(signal.signal, signal.SIGINT, signal.SIG_DFL),  # noqa: PLW1509  # no lock is held there
         )
         os.close(theirs)
 

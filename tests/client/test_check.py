@@ -1,15 +1,14 @@
 """``accup check``: the service's own validator on this machine."""
 
+import json
 import time
 import zipfile
 from pathlib import Path
 
 import pytest
 
-from accup.findings import ADVICE
 from bench.access_file import HEADER, write_rows
 from local.service import ROOT
-from shared.access_data.codes import Code
 from tests.client.command import Command, folder_of
 from tests.support.access_files import access_file, faulty_access_file
 from tests.support.client import Session
@@ -74,5 +73,59 @@ def test_half_a_million_rows_take_seconds(installed: Command, tmp_path: Path) ->
     assert ran.json["files"][0]["rows"] > 450_000
 
 
-def test_every_finding_and_warning_has_its_advice() -> None:
-    assert set(ADVICE) == {code.value for code in Code}
+@pytest.mark.parametrize("name", ["excel", "sap", "mainframe", "ldap", "saas"])
+def test_an_export_is_checked_under_its_declaration(installed: Command, name: str) -> None:
+    exports = ROOT / "samples" / "exports"
+
+    declared = installed("check", exports / f"{name}.csv", "--import", exports / f"{name}.json", "--json")
+
+    assert (declared.code, declared.json["files"][0]["rows"]) == (0, 6)
+    assert installed("check", exports / f"{name}.csv").code == 3
+
+
+def test_a_bad_declaration_is_a_mistake_of_the_command(installed: Command, tmp_path: Path) -> None:
+    folder = folder_of(tmp_path / "in", doors=access_file())
+    declaration = tmp_path / "import.json"
+    for text, words in (("{", "JSON"), ('{"columns": {"login": "x"}}', "columns.login")):
+        declaration.write_text(text)
+        ran = installed("check", folder, "--import", declaration)
+        assert ran.code == 2
+        assert words in ran.err
+    assert installed("check", folder, "--import", tmp_path / "missing.json").code == 2
+
+
+def test_accounts_are_matched_with_a_directory_and_a_list_on_this_machine(
+    installed: Command, tmp_path: Path, session: Session
+) -> None:
+    """As the service does it, by the same code: what it says of the same files is the same."""
+    people = ROOT / "samples" / "people"
+    known = ("--import", people / "wiki-import.json", "--directory", people / "directory.csv")
+    whole = installed("check", people / "wiki-logins.csv", *known, "--accounts", people / "accounts.csv", "--json")
+    assert whole.code == 0, whole.err
+    (file,) = json.loads(whole.out)["files"]
+
+    resource, http = session.resource, session.resource.http
+    application = f"/v1.0/uploads/resources/{resource.catalog_id}/{resource.resource_id}"
+    text = {"Content-Type": "text/csv"}
+    assert http.put("/v1.0/uploads/directory", content=(people / "directory.csv").read_bytes(), headers=text).is_success
+    accounts = (people / "accounts.csv").read_bytes()
+    assert http.put(f"{application}/accounts", content=accounts, headers=text).is_success
+    declaration = json.loads((people / "wiki-import.json").read_bytes())
+    assert http.put(f"{application}/import", json=declaration).is_success
+    stored = session.uploaded("wiki-logins.csv", (people / "wiki-logins.csv").read_bytes())
+    assert (file["rows"], len(file["warnings"])) == (stored["@uploads.rowCount"], stored["@uploads.warningCount"])
+
+    without = installed("check", people / "wiki-logins.csv", *known, "--json")
+    assert without.code == 3
+    assert {each["code"] for each in json.loads(without.out)["files"][0]["findings"]} == {"unknownPrincipal"}
+
+    broken = tmp_path / "directory.csv"
+    broken.write_text("id,mail\nno-guid,ana@contoso.com\n")
+    refused = installed(
+        "check", people / "wiki-logins.csv", "--import", people / "wiki-import.json", "--directory", broken
+    )
+    assert refused.code == 2
+    assert f"{broken}, line 2:" in refused.err
+    alone = installed("check", people / "wiki-logins.csv", "--directory", people / "directory.csv")
+    assert alone.code == 2
+    assert "only with --import" in alone.err

@@ -1,5 +1,6 @@
 """The other commands, against the real service."""
 
+import re
 from pathlib import Path
 from threading import Timer
 from uuid import uuid4
@@ -50,10 +51,12 @@ def test_files_are_downloaded_whole_and_not_over_others(accup: Command, session:
     assert accup("get", "-o", tmp_path).code == 0
     stored = {file["name"]: session.value(file["id"]).content for file in session.files().json()["value"]}
     assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == stored
+    (tmp_path / "doors.csv").write_text("mine")
     again = accup("get", "doors.csv", "-o", tmp_path)
     assert again.code == 2
     assert "--overwrite" in again.err
     assert accup("get", "doors.csv", "-o", tmp_path, "--overwrite").code == 0
+    assert (tmp_path / "doors.csv").read_bytes() == stored["doors.csv"]
 
 
 def test_what_cannot_be_undone_needs_yes_in_a_script(accup: Command, session: Session) -> None:
@@ -151,3 +154,14 @@ def test_a_file_is_replaced_on_request(accup: Command, session: Session, tmp_pat
     assert ran.code == 0, ran.err
     assert sorted(session.file_names()) == ["badges.csv", "doors.csv"]
     assert ran.json["files"][0]["verified"] == "sha256"
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+def test_a_shell_completes_commands_and_options(accup: Command, shell: str) -> None:
+    """As the shell's own function asks for it; fish says the word, the others its number."""
+    assert "accup" in accup.using(_ACCUP_COMPLETE=f"{shell}_source")().out
+    for words, found in (("accup log", {"login", "logout"}), ("accup send --def", {"--definition"})):
+        *before, last = words.split()
+        position = last if shell == "fish" else str(len(before))
+        asking = accup.using(_ACCUP_COMPLETE=f"{shell}_complete", COMP_WORDS=words, COMP_CWORD=position)
+        assert found <= set(re.findall(r"[\w-]+", asking().out.replace(",", " ")))

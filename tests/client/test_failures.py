@@ -5,15 +5,13 @@ import signal
 import time
 from collections.abc import Callable
 from pathlib import Path
-from uuid import uuid4
 
 import pytest
 
-from accup import Client, Review
-from accup.local.files import LocalFile, find_files
-from accup.screen.progress import Silent
-from accup.sending.outcome import SendOutcome
-from accup.sending.sender import Sender, SendOptions
+from accup import Client, ConflictError, Review
+from accup.local import LocalFile
+from accup.progress import Reporter
+from accup.sending import send_files
 from tests.client.command import Command, Ran, folder_of
 from tests.client.fault_proxy import fault_proxy
 from tests.support.access_files import access_file
@@ -116,15 +114,16 @@ def test_a_hundred_kills_lose_nothing(installed: Command, resource: Resource, tm
         check_stored(own, ran.json["session"], files)
 
 
-class Changing(Silent):
+class Changing(Reporter):
     """Changes a file between its check and its upload."""
 
     def __init__(self, content: bytes) -> None:
         self._content = content
 
-    def uploading(self, file: LocalFile) -> Callable[[int], None]:
-        file.path.write_bytes(self._content)
-        return lambda _: None
+    def begins(self, file: LocalFile, what: str) -> Callable[[int], None]:
+        if what == "uploading":
+            file.path.write_bytes(self._content)
+        return super().begins(file, what)
 
 
 @pytest.mark.parametrize("rows", [3, 4], ids=["same size", "other size"])
@@ -133,35 +132,30 @@ def test_a_file_that_changes_after_its_check_is_not_accepted(resource: Resource,
     session = resource.new_session()
     session.uploaded("other.csv")
     folder = folder_of(tmp_path / "in", doors=access_file(3))
-    outcome = send_into(session, folder, Changing(access_file(rows)))
-    assert outcome.exit_code == 5
-    assert "changed" in str(outcome.error)
+    with pytest.raises(ConflictError, match="changed"):
+        send_into(session, folder, Changing(access_file(rows)))
     told = session.read()
     assert (told["status"], told["stats"]["filesUploaded"]) == ("active", 1)
 
 
-class Growing(Silent):
+class Growing(Reporter):
     """Adds a row to a file while it is uploaded."""
 
-    def uploading(self, file: LocalFile) -> Callable[[int], None]:
+    def begins(self, file: LocalFile, what: str) -> Callable[[int], None]:
         with file.path.open("ab") as opened:
             opened.write(access_file(1).splitlines(keepends=True)[1])
-        return lambda _: None
+        return super().begins(file, what)
 
 
 def test_a_file_that_grows_while_it_is_sent_is_not_accepted(resource: Resource, tmp_path: Path) -> None:
     session = resource.new_session()
-    outcome = send_into(session, folder_of(tmp_path / "in", doors=access_file(3)), Growing())
-    assert outcome.exit_code == 5
-    assert "changed" in str(outcome.error)
+    with pytest.raises(ConflictError, match="changed"):
+        send_into(session, folder_of(tmp_path / "in", doors=access_file(3)), Growing())
     assert session.read()["stats"]["filesUploaded"] == 0
 
 
-def send_into(session: Session, folder: Path, reporter: Silent) -> SendOutcome:
-    """Send a folder into a session, and complete it if nothing speaks against it."""
+def send_into(session: Session, folder: Path, reporter: Reporter) -> None:
     with Client(str(session.http.base_url)) as client:
         sessions = client.resource(session.resource.catalog_id, session.resource.resource_id)
-        review = Review(session.read()["referenceId"], str(uuid4()))
-        sender = Sender(SendOptions())
-        sender.send(find_files([folder]), sessions, review, reporter)
-        return sender.complete(sessions)
+        review = Review(session.read()["referenceId"])
+        send_files(sessions, [folder], review, reporter=reporter)

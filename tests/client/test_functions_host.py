@@ -2,7 +2,6 @@
 
 import io
 from pathlib import Path
-from uuid import uuid4
 
 import pytest
 
@@ -67,10 +66,9 @@ def test_limits_are_asked_once_and_only_for_large_files(accup: Command, host: Fu
 def test_graph_gets_a_length_and_no_question(installed: Command, tmp_path: Path) -> None:
     """The stand-in is not at Graph's address: what tells it from this service is its sessions."""
     with graph_stand_in() as graph:
-        accup = installed.using(
-            ACCUP_URL=graph.url, ACCUP_CATALOG=str(uuid4()), ACCUP_RESOURCE=str(uuid4()), ACCUP_REVIEW=str(uuid4())
+        ran = installed.at(graph.url)(
+            "send", folder_of(tmp_path / "in", large=access_file_of(LARGE)), "--complete", "--json"
         )
-        ran = accup("send", folder_of(tmp_path / "in", large=access_file_of(LARGE)), "--complete", "--json")
         assert ran.code == 0, ran.err
         (sent,) = [headers for _, path, headers in graph.requests if path.endswith("/uploadFile")]
         assert int(sent["Content-Length"]) > LARGE
@@ -175,8 +173,6 @@ def test_who_may_not_write_sends_no_large_file(
     installed: Command, guarded: str, authority: Authority, tmp_path: Path
 ) -> None:
     with functions_host(guarded) as host:
-        accup = installed.using(
-            ACCUP_URL=host.url, ACCUP_CATALOG=str(uuid4()), ACCUP_RESOURCE=str(uuid4()), ACCUP_REVIEW=str(uuid4())
-        ).using(ACCUP_TOKEN=authority.token(roles=[READ_ALL]))
+        accup = installed.at(host.url).using(ACCUP_TOKEN=authority.token(roles=[READ_ALL]))
         assert accup("send", folder_of(tmp_path / "in", large=access_file_of(LARGE))).code == 4
         assert host.uploads == []

@@ -1,5 +1,6 @@
 """Against a service that answers as Microsoft Graph does."""
 
+import json
 from collections.abc import Iterator
 from pathlib import Path
 from uuid import uuid4
@@ -21,12 +22,7 @@ def graph() -> Iterator[GraphStandIn]:
 @pytest.fixture
 def accup(installed: Command, graph: GraphStandIn) -> Command:
     """The command for a resource and a review instance of the stand-in."""
-    return installed.using(
-        ACCUP_URL=graph.url,
-        ACCUP_CATALOG=str(uuid4()),
-        ACCUP_RESOURCE=str(uuid4()),
-        ACCUP_REVIEW=str(uuid4()),
-    )
+    return installed.at(graph.url)
 
 
 def names_in(graph: GraphStandIn) -> list[str]:
@@ -91,21 +87,73 @@ def test_an_existing_session_is_found_by_its_reference(accup: Command, graph: Gr
     assert ran.json["session"] == session.id
 
 
-@pytest.mark.parametrize(
-    ("gives_files_back", "page_size"),
-    [(True, 100), (False, 100), (True, 1)],
-    ids=["contents can be read", "only names and sizes", "in pages"],
-)
-def test_a_second_run_sends_nothing_twice(
-    accup: Command, graph: GraphStandIn, tmp_path: Path, gives_files_back: bool, page_size: int
-) -> None:
-    graph.gives_files_back, graph.page_size = gives_files_back, page_size
+@pytest.mark.parametrize("page_size", [100, 1], ids=["at once", "in pages"])
+def test_a_second_run_sends_nothing_twice(accup: Command, graph: GraphStandIn, tmp_path: Path, page_size: int) -> None:
+    graph.page_size = page_size
     folder = folder_of(tmp_path / "in", doors=access_file(), badges=access_file())
     accup("send", folder, "--json")
     ran = accup("send", folder, "--complete", "--json")
     assert ran.code == 0, ran.err
     assert names_in(graph) == ["badges.csv", "doors.csv"]
     assert uploads_to(graph) == 2
+    assert {file["verified"] for file in ran.json["files"]} == {"contents"}
+
+
+def test_what_cannot_be_compared_is_not_the_same_and_what_to_look_at_is_said(
+    accup: Command, graph: GraphStandIn, tmp_path: Path
+) -> None:
+    """Another command continues: it sends what is missing, and then says what it does not know."""
+    graph.value_status = 405
+    folder = folder_of(tmp_path / "in", doors=access_file())
+    accup("send", folder)
+    folder_of(folder, badges=access_file())
+    ran = accup("send", folder, "--complete", "--json")
+    assert ran.code == 5
+    assert names_in(graph) == ["badges.csv", "doors.csv"]
+    assert {file["name"]: (file["accepted"], file["verified"]) for file in ran.json["files"]} == {
+        "badges.csv": (True, "size"),
+        "doors.csv": (False, None),
+    }
+    assert "doors.csv" in ran.json["error"]["message"]
+    assert "does not give the file back (405" in ran.json["error"]["message"]
+    assert "accup complete" in ran.json["error"]["message"]
+    assert ran.json["status"] == "active"
+    # Who has looked can follow the advice.
+    assert accup("complete", "--yes").code == 0
+
+
+def test_two_that_send_at_once_never_complete_a_session_with_a_file_twice(
+    accup: Command, graph: GraphStandIn, tmp_path: Path
+) -> None:
+    folder = folder_of(tmp_path / "in", **{f"file{number}": access_file() for number in range(5)})
+    for _ in range(3):
+        graph.sessions.clear()
+        both = [accup.start("send", folder, "--complete", "--json") for _ in range(2)]
+        outputs = [process.communicate(timeout=120) for process in both]
+        (session,) = graph.sessions.values()
+        names = [name for _, name, _ in session.files]
+        twice = len(names) != len(set(names))
+        assert (session.status == "complete") is not twice
+        for process, (out, _) in zip(both, outputs, strict=True):
+            # Each says how it ended, and tells the state that the session has.
+            assert process.returncode in ((5,) if twice else (0, 5))
+            assert json.loads(out)["status"] == session.status or process.returncode == 5
+        if twice:
+            assert all("more than once" in out and "accup delete" in out for out, _ in outputs)
+            # The advice can be followed.
+            assert accup("delete", "--yes").code == 0
+            assert accup("send", folder, "--complete").code == 0
+            (session,) = graph.sessions.values()
+            assert len(session.files) == 5
+
+
+def test_a_completion_whose_answer_was_lost_is_done(accup: Command, graph: GraphStandIn, tmp_path: Path) -> None:
+    accup("send", folder_of(tmp_path / "in", doors=access_file()))
+    graph.lost_completions = 1
+    ran = accup("complete", "--yes", "--json")
+    assert (ran.code, ran.json["status"]) == (0, "complete"), ran.err
+    again = accup("complete", "--yes", "--json")
+    assert (again.code, again.json["status"]) == (0, "complete"), "a complete session stays as it is"
 
 
 def test_a_lost_answer_is_not_sent_again(accup: Command, graph: GraphStandIn, tmp_path: Path) -> None:
@@ -143,8 +191,8 @@ def test_other_contents_of_the_same_size_are_a_conflict(accup: Command, graph: G
 def test_what_graph_lacks_is_said(accup: Command, tmp_path: Path) -> None:
     accup("send", folder_of(tmp_path / "in", doors=access_file()))
     removed = accup("remove", "doors.csv")
-    assert removed.code == 6
-    assert "not allowed" in removed.err
+    assert removed.code == 2
+    assert "Microsoft Graph has no such operation" in removed.err
 
 
 # The host that is named is the only one that hears anything.
@@ -164,14 +212,12 @@ def test_a_next_link_to_another_host_is_not_followed(accup: Command, graph: Grap
         graph.next_link = f"{other.url}/identityGovernance/more"
         ran = accup.using(ACCUP_TOKEN="secret-token")("list")
         assert ran.code == 6
-        assert "link to 127.0.0.1" in ran.err
+        assert "a link that does not lead to 127.0.0.1" in ran.err
         assert other.requests == []
 
 
 def test_a_token_is_not_sent_over_plain_http_to_another_machine(installed: Command) -> None:
-    ran = installed.using(ACCUP_TOKEN="secret-token", ACCUP_CATALOG=str(uuid4()), ACCUP_RESOURCE=str(uuid4()))(
-        "list", "--url", "http://uploads.example.com"
-    )
+    ran = installed.at("http://uploads.example.com").using(ACCUP_TOKEN="secret-token")("list")
     assert ran.code == 4
     assert "https" in ran.err
 
@@ -183,7 +229,7 @@ def test_a_service_gets_no_token_for_another_one(accup: Command, graph: GraphSta
     )
     ran = accup("list")
     assert ran.code == 4
-    assert "not an audience of its own" in ran.err
+    assert "not an application of its own" in ran.err
     assert all("Authorization" not in headers for _, _, headers in graph.requests)
 
 

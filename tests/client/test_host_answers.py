@@ -8,7 +8,7 @@ import pytest
 
 from accup import ApiError, Client, ConflictError, HostError, RetryPolicy, Review, ServiceError
 from accup.api.host_answers import HOST_ANSWERS, HOST_BODY_BYTES
-from accup.signin.challenge import Challenge
+from accup.signin.tokens import Tokens
 from tests.client.command import Command, folder_of
 from tests.client.functions_host import CUT, FunctionsHost, functions_host, upload
 from tests.support.access_files import access_file, access_file_of
@@ -71,7 +71,7 @@ def test_a_400_of_the_host_is_no_fault_of_the_file(accup: Command, host: Functio
     host.answers(400, method="POST", path="/uploadFile")
     ran = accup("send", folder_of(tmp_path / "in", doors=access_file()), "--json")
     assert ran.code == 6
-    assert "The Functions host answered 400" in ran.json["error"]
+    assert "The Functions host answered 400" in ran.json["error"]["message"]
     assert ran.json["files"][0]["findings"] == []
 
 
@@ -128,7 +128,7 @@ def test_a_session_that_is_gone_is_named(session: Session, host: FunctionsHost, 
     assert len(host.uploads) == 1
 
 
-class Expiring:
+class Expiring(Tokens):
     """A token that is no longer accepted after some progress, and cannot be renewed."""
 
     def __init__(self, token: str) -> None:
@@ -136,9 +136,6 @@ class Expiring:
 
     def current(self) -> str:
         return self.token
-
-    def answer(self, challenge: Challenge, refused: str | None) -> bool:
-        return False
 
     def expire(self, sent: int) -> None:
         self.token = "expired"

@@ -2,6 +2,7 @@
 
 import errno
 import os
+import unicodedata
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -10,17 +11,11 @@ from uuid import UUID, uuid4
 import pytest
 
 from accup import UsageError
-from accup.local.files import find_files
+from accup.folders import Choice
 from local.service import ROOT
 from tests.client.command import Command, folder_of
 from tests.support.access_files import access_file, faulty_access_file
 from tests.support.client import Resource, Session
-
-
-@pytest.fixture
-def accup(installed: Command, resource: Resource) -> Command:
-    """The command for a resource and a review instance that nobody has used."""
-    return installed.on(resource)
 
 
 def review_of(accup: Command) -> str:
@@ -90,7 +85,25 @@ def test_a_mixed_folder_is_not_completed_and_every_finding_is_named(
         (3, "permissionId", "missingValue"),
         (7, "permissionId", "missingValue"),
     ]
-    assert all(each["message"] and each["fix"] for each in bad["findings"])
+    assert all(each["message"] for each in bad["findings"])
+
+
+@pytest.mark.parametrize("name", [unicodedata.normalize("NFD", "Zugänge.csv"), "crm%20access.csv", "%22.csv"])
+def test_a_file_keeps_its_name_in_the_form_of_the_service(
+    accup: Command, resource: Resource, tmp_path: Path, name: str
+) -> None:
+    """A Mac gives names in another Unicode form, and the service decodes names that look percent-encoded."""
+    content = access_file()
+    folder = folder_of(tmp_path / "in")
+    (folder / name).write_bytes(content)
+    expected = unicodedata.normalize("NFC", name)
+    sent = accup("send", folder, "--json")
+    assert sent.code == 0, sent.err
+    assert stored(resource, sent.json["session"]) == {expected: content}
+    again = accup("send", folder, "--json")
+    assert (again.code, again.json["otherFiles"]) == (0, [])
+    assert [file["name"] for file in again.json["files"]] == [expected]
+    assert accup("remove", name, "--session", sent.json["session"]).code == 0
 
 
 def test_after_a_refusal_nothing_else_completes_the_session_by_mistake(
@@ -106,9 +119,10 @@ def test_after_a_refusal_nothing_else_completes_the_session_by_mistake(
 def test_a_mixed_folder_shows_a_table(accup: Command, tmp_path: Path) -> None:
     ran = accup("send", folder_of(tmp_path / "in", good=access_file(), bad=faulty_access_file(3)))
     assert ran.code == 3
+    assert ran.out.startswith("bad.csv: 1 finding")
     (row,) = [line for line in ran.out.splitlines() if " 3 " in line and "permissionId" in line]
-    assert "bad.csv" in row
-    assert "Fill in the cell." in ran.out
+    # The service's own words, without advice of the client's.
+    assert "permissionId is empty." in row
     assert "\x1b" not in ran.out + ran.err, "there are no colors outside a terminal"
     assert "1 file of 2 refused, nothing was completed" in ran.last_line
 
@@ -133,12 +147,21 @@ def test_the_same_command_again_changes_nothing(accup: Command, resource: Resour
     assert resource.session(first.json["session"]).read() == before
 
 
-def test_a_session_that_exists_is_continued(accup: Command, resource: Resource, tmp_path: Path) -> None:
+def test_a_session_that_exists_is_continued_and_completed_with_the_files_of_others_only_on_request(
+    accup: Command, resource: Resource, tmp_path: Path
+) -> None:
     session = resource.new_session(review_of(accup))
     session.uploaded("other.csv")
-    ran = accup("send", folder_of(tmp_path / "in", doors=access_file()), "--complete", "--json")
+    folder = folder_of(tmp_path / "in", doors=access_file())
+    refused = accup("send", folder, "--complete", "--json")
+    assert refused.code == 5
+    assert refused.json["otherFiles"] == ["other.csv"]
+    assert "other.csv" in refused.json["error"]["message"]
+    assert "--allow-others" in refused.json["error"]["message"]
+    assert session.read()["status"] == "active"
+    ran = accup("send", folder, "--complete", "--allow-others", "--json")
     assert ran.code == 0, ran.err
-    assert ran.json["session"] == session.id
+    assert (ran.json["session"], ran.json["status"]) == (session.id, "complete")
     assert ran.json["otherFiles"] == ["other.csv"]
 
 
@@ -149,7 +172,7 @@ def test_more_data_for_a_complete_session_is_a_conflict(accup: Command, resource
     ran = accup("send", folder_of(tmp_path / "in", doors=access_file()), "--json")
     assert ran.code == 5
     assert ran.json["status"] == "complete"
-    assert "doors.csv" in ran.json["error"]
+    assert "doors.csv" in ran.json["error"]["message"]
 
 
 def test_other_contents_under_a_stored_name_are_a_conflict(accup: Command, resource: Resource, tmp_path: Path) -> None:
@@ -159,7 +182,7 @@ def test_other_contents_under_a_stored_name_are_a_conflict(accup: Command, resou
     folder_of(folder, doors=access_file())
     second = accup("send", folder, "--complete", "--json")
     assert second.code == 5
-    assert "--replace" in second.json["error"]
+    assert "--replace" in second.json["error"]["message"]
     assert stored(resource, first.json["session"]) == before
     assert second.json["status"] == "active"
 
@@ -181,7 +204,7 @@ def test_a_stored_file_is_not_given_up_for_one_with_findings(
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (["empty"], "no .csv file"),
+        (["empty"], "no file to take: it is empty"),
         (["missing.csv"], "There is no file"),
         (["a/same.csv", "b/same.csv"], "same.csv"),
         ([], "Missing argument"),
@@ -217,7 +240,7 @@ def test_a_file_that_cannot_be_read_is_known_before_anything_is_sent(
 
     monkeypatch.setattr(Path, "open", refuse)
     with pytest.raises(UsageError, match=r"doors\.csv cannot be read: Permission denied"):
-        find_files([folder])
+        Choice().of([folder])
 
 
 def test_a_missing_option_is_named_with_its_variable(accup: Command, tmp_path: Path) -> None:
@@ -236,6 +259,7 @@ def test_the_repository_s_samples_are_refused_for_the_faulty_one(accup: Command)
         "crm-access.csv": True,
         "door-badges-early.csv": True,
         "mainframe-access.csv": True,
+        "wiki-access-names.csv": True,
     }
 
 
@@ -258,6 +282,27 @@ def test_a_service_that_is_not_there_is_a_service_failure(accup: Command, tmp_pa
 def test_a_pipe_gets_no_progress(accup: Command, tmp_path: Path) -> None:
     ran = accup("send", folder_of(tmp_path / "in", doors=access_file()), "--json", "--complete")
     assert len(ran.err.splitlines()) == 1
+
+
+def test_a_session_is_created_for_the_definition_that_is_named_and_no_other(
+    accup: Command, resource: Resource, tmp_path: Path
+) -> None:
+    folder = folder_of(tmp_path / "in", doors=access_file())
+    plain = accup.using(ACCUP_DEFINITION=None)
+    unnamed = plain("send", folder)
+    assert unnamed.code == 2
+    assert "--definition" in unnamed.err
+    assert resource.ids() == []
+    definition = str(uuid4())
+    assert plain("send", folder, "--definition", definition.upper()).code == 0
+    (session,) = resource.ids()
+    assert resource.session(session).read()["data"]["reviewDefinitionId"] == definition
+    # A session that exists needs no name, and is not used for another one.
+    assert plain("send", folder).code == 0
+    other = accup("send", folder, "--complete")
+    assert other.code == 5
+    assert definition in other.err
+    assert resource.session(session).read()["status"] == "active"
 
 
 def test_a_review_id_may_have_any_case(accup: Command, tmp_path: Path) -> None:

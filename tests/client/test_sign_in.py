@@ -1,18 +1,18 @@
 """Tokens: given, from a command, and from Entra for the audience that the service names."""
 
 import sys
-import time
 from pathlib import Path
-from types import SimpleNamespace
 
 import pytest
 
 from accup.api.targets import Target
 from accup.errors import NotPermittedError, UsageError
-from accup.signin.challenge import Challenge
-from accup.signin.credentials import SignIn
-from accup.signin.entra import EntraTokens, checked_scope
+from accup.signin.audience import checked_scope
+from accup.signin.credentials import SignIn, Token
+from accup.signin.entra import EntraTokens
+from accup.signin.tokens import Challenge
 from tests.client.command import Command, folder_of
+from tests.client.forwarding import ForwardingHandler, running
 from tests.support.access_files import access_file
 from tests.support.authority import READ_ALL, READ_WRITE_ALL, Authority
 from tests.support.client import Resource, http_client
@@ -67,18 +67,97 @@ def test_a_failing_token_command_is_not_permitted(accup: Command) -> None:
     assert "exit code 7" in ran.err
 
 
-# The audience is learned from the 401.
+# Where several are given, the command line counts before the environment, and that before the profile.
+
+
+def test_the_command_line_counts_before_the_environment_and_that_before_the_profile(
+    accup: Command, authority: Authority, tmp_path: Path
+) -> None:
+    token = tmp_path / "token"
+    token.write_text(authority.token(roles=[READ_ALL]))
+    good = f'"{sys.executable}" -c "print(open(r\'{token}\').read())"'
+    assert accup.using(ACCUP_TOKEN="stale")("list", "--token-command", good).code == 0
+    assert accup.using(ACCUP_TOKEN="stale", ACCUP_TOKEN_COMMAND=good)("list").code == 4, "the token, of two variables"
+    chosen = accup.using(ACCUP_TOKEN_COMMAND=good)("list", "--credential", "environment")
+    assert (chosen.code, "another" in chosen.err or "not Microsoft Entra" in chosen.err) == (4, True)
+
+    settings = tmp_path / "settings"
+    settings.mkdir()
+    (settings / "profiles.toml").write_text(f"[default]\ntoken_command = '''{good}'''\n", "utf-8-sig")
+    of_profile = accup.using(ACCUP_CONFIG_DIR=str(settings))
+    assert of_profile("list").code == 0
+    assert of_profile.using(ACCUP_TOKEN="stale")("list").code == 4
+
+
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        ("catalog = 'x'", "'x' is not a GUID"),
+        ("definition = 'x'", "'x' is not a GUID"),
+        ("credential = 'x'", "'x' is not a credential"),
+        ("ca_cert = '/nowhere.pem'", "'/nowhere.pem' does not exist"),
+        ("nonsense", "cannot be read"),
+    ],
+)
+def test_a_profile_is_checked_by_name_and_does_not_stop_what_needs_none(
+    accup: Command, tmp_path: Path, line: str, said: str
+) -> None:
+    (tmp_path / "profiles.toml").write_text(f"[default]\n{line}\n")
+    broken = accup.using(ACCUP_CONFIG_DIR=str(tmp_path))
+    ran = broken("list", "--json")
+    assert ran.code == 2
+    assert said in ran.json["error"]["message"]
+    assert str(tmp_path / "profiles.toml") in ran.err
+    assert broken("check", folder_of(tmp_path / "in", doors=access_file())).code == 0
+
+
+def test_all_that_is_missing_is_told_at_once(accup: Command) -> None:
+    ran = accup.using(ACCUP_URL=None, ACCUP_CATALOG=None)("list")
+    assert ran.code == 2
+    assert "--url, --catalog are missing" in ran.err
+
+
+# A proxy gets nothing in clear.
+
+
+@pytest.mark.parametrize("host", ["localhost", "127.0.0.1"])
+def test_a_service_on_this_machine_is_not_reached_through_a_proxy(
+    accup: Command, authority: Authority, host: str
+) -> None:
+    seen: list[str] = []
+
+    class Proxy(ForwardingHandler):
+        """Notes what it gets."""
+
+        def serve(self) -> None:
+            seen.append(self.path)
+            self.start_answer((403, [], b""))
+
+    with running(Proxy) as proxy:
+        variables = dict.fromkeys(("http_proxy", "HTTP_PROXY", "ALL_PROXY", "all_proxy"), proxy)
+        url = (accup.environment["ACCUP_URL"]).replace("127.0.0.1", host)
+        ran = accup.using(ACCUP_URL=url, ACCUP_TOKEN=authority.token(roles=[READ_ALL]), **variables)("list")
+        assert ran.code == 0, ran.err
+        assert seen == []
+        other = accup.using(ACCUP_URL="http://uploads.invalid", ACCUP_TOKEN="a-token", ACCUP_RETRIES="0", **variables)
+        ran = other("list")
+        assert ran.code == 4
+        assert "https only" in ran.err
+        assert seen == []
+
+
+# The audience is learned from the 401, if that proves it.
 
 
 class Credential:
-    """Stands in for azure-identity: it has a token for every scope."""
+    """One that has a token for every scope. Those of azure-identity and msal are in ``test_login.py``."""
 
     def __init__(self) -> None:
         self.scopes: list[str] = []
 
-    def get_token(self, scope: str) -> SimpleNamespace:
+    def token(self, scope: str) -> Token:
         self.scopes.append(scope)
-        return SimpleNamespace(token=f"token-{len(self.scopes)}", expires_on=int(time.time()) + 3600)
+        return Token.lasting(f"token-{len(self.scopes)}", 3600)
 
 
 def tokens_for(url: str, credential: Credential, scope: str | None = None) -> EntraTokens:
@@ -94,10 +173,11 @@ def test_no_token_is_requested_before_the_service_asks() -> None:
 def test_the_scope_of_the_challenge_is_requested_once() -> None:
     credential = Credential()
     tokens = tokens_for("https://uploads.contoso.com", credential)
-    challenge = Challenge.of([f'Bearer realm="", authorization_uri="{LOGIN}", scope="api://uploads/.default"'])
+    own = "https://uploads.contoso.com/.default"
+    challenge = Challenge.of([f'Bearer realm="", authorization_uri="{LOGIN}", scope="{own}"'])
     assert tokens.answer(challenge, None)
     assert [tokens.current(), tokens.current()] == ["token-1", "token-1"]
-    assert credential.scopes == ["api://uploads/.default"]
+    assert credential.scopes == [own]
 
 
 def test_a_refused_token_is_replaced_by_a_new_one() -> None:
@@ -132,8 +212,14 @@ def test_the_tenant_comes_from_the_challenge() -> None:
     ],
 )
 def test_a_scope_of_another_service_is_refused(scope: str) -> None:
-    with pytest.raises(NotPermittedError, match="not an audience of its own"):
+    with pytest.raises(NotPermittedError, match="not an application of its own") as caught:
         checked_scope(Challenge(scope=scope), Target.parse("https://uploads.contoso.com"))
+    assert f"--scope {scope}" not in str(caught.value), "the way around the guard is not handed over"
+
+
+def test_a_scope_that_any_application_may_have_needs_a_person_s_word() -> None:
+    with pytest.raises(NotPermittedError, match="nobody has confirmed"):
+        checked_scope(Challenge(scope="api://victim/.default"), Target.parse("https://uploads.contoso.com"))
 
 
 def test_an_authority_that_is_not_entra_is_refused() -> None:

@@ -13,12 +13,6 @@ from tests.support.client import Resource
 from tests.support.gates import Gate
 
 
-@pytest.fixture
-def accup(installed: Command, resource: Resource) -> Command:
-    """The command for a resource and a review instance that nobody has used."""
-    return installed.on(resource)
-
-
 @pytest.mark.parametrize(("answer", "status"), [("y\n", "complete"), ("\n", "active")], ids=["yes", "no"])
 def test_it_asks_before_it_completes(
     accup: Command, resource: Resource, tmp_path: Path, answer: str, status: str
@@ -42,7 +36,7 @@ def test_a_mixed_folder_shows_bars_a_table_and_what_to_do(accup: Command, resour
     screen = terminal.text
     assert "━" in screen, "there are bars"
     assert "refused" in screen
-    assert "How to fix it" in screen
+    assert "What is wrong, and what to do" in screen
     assert [line for line in screen.splitlines() if "permissionId" in line and " 9 " in line]
     assert "nothing was completed" in screen.splitlines()[-1] + screen.splitlines()[-2]
     (session,) = resource.sessions().json()["value"]
@@ -73,10 +67,10 @@ def test_ctrl_c_says_how_to_continue_and_the_next_run_does(accup: Command, resou
         closing(Gate(resource.http.base_url.port or 0, stuck_after=300_000)) as gate,
         Terminal(accup.using(ACCUP_URL=f"http://127.0.0.1:{gate.port}"), "send", folder, "--complete") as terminal,
     ):
-        terminal.wait_for(lambda text: "uploading" in text)
+        terminal.wait_for(lambda text: "uploading" in text and gate.is_stuck)
         terminal.process.send_signal(signal.SIGINT)
+        assert terminal.end(seconds=20) == 130, "nobody waits for the uploads that are stuck"
         gate.set("open")
-        assert terminal.end() == 130
     assert "The same command continues" in terminal.text
     assert resource.sessions().json()["value"][0]["status"] == "active"
     ran = accup("send", folder, "--complete", "--json")
@@ -93,3 +87,12 @@ def test_delete_asks_and_no_changes_nothing(accup: Command, resource: Resource, 
         terminal.type("n\n")
         assert terminal.end() == 2
     assert len(resource.ids()) == 1
+
+
+def test_of_more_files_than_lines_all_that_goes_on_is_shown(accup: Command, tmp_path: Path) -> None:
+    folder = folder_of(tmp_path / "in", **{f"file{number:02}": access_file() for number in range(60)})
+    with Terminal(accup, "send", folder, "--complete") as terminal:
+        screen = terminal.wait_for(lambda text: "of 60 files" in text)
+        assert terminal.end() == 0
+    assert "60 of 60 files" in terminal.raw.decode()
+    assert "of 60 files" in screen.splitlines()[0], "the bar of all is the first"

@@ -1,25 +1,29 @@
 """Attempts that meet each other, a change, or a service that has lost something."""
 
 import asyncio
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
+from unittest.mock import patch
+from uuid import uuid4
 
 import pytest
 from azure.core.exceptions import AzureError, ServiceRequestError
 
-from shared.core import ids
+from shared.core import ids, optional
 from shared.core.errors import GraphError
-from shared.domain.deliveries import Delivery, DeliveryState, Target
+from shared.domain.deliveries import Delivery, DeliveryState, StoredClaim, Target
 from shared.domain.events import EventType
 from shared.domain.sessions import SessionKey
 from shared.services.deliveries.claims import Claim
 from shared.services.sessions import outbox
 from shared.storage.resource_partition.deliveries import DeliveryTable
+from shared.storage.resource_partition.rows import file_entity, file_row, partition
 from tests.client.graph_stand_in import GraphStandIn
 from tests.deliveries.cases import Places, check_storage, check_upstream
 from tests.deliveries.here import Here, running_here
 from tests.deliveries.receiver import received
 from tests.faults.transport import Fault, Plan
+from tests.support.access_files import access_file
 from tests.support.invariants import Storage
 
 RETENTION = timedelta(hours=3)
@@ -61,7 +65,7 @@ async def test_a_claim_is_kept_while_a_file_is_sent(
         key = await here.active()
 
         async def meanwhile() -> None:
-            await asyncio.sleep(1)
+            await asyncio.sleep(5.5)
             await in_hand(here, key)
 
         at_first(here, "/uploadFile", meanwhile)
@@ -71,9 +75,9 @@ async def test_a_claim_is_kept_while_a_file_is_sent(
 
 
 def short_claims(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let a claim end after half a second."""
-    for module in ("shared.domain.deliveries", "shared.services.deliveries.claims"):
-        monkeypatch.setattr(f"{module}.CLAIM", timedelta(seconds=0.5))
+    """Let an attempt work for three seconds without hearing from storage, and a claim end after five."""
+    monkeypatch.setattr("shared.domain.deliveries.CLAIM", timedelta(seconds=5))
+    monkeypatch.setattr("shared.domain.deliveries.HOLD", timedelta(seconds=3))
 
 
 @pytest.mark.parametrize("disturbance", ["asked for again", "storage fails"])
@@ -92,7 +96,7 @@ async def test_a_claim_is_kept_although_something_disturbs_it(
                 here.calls.plan = Plan(Fault.NOT_SENT_ALWAYS, 0)
                 await asyncio.sleep(0.3)
                 here.calls.plan = None
-            await asyncio.sleep(1)
+            await asyncio.sleep(5.5)
             await in_hand(here, key)
 
         at_first(here, "/uploadFile", meanwhile)
@@ -102,6 +106,31 @@ async def test_a_claim_is_kept_although_something_disturbs_it(
         assert await here.state(key) == "delivered"
         uploads = [call for call in here.http.calls if "/uploadFile" in call]
         assert len(uploads) == len(here.files[key]), "two attempts have sent files at the same time"
+
+
+async def test_work_that_ends_during_a_renewal_is_stored(
+    storage: Storage, graph: GraphStandIn, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An attempt that did not know the ETag that the renewal has given could not let go of its claim."""
+    short_claims(monkeypatch)
+    renewing = asyncio.Event()
+    put_claim = DeliveryTable.put_claim
+
+    async def put_slowly(table: DeliveryTable, claim: StoredClaim) -> StoredClaim:
+        stored = await put_claim(table, claim)
+        if claim.etag:
+            renewing.set()
+            await asyncio.sleep(0.3)
+        return stored
+
+    monkeypatch.setattr(DeliveryTable, "put_claim", put_slowly)
+    async with running_here(storage.connection_string, forward_url=graph.url) as here:
+        key = await here.active()
+        at_first(here, "PATCH", renewing.wait)
+        await here.complete(key)
+        await in_hand(here, key)
+        assert complete_at(graph, key, here)
+        assert await here.state(key) == "delivered"
 
 
 async def test_an_attempt_that_has_lost_its_claim_stops(
@@ -115,8 +144,8 @@ async def test_an_attempt_that_has_lost_its_claim_stops(
             here.clock.move(seconds=10)
             delivery = await here.of(key)
             assert delivery is not None
-            assert await Claim.take(here.store.deliveries, delivery) is not None
-            await asyncio.sleep(0.5)
+            assert isinstance(await Claim.take(here.store.deliveries, delivery, ids.utc_now()), Claim)
+            await asyncio.sleep(1.5)
 
         at_first(here, "/uploadFile", frozen)
         await here.complete(key)
@@ -186,10 +215,10 @@ async def test_one_attempt_that_cannot_be_stored_does_not_leave_the_other_alone(
     take = Claim.take
     ended: list[str] = []
 
-    async def failing(table: DeliveryTable, delivery: Delivery) -> Claim | None:
+    async def failing(table: DeliveryTable, delivery: Delivery, now: datetime) -> Claim | datetime:
         if delivery.target is Target.EVENTS:
             raise ServiceRequestError("not now")
-        return await take(table, delivery)
+        return await take(table, delivery, now)
 
     monkeypatch.setattr(Claim, "take", failing)
     async with running_here(places.storage, **places.options) as here:
@@ -225,6 +254,24 @@ async def test_a_session_whose_files_are_gone_is_not_forwarded(storage: Storage,
         assert [session.status for session in graph.sessions.values()] in ([], ["active"])
 
 
+async def test_a_session_with_file_rows_of_an_older_backup_is_not_forwarded(
+    storage: Storage, graph: GraphStandIn
+) -> None:
+    async with running_here(storage.connection_string, forward_url=graph.url) as here:
+        key = await here.active()
+        await here.complete(key)
+        table = here.context.storage.sessions._sessions
+        file = (await here.context.storage.sessions.files(key))[0]
+        await table.upsert(file_entity(key, file._replace(id=str(uuid4()))))
+        await table.delete(partition(key.resource), file_row(key, file.id))
+        await here.deliver(key)
+        delivery = await here.of(key)
+        assert delivery is not None
+        assert delivery.state is DeliveryState.FAILED
+        assert "Restore them" in (delivery.last_error or "")
+        assert graph.sessions == {}
+
+
 async def test_events_of_a_session_whose_files_are_gone_are_not_sent_again(places: Places) -> None:
     options: dict[str, Any] = {**places.options, "retention_seconds": int(RETENTION.total_seconds())}
     async with running_here(places.storage, **options) as here:
@@ -251,9 +298,9 @@ async def test_a_queue_that_does_not_answer_does_not_keep_a_request_from_its_ans
         async def silent(*_: object) -> None:
             await asyncio.sleep(60)
 
-        monkeypatch.setattr(outbox, "_WAKE_SECONDS", 0.1)
-        monkeypatch.setattr(type(here.store.queue), "wake", silent)
-        await asyncio.wait_for(here.complete(key), 5)
+        monkeypatch.setattr(type(here.store.queue), "_send", silent)
+        with patch.object(optional, "OPTIONAL_SECONDS", 0.1):
+            await asyncio.wait_for(here.complete(key), 5)
         assert len(await here.index_rows()) == 1, "the timer does not come either"
 
 
@@ -264,18 +311,17 @@ async def test_the_timer_waits_for_a_queue_that_does_not_answer(
         key = await here.active()
         await here.complete(key)
         here.messages.clear()
-        wake = type(here.store.queue).wake
+        send = type(here.store.queue)._send
 
         async def silent(*_: object) -> None:
             raise ServiceRequestError("the queue does not answer")
 
-        monkeypatch.setattr(type(here.store.queue), "wake", silent)
+        monkeypatch.setattr(type(here.store.queue), "_send", silent)
         for _ in range(5):
             here.clock.move(minutes=6)
-            with pytest.raises(AzureError):
-                await here.sweep()
+            assert await here.sweep() == 0
         assert len(await here.index_rows()) == 1, "each run of the timer adds a row"
-        monkeypatch.setattr(type(here.store.queue), "wake", wake)
+        monkeypatch.setattr(type(here.store.queue), "_send", send)
         await here.settle()
         assert complete_at(graph, key, here)
 
@@ -370,13 +416,24 @@ async def test_a_blob_that_cannot_be_read_is_told_as_what_it_is(storage: Storage
 
 
 async def test_events_of_a_session_that_is_deleted_are_sent(places: Places) -> None:
-    from shared.domain.etags import IfMatch  # noqa: PLC0415
+    from shared.domain.etags import Conditions  # noqa: PLC0415
     from shared.services.sessions.ending import delete_session  # noqa: PLC0415
 
     async with running_here(places.storage, **places.options) as here:
         key = await here.active()
         await tell(here, key, 1)
-        await delete_session(here.context, key, IfMatch())
+        await delete_session(here.context, key, Conditions())
         await here.settle()
         assert received(places.http, places.events, key.session_id) == ["file.refused"]
         check_storage(here, key)
+
+
+async def test_a_file_has_its_own_name_at_another_instance(places: Places) -> None:
+    """Also one that looks percent-encoded, which an instance decodes where it has nothing but ``filename``."""
+    names = ("Zugänge.csv", "crm%20access.csv", 'say "hi" %22.csv', "50%.csv")
+    async with running_here(places.storage, **places.options) as here:
+        key = await here.active({name: access_file() for name in names})
+        await here.complete(key)
+        await here.handle_due()
+        assert await here.state(key) == "delivered"
+        check_upstream(here, places, key)

@@ -45,11 +45,12 @@ async def test_a_day_without_the_targets_costs_little_and_loses_nothing(places: 
         deliveries = [await here.of(key, target) for key in sessions for target in Target]
         attempts = [0 if delivery is None else delivery.attempts for delivery in deliveries]
         assert min(attempts) > 90
-        assert max(attempts) <= 110, "a hundred attempts in a day"
+        assert max(attempts) <= 220, "a hundred attempts in a day, and as many in the first two hours of a forwarding"
         # The timer's own queries, one for each tick, are not the sessions'.
         each = (plan.calls - 24 * 12) / sum(attempts)
         print(f"{attempts} attempts, {plan.calls} storage calls, {each:.1f} for each attempt")
-        assert each <= 10
+        # Of these, three are for the claim, which has a row of its own, and one for the pause of the target.
+        assert each <= 12
         assert len(await here.index_rows()) <= 2 * len(sessions)
         assert len(here.messages) <= 2 * len(sessions)
         back(here)

@@ -49,7 +49,7 @@ async def test_a_delivery_costs_the_calls_that_the_table_says(places: Places) ->
         await here.handle_due()
         key = await here.active()
         await here.complete(key)
-        assert await calls(here, here.handle_due) == 7 + len(here.files[key])
+        assert await calls(here, here.handle_due) == 8 + len(here.files[key])
         assert await calls(here, lambda: here.deliver(key)) == 1
 
 
@@ -58,9 +58,9 @@ async def test_events_cost_the_calls_that_the_table_says(places: Places) -> None
     async with running_here(places.storage, **only) as here:
         await here.complete(await here.active())
         here.http.plan = HttpPlan(HttpFault.UNAVAILABLE, 0)
-        assert await calls(here, here.handle_due) == 6
+        assert await calls(here, here.handle_due) == 5 + 4
         here.clock.move(minutes=1)
-        assert await calls(here, here.handle_due) == 4 + 1
+        assert await calls(here, here.handle_due) == 6 + 1 + 1
 
 
 async def test_the_timer_costs_a_query_and_two_calls_for_what_was_delivered(places: Places) -> None:

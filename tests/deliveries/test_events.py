@@ -8,7 +8,7 @@ import pytest
 from azure.core.exceptions import ServiceRequestError
 
 from shared.core import ids
-from shared.domain.etags import IfMatch
+from shared.domain.etags import Conditions
 from shared.domain.sessions import Refusal, SessionKey
 from shared.services.uploads.refusals import remember_refusal
 from tests.deliveries.cases import Places, check_storage
@@ -29,7 +29,7 @@ async def here(places: Places) -> AsyncIterator[Here]:
 async def refuse(here: Here, key: SessionKey, name: str) -> None:
     """An upload of a file with three findings."""
     refusal = Refusal(name, ids.utc_now(), 3)
-    await remember_refusal(here.context, key, refusal, IfMatch(), size=10, sha256=None)
+    await remember_refusal(here.context, key, refusal, Conditions(), size=10, sha256=None)
 
 
 async def test_a_session_that_expires_is_told_once_before_and_once_after(here: Here, places: Places) -> None:

@@ -1,17 +1,19 @@
 """What only Microsoft Graph does: its errors and limits, which another instance of this service does not have."""
 
+import asyncio
 import re
 from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 from uuid import uuid4
 
-import aiohttp
 import pytest
 
 from shared.core import ids
-from shared.domain.deliveries import LONGEST_PAUSE, URGENT_PAUSE, Delivery, DeliveryState
+from shared.domain.deliveries import Delivery, DeliveryState, Target
+from shared.domain.etags import Conditions
 from shared.domain.sessions import SessionKey
+from shared.services.sessions.completing import complete_session
 from tests.client.graph_stand_in import GraphStandIn, Stored
 from tests.deliveries.cases import Places
 from tests.deliveries.here import Here, running_here
@@ -19,6 +21,7 @@ from tests.deliveries.http_faults import HttpFault, HttpPlan
 from tests.support.access_files import access_file
 from tests.support.client import V1, Resource
 from tests.support.invariants import Storage
+from tests.support.service import running_service
 
 CONTENTS = {"a.csv": access_file(), "b.csv": access_file(2)}
 
@@ -128,9 +131,7 @@ async def test_a_session_without_files_is_not_forwarded(storage: Storage, graph:
         key = await here.empty()
         await here.complete(key, allow_incomplete=True)
         await here.handle_due()
-        failed = await delivery(here, key)
-    assert failed.state is DeliveryState.FAILED
-    assert "without any file" in (failed.last_error or "")
+        assert await here.of(key) is None
     assert graph.sessions == {}
 
 
@@ -186,7 +187,7 @@ async def test_a_file_that_graph_has_counted_twice_is_never_sealed(storage: Stor
         await here.pass_time(timedelta(minutes=10))
         waiting = await delivery(here, key)
         assert (waiting.state, contents(graph)) == (DeliveryState.PENDING, [])
-        assert "counts 3 files" in (waiting.last_error or "")
+        assert "counts 2 files" in (waiting.last_error or "")
         the_only(graph).status = "expired"
         await here.settle()
         assert await here.state(key) == "delivered"
@@ -235,26 +236,146 @@ async def test_graph_says_when_to_come_back(storage: Storage, graph: GraphStandI
         assert (await delivery(here, key)).next_attempt >= began + timedelta(seconds=7)
 
 
-@pytest.mark.parametrize(("minutes_left", "longest"), [(20, URGENT_PAUSE), (110, LONGEST_PAUSE)])
-async def test_attempts_are_frequent_while_the_window_is_about_to_close(
-    storage: Storage, graph: GraphStandIn, minutes_left: int, longest: timedelta
+# Two files of the same size.
+ALIKE = {"a.csv": access_file(), "b.csv": access_file().replace(b"0", b"1")}
+
+
+async def test_a_session_that_was_completed_with_one_file_twice_is_not_taken_for_ours(
+    storage: Storage, graph: GraphStandIn
 ) -> None:
-    async with running_here(storage.connection_string, forward_url=graph.url, delivery_seconds=10 * 86400) as here:
-        key = await here.active(CONTENTS, reference=(reference := str(uuid4())))
-        created = ids.utc_now() - timedelta(hours=2) + timedelta(minutes=minutes_left)
-        graph.sessions["soon"] = Stored("soon", reference, created=ids.format_instant(created))
-
-        async def before(call: str) -> None:
-            if "/uploadFile" in call:
-                raise aiohttp.ClientConnectionError("away")
-
-        here.http.before = before
+    async with running_here(storage.connection_string, forward_url=graph.url) as here:
+        key = await here.active(ALIKE, reference=(reference := str(uuid4())))
+        twice = [(str(uuid4()), "a.csv", ALIKE["a.csv"]) for _ in range(2)]
+        graph.sessions["theirs"] = Stored("theirs", reference, "complete", files=twice)
         await here.complete(key)
-        # As if time stood still: only the number of attempts grows.
-        for _ in range(12):
-            await here.deliver(key)
-            waiting = await delivery(here, key)
-            assert waiting.next_attempt - ids.utc_now() <= longest
-            await here.store.deliveries.update(waiting._replace(next_attempt=ids.utc_now()))
-        assert waiting.next_attempt - ids.utc_now() > longest - timedelta(seconds=5)
-        assert ("expires at" in (waiting.last_error or "")) == (longest == URGENT_PAUSE)
+        await here.settle()
+        assert "completed by somebody else" in ((await delivery(here, key)).last_error or "")
+
+
+async def test_a_session_with_one_file_twice_in_place_of_another_is_never_sealed(
+    storage: Storage, graph: GraphStandIn
+) -> None:
+    async with running_here(storage.connection_string, forward_url=graph.url) as here:
+
+        def mistake() -> None:
+            here.http.before = None
+            files = the_only(graph).files
+            files[1] = (files[1][0], *files[0][1:])
+
+        # The read before PATCH.
+        at_call(here, "expand", 1, mistake)
+        key = await here.active(ALIKE)
+        await here.complete(key)
+        await here.handle_due()
+        assert the_only(graph).status == "active"
+        assert await here.state(key) == "pending"
+        await here.settle()
+        assert contents(graph) == [ALIKE]
+
+
+async def test_a_target_that_does_not_show_yet_what_it_has_accepted_is_not_sent_it_again(
+    storage: Storage, graph: GraphStandIn
+) -> None:
+    async with running_here(storage.connection_string, forward_url=graph.url) as here:
+        at_call(here, "/uploadFile", 1, lambda: setattr(graph, "lags", True))
+        await forwarded(here)
+        await here.pass_time(timedelta(seconds=50))
+        graph.lags = False
+        await here.settle()
+    assert contents(graph) == [CONTENTS]
+    assert len([path for _, path, _ in graph.requests if path.endswith("/uploadFile")]) == len(CONTENTS)
+
+
+async def test_the_session_of_another_review_instance_is_left_alone(storage: Storage, graph: GraphStandIn) -> None:
+    graph.ignores_filter = True
+    graph.sessions["other"] = Stored("other", str(uuid4()))
+    async with running_here(storage.connection_string, forward_url=graph.url) as here:
+        key = await forwarded(here)
+        assert await here.state(key) == "delivered"
+    assert (graph.sessions["other"].status, graph.sessions["other"].files) == ("active", [])
+    assert contents(graph) == [CONTENTS]
+
+
+async def test_a_complete_session_is_preferred_to_an_active_one(storage: Storage, graph: GraphStandIn) -> None:
+    async with running_here(storage.connection_string, forward_url=graph.url) as here:
+        key = await here.active(CONTENTS, reference=(reference := str(uuid4())))
+        graph.sessions["active"] = Stored("active", reference)
+        sent = [(str(uuid4()), name, content) for name, content in CONTENTS.items()]
+        graph.sessions["complete"] = Stored("complete", reference, "complete", files=sent)
+        await here.complete(key)
+        await here.handle_due()
+        found = await delivery(here, key)
+    assert (found.state, found.target_id) == (DeliveryState.DELIVERED, "complete")
+    assert graph.sessions["active"].files == []
+
+
+async def test_a_conflict_without_a_session_is_no_session(storage: Storage, graph: GraphStandIn) -> None:
+    async with running_here(storage.connection_string, forward_url=graph.url) as here:
+        here.http.plan = HttpPlan(HttpFault.CONFLICT, 1)
+        key = await forwarded(here)
+        assert "409 nameAlreadyExists" in ((await delivery(here, key)).last_error or "")
+        await here.settle()
+    assert contents(graph) == [CONTENTS]
+
+
+async def test_a_search_that_is_not_understood_is_told_as_one_and_tried_again(
+    storage: Storage, graph: GraphStandIn
+) -> None:
+    async with running_here(storage.connection_string, forward_url=graph.url) as here:
+        here.http.plan = HttpPlan(HttpFault.BAD_REQUEST, 0)
+        key = await forwarded(here)
+        waiting = await delivery(here, key)
+        assert waiting.state is DeliveryState.PENDING
+        assert "does not understand a query" in (waiting.last_error or "")
+        assert "UPLOADS_FORWARD_URL" in (waiting.last_error or "")
+        await here.settle()
+    assert contents(graph) == [CONTENTS]
+
+
+@pytest.mark.parametrize("allow_change", [True, False])
+async def test_allow_change_is_handed_on_to_another_instance(storage: Storage, *, allow_change: bool) -> None:
+    limits: dict[str, Any] = {"max_shrink_percent": 50, "max_growth_percent": 300}
+    account = storage.connection_string
+    with running_service(account, name_prefix=f"limited{allow_change}".lower(), **limits) as upstream:
+        own = limits if allow_change else {}
+        async with running_here(account, forward_url=f"{upstream}/v1.0", **own) as here:
+            first = await here.active({"a.csv": access_file(100)})
+            await here.complete(first)
+            await here.settle()
+            key = await here.active({"a.csv": access_file(10)}, resource=first.resource)
+            await complete_session(here.context, key, Conditions(), allow_incomplete=False, allow_change=allow_change)
+            await here.settle()
+            found = await delivery(here, key)
+    if allow_change:
+        assert (found.state, found.last_error) == (DeliveryState.DELIVERED, None)
+    else:
+        assert (found.state, found.attempts) == (DeliveryState.FAILED, 1)
+        assert "has 10 rows, and the last complete one of this resource had 100" in (found.last_error or "")
+
+
+async def test_a_slow_target_does_not_hold_up_the_other(places: Places, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("shared.services.deliveries.turns.PLACES", 1)
+    async with running_here(places.storage, **places.options) as here:
+        slow, other = await here.active(), await here.active()
+        await here.complete(slow)
+        await here.complete(other)
+        here.messages.clear()
+        stalled, goes_on = asyncio.Event(), asyncio.Event()
+
+        async def stall(call: str) -> None:
+            if "/uploadFile" in call:
+                stalled.set()
+                await goes_on.wait()
+
+        here.http.before = stall
+        attempt = asyncio.create_task(here.deliver(slow))
+        await stalled.wait()
+        await asyncio.wait_for(here.deliver(other), 10)
+        assert await here.state(other, Target.EVENTS) == "delivered"
+        waiting = await delivery(here, other)
+        assert (waiting.state, waiting.attempts) == (DeliveryState.PENDING, 0)
+        assert any(message.sent.key == other and message.due > ids.utc_now() for message in here.messages)
+        goes_on.set()
+        await attempt
+        await here.settle()
+        assert [await here.state(key) for key in (slow, other)] == ["delivered", "delivered"]

@@ -6,15 +6,20 @@ import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import datetime, timedelta
+from email.utils import format_datetime
+from itertools import pairwise
 from typing import Any
 
 import aiohttp
 import pytest
 from aiohttp.abc import ResolveResult
 
+from shared.core import ids
 from shared.domain.deliveries import Target
+from shared.domain.events import EventType
 from shared.domain.sessions import SessionKey
+from shared.services.sessions import outbox
 from tests.deliveries.here import Here, running_here
 from tests.deliveries.receiver import SECRET
 from tests.support.invariants import Storage
@@ -115,19 +120,97 @@ async def test_nothing_is_sent_to_a_receiver_that_does_not_agree(storage: Storag
         assert raw.requests == ["OPTIONS /events"]
 
 
+def refusal(status: int, **headers: str) -> list[bytes]:
+    lines = [f"HTTP/1.1 {status} No", *(f"{name.replace('_', '-')}: {value}" for name, value in headers.items())]
+    return ["\r\n".join([*lines, ""]).encode() + END]
+
+
+async def completed(here: Here) -> SessionKey:
+    """A session whose event of its completion is due, and was tried once if it may be."""
+    key = await here.active()
+    await here.complete(key)
+    await here.handle_due()
+    return key
+
+
 async def test_a_receiver_that_is_gone_for_good_is_asked_again_on_request_only(storage: Storage) -> None:
     async with raw_server() as raw, running_here(storage.connection_string, **options(raw.url)) as here:
-        raw.answers["POST"] = [b"HTTP/1.1 410 Gone\r\n" + END]
-        key = await here.active()
-        await here.complete(key)
+        raw.answers["POST"] = refusal(410)
+        first = await completed(here)
+        second = await completed(here)
         await here.settle()
-        assert await told(here, key) == ("failed", "The receiver of events is gone (410).")
+        for key in (first, second):
+            assert await told(here, key) == ("failed", "The receiver of events is gone (410).")
         assert raw.requests == ["OPTIONS /events", "POST /events"]
         raw.answers.clear()
-        await here.redeliver(key, Target.EVENTS)
+        await here.redeliver(first, Target.EVENTS)
         await here.settle()
-        assert (await told(here, key))[0] == "delivered"
-        assert raw.requests[2:] == ["OPTIONS /events", "POST /events", "POST /events"]
+        assert (await told(here, first))[0] == "delivered"
+        assert raw.requests.count("POST /events") == 3
+        await completed(here)
+        assert raw.requests.count("POST /events") == 4
+
+
+async def test_another_address_is_asked_although_the_one_before_is_gone(storage: Storage) -> None:
+    async with raw_server() as gone, raw_server() as other:
+        gone.answers["POST"] = refusal(410)
+        async with running_here(storage.connection_string, **options(gone.url)) as here:
+            await completed(here)
+            prefix = here.config.name_prefix
+        async with running_here(storage.connection_string, name_prefix=prefix, **options(other.url)) as here:
+            assert (await told(here, await completed(here)))[0] == "delivered"
+
+
+@pytest.mark.parametrize("method", ["OPTIONS", "POST"])
+@pytest.mark.parametrize("as_date", [True, False], ids=["a date", "seconds"])
+async def test_a_pause_that_a_receiver_asks_for_is_kept_by_all(storage: Storage, method: str, *, as_date: bool) -> None:
+    async with raw_server() as raw, running_here(storage.connection_string, **options(raw.url)) as here:
+        until = ids.utc_now() + timedelta(hours=2)
+        value = format_datetime(until, usegmt=True) if as_date else "7200"
+        raw.answers[method] = refusal(503, Retry_After=value)
+        first = await completed(here)
+        asked = len(raw.requests)
+        raw.answers.clear()
+        second = await completed(here)
+        await outbox.add(
+            here.context, first, outbox.event(here.context, EventType.FILE_REFUSED, first, {"findings": 1})
+        )
+        await here.pass_time(timedelta(hours=1, minutes=59))
+        assert len(raw.requests) == asked, "the pause was not kept"
+        await here.pass_time(timedelta(minutes=5))
+        assert [(await told(here, key))[0] for key in (first, second)] == ["delivered", "delivered"]
+
+
+async def test_a_receiver_is_asked_for_its_consent_once_an_hour(storage: Storage) -> None:
+    async with raw_server() as raw, running_here(storage.connection_string, **options(raw.url)) as here:
+        for _ in range(3):
+            await completed(here)
+        assert raw.requests == ["OPTIONS /events", *["POST /events"] * 3]
+        here.clock.move(minutes=61)
+        await completed(here)
+        assert raw.requests[4:] == ["OPTIONS /events", "POST /events"]
+
+
+async def test_the_rate_that_a_receiver_allows_is_kept_by_all(storage: Storage) -> None:
+    async with raw_server() as raw, running_here(storage.connection_string, **options(raw.url)) as here:
+        raw.answers["OPTIONS"] = refusal(200, WebHook_Allowed_Origin="*", WebHook_Allowed_Rate="60")
+        keys = [await here.active() for _ in range(3)]
+        for key in keys:
+            await here.complete(key)
+        await here.redeliver(keys[0], Target.EVENTS)
+        times: list[datetime] = []
+
+        async def note(call: str) -> None:
+            if call.startswith("POST"):
+                times.append(ids.utc_now())
+
+        here.http.before = note
+        await asyncio.gather(*(here.deliver(key) for key in keys))
+        await here.settle()
+        assert len(times) == 4
+        # From the moment at which each was permitted to that at which it was sent is some time.
+        assert all(after - before >= timedelta(seconds=0.5) for before, after in pairwise(times))
+        assert times[-1] - times[0] >= timedelta(seconds=2.5)
 
 
 @pytest.mark.parametrize(
@@ -168,7 +251,7 @@ async def test_a_host_that_resolves_to_an_address_inside_is_never_connected_to(
         assert message is not None
         await here.handle(message)
         assert await told(here, key) == (
-            "failed",
+            "pending",
             "The receiver of events is not allowed: the host resolves to an address that is not public.",
         )
     assert connected == []

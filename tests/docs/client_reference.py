@@ -13,7 +13,7 @@ sys.path.insert(0, str(ROOT / "client" / "src"))
 from accup.api.host_answers import HOST_ANSWERS
 from accup.commands.main import cli
 from accup.commands.options import SHARED
-from accup.exit_codes import ExitCode
+from accup.errors import ExitCode
 
 _CONTEXT = click.Context(cli, info_name="accup")
 
@@ -48,9 +48,18 @@ def _own(command: click.Command) -> str:
     return "<br>".join(f"{names}{f', {variable}' if variable else ''}: {meaning}" for names, variable, meaning in rows)
 
 
-def _commands() -> list[click.Command]:
-    found = [cli.get_command(_CONTEXT, name) for name in cli.list_commands(_CONTEXT)]
-    return [command for command in found if command is not None]
+def _commands(group: click.Group = cli) -> list[click.Command]:
+    """The commands, those of a group in its place, under the name that one types."""
+    found: list[click.Command] = []
+    for name in group.list_commands(_CONTEXT):
+        command = group.get_command(_CONTEXT, name)
+        if isinstance(command, click.Group):
+            for each in _commands(command):
+                each.name = f"{name} {each.name}"
+                found.append(each)
+        elif command is not None:
+            found.append(command)
+    return found
 
 
 def _options(command: click.Command) -> list[click.Option]:

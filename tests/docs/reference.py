@@ -25,6 +25,7 @@ PERMISSIONS: Mapping[Need, str] = {
     Need.IDENTITY: "any valid token",
     Need.READ: "read",
     Need.WRITE: "write",
+    Need.DECLARE: "write, whole tenant, or a grant with `mayDeclare`",
     Need.WRITE_TENANT: "write, whole tenant",
     Need.READ_TENANT: "read, whole tenant",
 }
@@ -78,12 +79,17 @@ def _range(field: FieldInfo) -> str:
 
 def _v1_routes() -> list[tuple[str, str, HttpFunction]]:
     """What is served under v1.0: a short path, the method and the route. Without aliases and OData-qualified names."""
+    # HEAD is GET without its body.
     roots = {RESOURCE_PREFIXES[0].template: "", UPLOADS_PREFIXES[0].template: "/v1.0/uploads"}
     routes = []
     for template, methods in registered_functions().items():
         for root, shown in roots.items():
             if template.startswith(f"{root}/"):
-                routes += [(shown + template.removeprefix(root), method, route) for method, route in methods.items()]
+                routes += [
+                    (shown + template.removeprefix(root), method, route)
+                    for method, route in methods.items()
+                    if method != "HEAD"
+                ]
     return sorted((route for route in routes if "microsoft.graph." not in route[0]), key=lambda each: each[:2])
 
 

@@ -35,6 +35,20 @@ PRINTED = {
         '"status":"complete"',
         '"displayName":"Building access"',
     ),
+    "docs/rows.md": (
+        '"columns": [',
+        '"Benutzer"',
+        '"firstRows": [',
+        '"ignoreOtherColumns":true',
+    ),
+    "docs/directory.md": (
+        '"users": 300',
+        '"name": "Mail"',
+        '"users":300',
+        '"accountCount":4',
+        "svc-wiki-backup,-",
+        '"CustomData": "',
+    ),
 }
 
 

@@ -1,6 +1,7 @@
 """Runs cases: ``python -m tests.faults answers|kills CONNECTION-STRING``.
 
-Each line of standard input is JSON, the names of an operation and a fault; the outcome is written as a line of JSON.
+Each line of standard input is JSON, the names of an operation and of faults, which is none for kills; the outcome is
+written as a line of JSON.
 """
 
 import asyncio
@@ -18,15 +19,15 @@ from tests.faults.service import configure, running
 from tests.faults.transport import Fault, FaultyTransport
 from tests.support.invariants import Storage
 
-Work = Iterator[tuple[Operation, Fault]]
+Work = Iterator[tuple[Operation, list[Fault]]]
 
 
 def work() -> Work:
     """What standard input asks for."""
     operations = {operation.name: operation for operation in OPERATIONS}
     for line in sys.stdin:
-        operation, fault = json.loads(line)
-        yield operations[operation], Fault[fault]
+        operation, faults = json.loads(line)
+        yield operations[operation], [Fault[fault] for fault in faults]
 
 
 def tell(outcome: Outcome) -> None:
@@ -39,16 +40,16 @@ async def run_answers(storage: str) -> None:
     faulty = FaultyTransport()
     with closing(Storage(storage)) as audited:
         async with faulty.installed(), running() as service:
-            for operation, fault in work():
-                tell(await fail_each_call(faulty, service, audited, operation, fault))
+            for operation, faults in work():
+                tell(await fail_each_call(faulty, service, audited, operation, faults))
 
 
 def run_kills(storage: str) -> None:
     """The cases in which the process is killed."""
     import function_app  # noqa: F401, PLC0415  # before the forks, and after the settings
 
-    for operation, fault in work():
-        tell(kill_at_each_call(storage, operation, fault))
+    for operation, _ in work():
+        tell(kill_at_each_call(storage, operation))
 
 
 def main() -> None:

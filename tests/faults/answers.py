@@ -1,25 +1,26 @@
 """The cases in which the process goes on after a storage call has failed."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import timedelta
 from typing import Any
 
 from tests.faults.cases import MOST_CALLS, Outcome, described, prepare, sweep, verify
-from tests.faults.operations import Case, Operation
+from tests.faults.operations import OPERATIONS, Case, Operation
 from tests.faults.service import Service
 from tests.faults.transport import Fault, FaultyTransport, Plan
 from tests.support.invariants import Storage
 
 
 async def fail_each_call(
-    faulty: FaultyTransport, service: Service, storage: Storage, operation: Operation, fault: Fault
+    faulty: FaultyTransport, service: Service, storage: Storage, operation: Operation, faults: Sequence[Fault]
 ) -> Outcome:
-    """The operation again and again, each time with its next call failing."""
+    """The operation again and again, each time with its next call failing; the faults take turns."""
     outcome = Outcome()
+    first = OPERATIONS.index(operation)
     for index in range(MOST_CALLS):
         service.clock.ahead = timedelta()
         case = await prepare(service, operation)
-        plan = faulty.plan = Plan(fault, index)
+        plan = faulty.plan = Plan(faults[(first + index) % len(faults)], index)
         failure = None
         try:
             await first_try(faulty, operation, service, case)

@@ -10,7 +10,12 @@ from tests.faults.transport import Fault, Plan
 from tests.support.invariants import Storage
 
 KILLS = (Fault.KILLED_BEFORE, Fault.KILLED_AFTER)
-ANSWERS = tuple(fault for fault in Fault if fault not in KILLS)
+# What is late is tried in ``tests/api/test_late_reads.py``: other requests come in between.
+ANSWERS = tuple(fault for fault in Fault if fault not in (*KILLS, Fault.LATE))
+
+# Four ways to be told that storage did nothing. The app handles them alike, so that the
+# calls of an operation take turns with them, and each operation begins with another one.
+NOT_DONE = (Fault.NOT_SENT_ALWAYS, Fault.TIMEOUT_ALWAYS, Fault.UNAVAILABLE_ALWAYS, Fault.BROKEN_ALWAYS)
 
 # More calls than any operation makes: a plan that is never past its last call is a defect of the harness.
 MOST_CALLS = 200
@@ -18,7 +23,7 @@ MOST_CALLS = 200
 
 @dataclass(slots=True)
 class Outcome:
-    """How many cases there were of one operation and one fault, and which failed."""
+    """How many cases there were of one operation and one kind of fault, and which failed."""
 
     cases: int = 0
     failures: list[str] = field(default_factory=list)
@@ -27,7 +32,7 @@ class Outcome:
         """Count a case."""
         self.cases += 1
         if failure is not None:
-            self.failures.append(f"call {plan.index + 1}: {failure}")
+            self.failures.append(f"call {plan.index + 1}, {plan.fault}: {failure}")
 
 
 async def prepare(service: Service, operation: Operation) -> Case:

@@ -3,8 +3,9 @@
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from datetime import timedelta
+from hashlib import sha256
 from typing import Any
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import httpx
 
@@ -15,6 +16,8 @@ from tests.support.client import DATA_TYPE, SESSION_TYPE
 IDLE = timedelta(hours=3)
 GRACE = timedelta(hours=30)
 RETENTION = timedelta(hours=50)
+
+DECLARED = {"columns": {"principalId": "Login"}, "constants": {"principalType": "user"}}
 
 
 @dataclass(slots=True)
@@ -188,6 +191,12 @@ async def delete_if_unchanged(service: Service, case: Case) -> None:
     assert answer.status_code == 204 or (case.unanswered and answer.status_code == 404), answer.text
 
 
+async def delete_converted(service: Service, case: Case) -> None:
+    case.files.pop("semicolons.csv", None)
+    answer = await service.until_answered("DELETE", f"{case.path}/files/{case.file_id}")
+    assert answer.status_code in (204, 404), answer.text
+
+
 async def delete_file_if_unchanged(service: Service, case: Case) -> None:
     case.files.pop("a.csv", None)
     answer = await if_unchanged(service, case, "DELETE", f"{case.path}/files/{case.file_id}")
@@ -227,6 +236,53 @@ async def put_resource(service: Service, case: Case) -> None:
     assert answer.status_code == 200, answer.text
 
 
+async def put_import(service: Service, case: Case) -> None:
+    answer = await service.until_answered("PUT", f"{case.description}/import", json=DECLARED)
+    assert answer.status_code == 200, answer.text
+
+
+async def delete_import(service: Service, case: Case) -> None:
+    """A client that lost the answer may be told that nothing is declared any more."""
+    answer = await service.until_answered("DELETE", f"{case.description}/import")
+    assert answer.status_code in (204, 404), answer.text
+
+
+async def put_accounts(service: Service, case: Case) -> None:
+    answer = await service.until_answered(
+        "PUT", f"{case.description}/accounts", content=ACCOUNTS, headers={"Content-Type": "text/csv"}
+    )
+    assert answer.status_code == 200, answer.text
+
+
+async def delete_accounts(service: Service, case: Case) -> None:
+    """A client that lost the answer may be told that there is no list any more."""
+    answer = await service.until_answered("DELETE", f"{case.description}/accounts")
+    assert answer.status_code in (204, 404), answer.text
+
+
+def has_accounts(present: bool) -> Step:
+    """Whether the resource has its list of accounts."""
+
+    async def step(service: Service, case: Case) -> None:
+        answer = await service.until_answered("GET", f"{case.description}/accounts")
+        assert answer.status_code == (200 if present else 404)
+        assert not present or answer.content == ACCOUNTS
+
+    return step
+
+
+def declared(present: bool, *, named: bool) -> Step:
+    """Whether the files of the resource are declared; it has a name or has none, as before."""
+
+    async def step(service: Service, case: Case) -> None:
+        answer = await service.until_answered("GET", f"{case.description}/import")
+        assert answer.status_code == (200 if present else 404)
+        answer = await service.until_answered("GET", case.description)
+        assert answer.status_code == (200 if named else 404)
+
+    return step
+
+
 async def delete_resource(service: Service, case: Case) -> None:
     """A client that lost the answer may be told that there is none any more."""
     answer = await service.until_answered("DELETE", case.description)
@@ -242,6 +298,70 @@ def named(present: bool) -> Step:
         listed = await service.until_answered("GET", f"uploads/resources?$top=999&$skiptoken={before(case)}")
         found = [each for each in listed.json()["value"] if each["resourceId"] == case.resource]
         assert len(found) == present
+
+    return step
+
+
+DIRECTORY = "uploads/directory"
+ACCOUNTS = b"account,principalId\r\nsvc-backup,-\r\n"
+
+
+def put_directory(users: int) -> Step:
+    async def step(service: Service, case: Case) -> None:
+        rows = "".join(f"{UUID(int=number)},ann{number}@fabrikam.example\n" for number in range(users))
+        answer = await service.until_answered(
+            "PUT", DIRECTORY, content=f"id,mail\n{rows}".encode(), headers={"Content-Type": "text/csv"}
+        )
+        assert (answer.status_code, answer.json().get("users")) == (200, users), answer.text
+
+    return step
+
+
+async def delete_directory(service: Service, case: Case) -> None:
+    """A client that lost the answer may be told that there is none any more."""
+    answer = await service.until_answered("DELETE", DIRECTORY)
+    assert answer.status_code in (204, 404), answer.text
+
+
+MATCHED = {
+    "columns": {"principalId": "Login", "permissionId": "Role", "permissionName": "Role"},
+    "constants": {"principalType": "user"},
+    "principals": {"matchBy": ["mail"]},
+}
+
+
+async def declare_matching(service: Service, case: Case) -> None:
+    answer = await service.until_answered("PUT", f"{case.description}/import", json=MATCHED)
+    assert answer.status_code == 200, answer.text
+
+
+def upload_logins(*logins: str, expected: int) -> Step:
+    content = "Login;Role\r\n" + "".join(f"{login};reader\r\n" for login in logins)
+    name = "logins.csv" if expected == 200 else "bad.csv"
+
+    async def step(service: Service, case: Case) -> None:
+        if expected == 200:
+            case.files[name] = content.encode()
+        await put(service, case, name, content.encode(), expected)
+
+    return step
+
+
+async def has_unmatched(service: Service, case: Case) -> None:
+    """The accounts of the refusal can be downloaded."""
+    refusals = await service.until_answered("GET", f"{case.path}/refusals")
+    (refusal,) = refusals.json()["value"]
+    answer = await service.until_answered("GET", f"{case.path}/refusals/{refusal['id']}/accounts")
+    assert answer.text == "account,principalId\r\nnobody,\r\n"
+
+
+def has_directory(users: int | None) -> Step:
+    """The directory has this number of users; ``None`` if there is none."""
+
+    async def step(service: Service, case: Case) -> None:
+        answer = await service.until_answered("GET", DIRECTORY)
+        assert answer.status_code == (404 if users is None else 200)
+        assert users is None or answer.json()["users"] == users
 
     return step
 
@@ -397,6 +517,46 @@ async def cannot_be_completed(service: Service, case: Case) -> None:
     assert "bad.csv" in answer.text
 
 
+def converted(rows: int = 3, expected: int = 200) -> Step:
+    """Upload a file with semicolons, beside which its rows are stored. The same bytes in every process."""
+
+    lines = (f"{UUID(int=row + 1)};user;{row};one;;\r\n".encode() for row in range(rows))
+    content = access_file(0).replace(b",", b";") + b"".join(lines)
+
+    async def step(service: Service, case: Case) -> None:
+        if expected == 200:
+            case.files["semicolons.csv"] = content
+        form = {"file": ("semicolons.csv", content, "text/csv")}
+        answer = await service.until_answered("POST", f"{case.path}/uploadFile", files=form)
+        assert answer.status_code == expected, answer.text
+
+    return step
+
+
+LATE = access_file(3) + b'"8f3c1a52-94de-4f0b-9c2f-0d6a5b1e7c11" ,user,1,one,,\n'
+
+
+async def converted_late(service: Service, case: Case) -> None:
+    """Upload a file whose last row says that its rows have to be made."""
+    content = LATE
+    case.files["late.csv"] = content
+    form = {"file": ("late.csv", content, "text/csv")}
+    answer = await service.until_answered("POST", f"{case.path}/uploadFile", files=form)
+    assert answer.status_code == 200, answer.text
+    (file,) = [each for each in answer.json()["files"] if each["name"] == "late.csv"]
+    assert file["@uploads.rows"]["steps"] == ["separate"]
+
+
+async def has_its_rows(service: Service, case: Case) -> None:
+    """The rows of the file with semicolons are what is told of them, and in Graph's form."""
+    files = (await service.until_answered("GET", f"{case.path}/files")).json()["value"]
+    (file,) = [each for each in files if each["name"] == "semicolons.csv"]
+    rows = (await service.until_answered("GET", f"{case.path}/files/{file['id']}/rows/$value")).content
+    told = file["@uploads.rows"]
+    assert (told["size"], told["sha256"]) == (len(rows), sha256(rows).hexdigest())
+    assert rows == case.files["semicolons.csv"].replace(b";", b",").replace(b"\r\n", b"\n").replace(b"\n", b"\r\n")
+
+
 A, B, C, D = (upload(f"{name}.csv") for name in "abcd")
 LARGE = upload("large.csv", rows=2500)  # four blocks
 BAD = access_file(0) + b"nobody,user,1,one,,\n"
@@ -427,6 +587,15 @@ OPERATIONS = (
         upload("bad.csv"),
         (has_its_files, can_be_completed),
     ),
+    Operation("upload that is converted", (create, A), converted(), (has_its_files, has_its_rows)),
+    Operation("upload of several blocks that is converted", (create,), converted(2500), (has_its_files, has_its_rows)),
+    Operation(
+        "upload that is converted, the same again", (create, converted()), converted(), (has_its_files, has_its_rows)
+    ),
+    Operation("upload that is converted late", (create, A), converted_late, (has_its_files,)),
+    Operation("delete, with rows", (create, converted(), converted(3)), delete),
+    Operation("delete a file with rows", (create, converted(), remember_file, A), delete_converted, (has_its_files,)),
+    Operation("tick: purge, with rows", (create, converted(), later(GRACE)), tick, (reads("expired"), has_no_files)),
     Operation("validateFile", (create, A), validate, (has_its_files,)),
     Operation("delete", (create, A, B, C, D, refused("bad.csv")), delete),
     Operation(
@@ -465,9 +634,45 @@ OPERATIONS = (
     # With $top: the cases before have left resources, and each would add a call.
     Operation("list resources", (put_resource,), read("uploads/resources?$top=1"), (named(True),)),
     Operation("delete a resource's name", (put_resource,), delete_resource, (named(False),)),
+    Operation("declare a resource's files", (), put_import, (declared(True, named=False),)),
+    Operation(
+        "declare the files of a resource with a name", (put_resource,), put_import, (declared(True, named=True),)
+    ),
+    Operation("delete a declaration", (put_import,), delete_import, (declared(False, named=False),)),
+    Operation(
+        "delete a name beside a declaration",
+        (put_import, put_resource),
+        delete_resource,
+        (declared(True, named=False),),
+    ),
     Operation("put a grant", (), put_grant, (grants(1),)),
     Operation("list grants", (put_grant,), read("uploads/grants/catalogs/{case.catalog}"), (grants(1),)),
     Operation("delete a grant", (put_grant,), delete_grant, (grants(0),)),
+    Operation("put a list of accounts", (), put_accounts, (has_accounts(True),)),
+    Operation("put a list of accounts, again", (put_accounts,), put_accounts, (has_accounts(True),)),
+    Operation("delete a list of accounts", (put_accounts,), delete_accounts, (has_accounts(False),)),
+    Operation("put the directory", (delete_directory,), put_directory(3), (has_directory(3),)),
+    Operation("put the directory, another", (put_directory(3),), put_directory(4), (has_directory(4),)),
+    Operation("read the directory", (put_directory(3),), read(DIRECTORY), (has_directory(3),)),
+    Operation("delete the directory", (put_directory(3),), delete_directory, (has_directory(None),)),
+    Operation(
+        "upload, matched",
+        (create, declare_matching, put_accounts, put_directory(3)),
+        upload_logins("ann1@fabrikam.example", "svc-backup", expected=200),
+        (has_its_files,),
+    ),
+    Operation(
+        "upload that is refused, matched",
+        (create, declare_matching, put_directory(3)),
+        upload_logins("ann1@fabrikam.example", "nobody", expected=400),
+        (has_unmatched, cannot_be_completed),
+    ),
+    Operation(
+        "tick: a replaced directory",
+        (put_directory(3), put_directory(4), later(IDLE)),
+        tick,
+        (has_directory(4),),
+    ),
     Operation("tick: expire", (create, A, refused("bad.csv"), later(IDLE)), tick, (reads("expired"), has_its_files)),
     Operation("tick: purge", (create, A, B, C, D, later(GRACE)), tick, (reads("expired"), has_no_files)),
     Operation("tick: still active", (create, A, later(IDLE / 2), B, later(IDLE / 2)), tick, (has_its_files,)),

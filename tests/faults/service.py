@@ -9,6 +9,7 @@ from typing import Any
 import httpx
 
 from tests.support.clock import Clock
+from tests.support.service import ONE_CALLER
 
 ROOT = Path(__file__).parent.parent.parent
 
@@ -56,7 +57,7 @@ class Service:
 
 def configure(storage: str) -> None:
     """Set what the app reads when it is imported: small blocks, so that small files have many."""
-    os.environ |= {
+    os.environ |= ONE_CALLER | {
         "UPLOADS_STORAGE": storage,
         "UPLOADS_AUTH": "none",
         "UPLOADS_PUBLIC_URL": "http://localhost",

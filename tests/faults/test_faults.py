@@ -11,12 +11,14 @@ import pytest
 
 from local.azurite import azurite
 from local.service import ROOT
-from tests.faults.cases import ANSWERS, KILLS, Outcome
+from tests.faults.cases import ANSWERS, NOT_DONE, Outcome
 from tests.faults.operations import OPERATIONS, Operation
 from tests.faults.transport import Fault
 
+# Each by itself, but for those that take turns.
+FAULTS = [NOT_DONE, *((fault,) for fault in ANSWERS if fault not in NOT_DONE)]
 # The fault of the quick run: a change whose answer says that it failed.
-QUICK = {Fault.DONE_BUT_BROKEN}
+QUICK = (Fault.DONE_BUT_BROKEN,)
 
 Record = Callable[[str, object], None]
 
@@ -29,12 +31,12 @@ class Harness:
         self._log = log
         self._process: subprocess.Popen[str] | None = None
 
-    def run(self, operation: Operation, fault: Fault) -> Outcome:
-        """Run every case of an operation and a fault."""
+    def run(self, operation: Operation, faults: tuple[Fault, ...] = ()) -> Outcome:
+        """Run every case of an operation and of faults that take turns."""
         self._process = self._process or self._started()
         assert self._process.stdin is not None
         assert self._process.stdout is not None
-        self._process.stdin.write(json.dumps([operation.name, fault.name]) + "\n")
+        self._process.stdin.write(json.dumps([operation.name, [fault.name for fault in faults]]) + "\n")
         self._process.stdin.flush()
         line = self._process.stdout.readline()
         if not line:
@@ -73,11 +75,6 @@ def kills(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Harness]:
         yield harness
 
 
-def _params(faults: tuple[Fault, ...], what: str) -> list[object]:
-    marks = {fault: () if fault in QUICK else pytest.mark.slow(what) for fault in faults}
-    return [pytest.param(fault, marks=mark, id=fault.name.lower()) for fault, mark in marks.items()]
-
-
 _OPERATIONS = [
     pytest.param(
         operation,
@@ -88,24 +85,34 @@ _OPERATIONS = [
 ]
 
 
+_FAULTS = [
+    pytest.param(
+        faults,
+        marks=() if faults == QUICK else pytest.mark.slow("of storage faults"),
+        id="not_done" if faults is NOT_DONE else faults[0].name.lower(),
+    )
+    for faults in FAULTS
+]
+
+
 @pytest.mark.parametrize("operation", _OPERATIONS)
-@pytest.mark.parametrize("fault", _params(ANSWERS, "of storage faults"))
+@pytest.mark.parametrize("faults", _FAULTS)
 def test_no_fault_loses_doubles_or_leaves_anything(
-    answers: Harness, operation: Operation, fault: Fault, record_property: Record
+    answers: Harness, operation: Operation, faults: tuple[Fault, ...], record_property: Record
 ) -> None:
-    outcome = answers.run(operation, fault)
+    outcome = answers.run(operation, faults)
 
     record_property("cases", outcome.cases)
     assert outcome.failures == [], "\n".join(outcome.failures)
-    assert outcome.cases or fault is Fault.EMPTY_PAGE, "only an operation without queries has no empty page"
+    assert outcome.cases or Fault.EMPTY_PAGE in faults, "only an operation without queries has no empty page"
 
 
+@pytest.mark.slow("of kills")
 @pytest.mark.parametrize("operation", _OPERATIONS)
-@pytest.mark.parametrize("fault", _params(KILLS, "of kills"))
 def test_no_kill_loses_doubles_or_leaves_anything(
-    kills: Harness, operation: Operation, fault: Fault, record_property: Record
+    kills: Harness, operation: Operation, record_property: Record
 ) -> None:
-    outcome = kills.run(operation, fault)
+    outcome = kills.run(operation)
 
     record_property("cases", outcome.cases)
     assert outcome.failures == [], "\n".join(outcome.failures)

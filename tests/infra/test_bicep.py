@@ -8,13 +8,13 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 from enum import Enum, EnumMeta
 from fnmatch import fnmatch
+from importlib import import_module
 from typing import Any, Union, get_args, get_origin, get_type_hints
 
 import pytest
-from azure.mgmt.storage import models as storage_models
-from azure.mgmt.web import models as web_models
 
 from local.service import ROOT
+from page.configuration import SIGN_IN_SCOPE
 from shared.core.settings import Settings
 from shared.domain.callers import READ_ALL, READ_WRITE_ALL
 from shared.web.host import COMPRESSION
@@ -36,15 +36,15 @@ BUILT_IN_ROLES = {
 GUID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
 # The models of Azure's management SDKs, which are generated from the same specifications as Bicep's types.
-MODELS: dict[str, type[Any]] = {
-    "Microsoft.Web/serverfarms": web_models.AppServicePlan,
-    "Microsoft.Web/sites": web_models.Site,
-    "Microsoft.Web/sites/config": web_models.StringDictionary,
-    "Microsoft.Web/sites/basicPublishingCredentialsPolicies": web_models.CsmPublishingCredentialsPoliciesEntity,
-    "Microsoft.Storage/storageAccounts": storage_models.StorageAccountCreateParameters,
-    "Microsoft.Storage/storageAccounts/blobServices": storage_models.BlobServiceProperties,
-    "Microsoft.Storage/storageAccounts/blobServices/containers": storage_models.BlobContainer,
-    "Microsoft.Storage/storageAccounts/tableServices": storage_models.TableServiceProperties,
+MODELS = {
+    "Microsoft.Web/serverfarms": "AppServicePlan",
+    "Microsoft.Web/sites": "Site",
+    "Microsoft.Web/sites/config": "StringDictionary",
+    "Microsoft.Web/sites/basicPublishingCredentialsPolicies": "CsmPublishingCredentialsPoliciesEntity",
+    "Microsoft.Storage/storageAccounts": "StorageAccountCreateParameters",
+    "Microsoft.Storage/storageAccounts/blobServices": "BlobServiceProperties",
+    "Microsoft.Storage/storageAccounts/blobServices/containers": "BlobContainer",
+    "Microsoft.Storage/storageAccounts/tableServices": "TableServiceProperties",
 }
 # Of Bicep itself, in every resource.
 META = {"name", "parent", "scope", "dependsOn", "location", "tags"}
@@ -288,7 +288,7 @@ def test_each_assignment_is_for_one_account_and_has_its_reason() -> None:
     for name, config in assignments.items():
         assert config["scope"] in {"hostStorage", "dataStorage", "component"}, "never the whole resource group"
         assert config["properties"]["principalType"] == "ServicePrincipal"
-        found = re.search(rf"^// .+\nresource {name} .*\n  name: guid\((\w+)\.id, principalId, ", roles.text, re.M)
+        found = re.search(rf"^// .+\nresource {name} .*\n  name: guid\((\w+)\.id, identity\.id, ", roles.text, re.M)
         assert found, f"{name} has no reason above it, or no name that is the same at each deployment"
         assert found[1] == config["scope"]
 
@@ -343,13 +343,50 @@ def test_accounts_take_identities_only() -> None:
 
 def test_the_app_registration_offers_what_the_app_asks_for() -> None:
     permissions = json.loads((INFRA / "permissions.json").read_text())
+    roles = {role["value"]: role for role in permissions["appRoles"]}
+    scopes = {scope["value"]: scope for scope in permissions["oauth2PermissionScopes"]}
 
-    assert {permission["value"] for permission in permissions} == {READ_ALL, READ_WRITE_ALL}
-    ids = [permission["id"] for permission in permissions] + GUID.findall((INFRA / "entra.bicep").read_text())
-    assert len(set(ids)) == len(ids) == 3
+    # With roles that people can have, nobody can be assigned without one: the third is for those who have grants only.
+    assert set(roles) == {READ_ALL, READ_WRITE_ALL, "UploadSessions.SignIn"}
+    assert set(scopes) == {READ_ALL, READ_WRITE_ALL, SIGN_IN_SCOPE}
+    assert len({each["id"] for each in (*roles.values(), *scopes.values())}) == 4
+    assert all(role["allowedMemberTypes"] == ["User", "Application"] for role in roles.values())
+    assert all(each["isEnabled"] for each in (*roles.values(), *scopes.values()))
+    assert {name for name, scope in scopes.items() if scope["type"] == "Admin"} == {READ_ALL, READ_WRITE_ALL}
+    for name in set(roles) & set(scopes):
+        # Entra refuses a value that is a role and a scope unless all of these are the same.
+        role, scope = roles[name], scopes[name]
+        assert (role["id"], role["displayName"], role["description"]) == (
+            scope["id"],
+            scope["adminConsentDisplayName"],
+            scope["adminConsentDescription"],
+        )
+
+
+def test_the_registration_lists_its_own_scopes_as_the_pages_client() -> None:
+    """Else Entra refuses to sign people in: AADSTS650057."""
+    entra = BicepFile(INFRA / "entra.bicep")
+    registration = entra.declared("resources")["registration"]["config"]
+    given = entra.declared("modules")["page"]["config"]["params"]
+    client = BicepFile(INFRA / "entra-page.bicep")
+    page = client.declared("resources")["registration"]["config"]
+    (required,) = page["requiredResourceAccess"]
+
+    assert set(page) == {"uniqueName", "displayName", "requiredResourceAccess"}
+    assert page["uniqueName"] == registration["uniqueName"] == given["uniqueName"]
+    assert required["resourceAppId"] == "clientId"
+    assert "clientId: registration.appId\n    scopes: permissions.oauth2PermissionScopes\n" in entra.code
+    assert "resourceAccess: map(scopes, scope => { id: scope.id, type: 'Scope' })\n" in client.text
 
 
 # Azure's own models
+
+
+def model_of(kind: str) -> type[Any]:
+    """The model of a type of resource. The SDKs are imported only where they are used: it takes a second."""
+    models = import_module(f"azure.mgmt.{'web' if kind.startswith('Microsoft.Web/') else 'storage'}.models")
+    model: type[Any] = getattr(models, MODELS[kind])
+    return model
 
 
 def model_fields(model: type[Any]) -> dict[str, Any]:
@@ -400,53 +437,21 @@ def unknown(value: object, expected: Any, path: str, names: frozenset[str] = fro
             yield f"{path}: {value}"
 
 
-@each_file
-def test_azures_models_know_every_property(file: BicepFile) -> None:
-    for name, resource, config in resources(file):
-        if resource["type"].startswith(("Microsoft.Web/", "Microsoft.Storage/")):
-            assert list(unknown(config, MODELS[resource["type"]], "", frozenset(file.names))) == [], name
+def test_azures_models_know_every_property() -> None:
+    for file in FILES:
+        for name, resource, config in resources(file):
+            if resource["type"].startswith(("Microsoft.Web/", "Microsoft.Storage/")):
+                model = model_of(resource["type"])
+                assert list(unknown(config, model, "", frozenset(file.names))) == [], f"{file.path.name}: {name}"
 
 
 def test_the_check_against_models_finds_what_is_misspelled() -> None:
     site = {"name": "x", "properties": {"functionAppConfig": {"scaleAndConcurrency": {"instanceMemory": 2048}}}}
-    assert list(unknown(site, web_models.Site, "")) == [
+    assert list(unknown(site, model_of("Microsoft.Web/sites"), "")) == [
         ".properties.functionAppConfig.scaleAndConcurrency.instanceMemory"
     ]
     identity = {"identity": {"type": "UserAsigned"}}
-    assert list(unknown(identity, web_models.Site, "")) == [".identity.type: UserAsigned"]
-
-
-# Alerts and workbook
-
-METRICS = set(re.findall(r'"(uploads\.[\w.]+)"', (ROOT / "shared/telemetry/instruments.py").read_text()))
-ALERTS = json.loads((INFRA / "alerts.json").read_text())
-WORKBOOK = json.loads((INFRA / "workbook.json").read_text())
-QUERIES = ["\n".join(alert["query"]) for alert in ALERTS] + [
-    item["content"]["query"] for item in WORKBOOK["items"] if item["type"] == 3
-]
-
-
-@pytest.mark.parametrize("query", QUERIES)
-def test_a_query_asks_for_metrics_that_exist(query: str) -> None:
-    attributes = set(re.findall(r"customDimensions\['([\w.]+)'\]", query))
-    metrics = set(re.findall(r"'(uploads\.[\w.]+)'", query)) - attributes
-    telemetry = "".join(path.read_text() for path in (ROOT / "shared").glob("**/*.py"))
-
-    assert metrics
-    # The name of a metric, or the start of several.
-    assert metrics <= METRICS | {"uploads.sessions."}
-    assert [name for name in attributes if f'"{name}"' not in telemetry] == []
-
-
-def test_each_alert_has_its_chapter_in_the_runbook() -> None:
-    guide = (ROOT / "docs" / "operate.md").read_text()
-    fields = {"name", "title", "description", "severity", "window", "frequency", "fires", "query"}
-
-    assert len(ALERTS) == len({alert["name"] for alert in ALERTS}) == 8
-    for alert in ALERTS:
-        assert set(alert) == fields
-        assert alert["fires"] in ("with rows", "without rows")
-        assert f"### {alert['title']}\n" in guide
+    assert list(unknown(identity, model_of("Microsoft.Web/sites"), "")) == [".identity.type: UserAsigned"]
 
 
 # azd
@@ -475,3 +480,23 @@ def test_only_what_runs_in_azure_is_deployed() -> None:
 
     operations = {path.parent.name for path in ROOT.glob("*/*.py") if "func.Blueprint()" in path.read_text()}
     assert shipped == operations | {"function_app.py", "host.json", "requirements.txt", "shared"}
+    # What people have beside the project's files; the last three are environments, the last one made by `azd restore`.
+    others = [".env", ".env.local", "data.csv", "access.xlsx", "send.log", ".vscode", "venv", "env", "main_env"]
+    assert [name for name in others if not any(fnmatch(name, pattern) for pattern in left_out)] == []
+
+
+def test_azd_is_as_new_as_the_templates_need() -> None:
+    """ "Minimum required Bicep version: v0.36.1" (Microsoft Graph Bicep templates), which azd has since 1.17.0."""
+    assert 'azd: ">= 1.17.0"' in (ROOT / "azure.yaml").read_text()
+    assert re.search(r"install-azd\) 1\.17 or newer", (ROOT / "docs" / "deploy.md").read_text())
+
+
+def test_the_authority_of_each_cloud_is_the_issuer_of_its_tokens() -> None:
+    """That of China is not what the cloud's own metadata calls ``loginEndpoint`` ("National clouds", Microsoft)."""
+    guide = (ROOT / "docs" / "access-control.md").read_text()
+    china = re.search(r"var chinaAuthorities = \{(.*?)\}", (INFRA / "app.bicep").read_text(), re.DOTALL)
+
+    assert china is not None
+    for issuer in ("https://login.partner.microsoftonline.cn", "https://sts.chinacloudapi.cn"):
+        assert f"'{issuer}'" in china[1]
+        assert issuer in guide

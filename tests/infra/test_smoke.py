@@ -3,13 +3,16 @@
 import json
 import os
 import re
+import runpy
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stderr, redirect_stdout
 from dataclasses import dataclass, replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from io import StringIO
 from threading import Thread
+from unittest.mock import patch
 
 import httpx
 import pytest
@@ -19,19 +22,16 @@ from tests.support.authority import READ_ALL, Authority
 from tests.support.client import NO_TLS
 
 SCRIPT = ROOT / "infra" / "smoke.py"
+MAIN: Callable[[], int] = runpy.run_path(str(SCRIPT))["main"]
 
 
 def smoke(*arguments: str) -> "subprocess.CompletedProcess[str]":
-    """Run the smoke test as azd and people do: with the standard library only."""
-    environment = {name: value for name, value in os.environ.items() if name != "SMOKE_TOKEN"}
-    return subprocess.run(
-        [sys.executable, "-I", "-S", str(SCRIPT), *arguments],
-        env=environment,
-        capture_output=True,
-        text=True,
-        timeout=120,
-        check=False,
-    )
+    """Run the smoke test here."""
+    here = patch.object(sys, "argv", [str(SCRIPT), *arguments]), patch.dict(os.environ)
+    with here[0], here[1], redirect_stdout(StringIO()) as out, redirect_stderr(StringIO()) as err:
+        os.environ.pop("SMOKE_TOKEN", None)
+        code = MAIN()
+    return subprocess.CompletedProcess(SCRIPT.name, code, out.getvalue(), err.getvalue())
 
 
 def verdict(done: "subprocess.CompletedProcess[str]") -> str:
@@ -40,7 +40,15 @@ def verdict(done: "subprocess.CompletedProcess[str]") -> str:
 
 
 def test_it_passes_on_an_open_service(service: str) -> None:
-    done = smoke(service)
+    """As azd and people run it: with the standard library only."""
+    done = subprocess.run(
+        [sys.executable, "-I", "-S", str(SCRIPT), service],
+        env={name: value for name, value in os.environ.items() if name != "SMOKE_TOKEN"},
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
 
     assert (done.returncode, verdict(done)) == (0, "smoke test passed"), done.stdout + done.stderr
     assert f"The service is at {service}" in done.stdout
@@ -58,7 +66,10 @@ def test_without_a_token_it_says_that_no_session_was_tried(guarded: str) -> None
     done = smoke(guarded)
 
     assert (done.returncode, verdict(done)) == (0, "smoke test passed; without a token no session was tried")
-    assert "az account get-access-token" in done.stdout
+    # The command works as it is printed: with the URI of this registration, whether azd runs the script or a person.
+    assert 'get-access-token --scope "$(azd env get-value DEPLOYED_IDENTIFIER_URI)"/.default' in done.stdout
+    with patch.dict(os.environ, {"DEPLOYED_IDENTIFIER_URI": "api://tenant/uploads-abc"}):
+        assert "get-access-token --scope api://tenant/uploads-abc/.default" in smoke(guarded).stdout
 
 
 def test_it_leaves_no_session(service: str) -> None:

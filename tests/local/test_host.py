@@ -11,6 +11,7 @@ import httpx
 import pytest
 
 from local.service import running_service
+from tests.support.forks import start_fork
 from tests.support.service import eventually
 from tests.support.wire import chunk, connection, head, host_answer, read_host_answer
 
@@ -33,7 +34,7 @@ def host(folder: Path) -> Iterator[str]:
     """The URL of our own host, which serves the app."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("FUNCTIONS_REQUEST_BODY_SIZE_LIMIT", str(LIMIT))
-        with running_service({}, arguments=("--app", str(folder))) as service:
+        with running_service({}, arguments=("--app", str(folder)), start=start_fork) as service:
             yield service.url
 
 
@@ -46,6 +47,13 @@ def _clean(folder: Path) -> None:
 def post(path: str, headers: dict[str, str]) -> bytes:
     """The head of a request after which the connection is closed."""
     return head("POST", path, {"Connection": "close", **headers})
+
+
+def test_the_root_leads_to_the_page(host: str) -> None:
+    answer = httpx.get(f"{host}/")
+
+    assert answer.headers["Location"] == "/uploads"
+    assert httpx.post(f"{host}/").status_code == httpx.get(f"{host}/nothing").status_code == 404
 
 
 @pytest.mark.parametrize("size", [0, 1, 100_000, LIMIT])
@@ -124,7 +132,7 @@ def test_what_waits_beyond_the_limit_of_host_json_is_429(host: str, folder: Path
         time.sleep(0.3)
 
         assert host_answer(host, [request]) == 429
-        assert httpx.get(host).status_code == 200, "the host's own page has no limit"
+        assert httpx.get(host).status_code == 307, "the host's own answers have no limit"
         (folder / "go").touch()
         assert [read_host_answer(connected) for connected in connections] == [204] * 3
 

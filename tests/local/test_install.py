@@ -178,3 +178,9 @@ def test_uv_installs_from_where_pip_does() -> None:
         "UV_INSECURE_HOST": "one.example",
     }
     assert uv_settings("", {}) == {}
+
+
+def test_what_python_has_compiled_is_kept_for_the_next_process(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PYTHONDONTWRITEBYTECODE", "1")
+
+    assert "PYTHONDONTWRITEBYTECODE" not in install.environment()

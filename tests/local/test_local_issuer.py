@@ -1,17 +1,21 @@
 """Trying the whole path without a tenant: the local service with its own issuer, and the tokens that it mints."""
 
 import os
+import re
 import socket
 import struct
 import subprocess
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import urlsplit
-from uuid import uuid4
+from uuid import UUID, uuid4
 
+import httpx
 import pytest
 
-from tests.support.authority import READ_ALL, READ_WRITE_ALL, running_authority
+from local.registration import Registration
+from tests.support.authority import CLIENT_ID, READ_ALL, READ_WRITE_ALL, Authority, running_authority
 from tests.support.client import Resource, assert_error, http_client
 from tests.support.forks import run_fork
 from tests.support.invariants import Storage
@@ -27,7 +31,7 @@ def test_tokens_of_the_local_issuer_open_the_local_service(storage: Storage, tmp
     somebody, group = str(uuid4()), str(uuid4())
     with running_service(storage.connection_string, None, ("--auth", "entra", "--data", str(tmp_path))) as url:
         writer = token(tmp_path, "--role", READ_WRITE_ALL).stdout.strip()
-        reader = token(tmp_path, "--scope", "openid", "--scope", READ_ALL).stdout.strip()
+        reader = token(tmp_path, "--scope", READ_ALL, "--role", READ_WRITE_ALL).stdout.strip()
         member = token(tmp_path, "--oid", somebody, "--group", group).stdout.strip()
         with http_client(url) as http:
             assert_error(Resource(http).sessions(), 401, "unauthenticated")
@@ -61,6 +65,57 @@ def test_without_a_service_there_is_no_token(tmp_path: Path) -> None:
 
     assert done.returncode == 1
     assert "dev.py run --auth entra" in done.stderr
+
+
+SCOPE = f"{CLIENT_ID}/access_as_user"
+
+
+@pytest.mark.parametrize(
+    ("asked", "code"),
+    [
+        ({"scope": f"{SCOPE} openid offline_access"}, None),
+        ({"scope": f"{CLIENT_ID}/{READ_ALL} {SCOPE}"}, None),
+        ({"scope": "{uri}/.default openid profile offline_access"}, "AADSTS90009"),
+        ({"scope": "{uri}/access_as_user"}, "AADSTS90009"),
+        ({"scope": "openid profile offline_access"}, "AADSTS90009"),
+        ({"scope": "access_as_user"}, "AADSTS90009"),
+        ({"scope": "api://other.example/.default"}, "AADSTS500011"),
+        ({"scope": f"{CLIENT_ID}/everything"}, "AADSTS650053"),
+        ({"scope": SCOPE, "client_id": str(UUID(int=1))}, "AADSTS700016"),
+    ],
+    ids=lambda value: str(value)[-60:],
+)
+def test_the_local_issuer_refuses_what_entra_refuses(
+    issuer: Authority, asked: dict[str, str], code: str | None
+) -> None:
+    uri = issuer.registration.content["identifierUris"][0]
+    assert answered(issuer, {name: value.format(uri=uri) for name, value in asked.items()}) == [code, code]
+
+
+def test_a_client_that_lists_no_permission_is_refused(issuer: Authority) -> None:
+    content = {name: value for name, value in issuer.registration.content.items() if name != "requiredResourceAccess"}
+    issuer.registered(Registration(CLIENT_ID, content))
+
+    assert answered(issuer, {"scope": SCOPE}) == ["AADSTS650057", "AADSTS650057"]
+
+
+@pytest.fixture
+def issuer() -> Iterator[Authority]:
+    """An issuer of the test."""
+    with running_authority() as running:
+        yield running
+
+
+def answered(issuer: Authority, asked: dict[str, str]) -> list[str | None]:
+    """The code with which the page of the sign-in, and the renewal of tokens, are refused; ``None`` if they are not."""
+    base = f"{issuer.url}/{issuer.tenant_id}/oauth2/v2.0"
+    known = {"client_id": CLIENT_ID, "redirect_uri": "http://localhost:7071/uploads"} | asked
+    page = httpx.get(f"{base}/authorize", params=known | {"code_challenge": "x", "code_challenge_method": "S256"})
+    renewal = httpx.post(f"{base}/token", data=known | {"grant_type": "refresh_token", "refresh_token": "x"})
+    assert renewal.status_code == 400, "the refresh token is not known"
+    found = [re.search(r"AADSTS\d+", answer.text) for answer in (page, renewal)]
+    assert page.status_code == (200 if found[0] is None else 400)
+    return [match and match[0] for match in found]
 
 
 @pytest.mark.parametrize("auth", ["none", "entra"])

@@ -2,6 +2,7 @@
 
 import json
 import re
+import unicodedata
 from pathlib import Path
 from uuid import uuid4
 
@@ -85,6 +86,22 @@ def test_the_cell_of_a_fault_is_shown_below_a_separator_line_of_excel(app: App, 
     app.choose(payload("excel.csv", b"sep=,\r\n" + faulty_access_file(3, rows=3)))
     cells = app.file("refused", "excel.csv").locator("tbody tr").first.locator("th, td")
     expect(cells).to_have_text(["4", "permissionId", "empty", re.compile(".+")])
+
+
+@pytest.mark.parametrize("name", [unicodedata.normalize("NFD", "Zugänge.csv"), "crm%20access.csv"])
+def test_a_file_is_found_under_the_name_that_the_service_has(app: App, session: Session, name: str) -> None:
+    """A Mac gives names in another Unicode form, and the service decodes names that look percent-encoded."""
+    expected = unicodedata.normalize("NFC", name)
+    app.open_session(session)
+
+    app.choose(payload(name, faulty_access_file(3)))
+
+    refused = app.file("refused", expected)
+    expect(refused).to_contain_text(f"'{expected}' was refused: 1 finding. Nothing of it was stored.")
+    app.choose(payload(name, access_file(7)))
+    expect(app.file("accepted", expected)).to_contain_text("7 rows")
+    expect(app.file("refused")).to_have_count(0)
+    assert session.file_names() == [expected]
 
 
 def test_an_answer_that_comes_late_hides_no_file(app: App, session: Session) -> None:

@@ -101,8 +101,8 @@ async def measure(finished: int, due: int, fits: int) -> tuple[list[int], list[T
 
 async def resume(service: Service, sessions: int, fits: int) -> list[int]:
     """How many sessions each tick settles when only so many fit; fails unless the oldest come first."""
-    import shared.services.sessions.expiry  # noqa: PLC0415
     from shared.domain.sessions import ResourceKey, SessionKey, Status  # noqa: PLC0415
+    from shared.services import due_walk  # noqa: PLC0415
     from shared.storage.account import storage  # noqa: PLC0415
 
     cases = [Case() for _ in range(sessions)]
@@ -111,7 +111,7 @@ async def resume(service: Service, sessions: int, fits: int) -> list[int]:
         service.clock.ahead += timedelta(hours=1)
     service.clock.ahead += timedelta(hours=3)
     table = storage().sessions
-    budget, shared.services.sessions.expiry.TICK_SESSIONS = shared.services.sessions.expiry.TICK_SESSIONS, fits
+    budget, due_walk.WALK_SESSIONS = due_walk.WALK_SESSIONS, fits
     settled: list[int] = []
     while not settled or settled[-1]:
         before = sum(settled)
@@ -121,7 +121,7 @@ async def resume(service: Service, sessions: int, fits: int) -> list[int]:
         if over != sorted(over, reverse=True):
             raise RuntimeError("a younger session came before an older one")
         settled.append(sum(over) - before)
-    shared.services.sessions.expiry.TICK_SESSIONS = budget
+    due_walk.WALK_SESSIONS = budget
     service.clock.ahead = timedelta()
     return settled
 

@@ -16,7 +16,7 @@ from pathlib import Path
 import httpx
 
 from shared.core import ids
-from shared.domain.etags import IfMatch
+from shared.domain.etags import Conditions
 from shared.domain.sessions import SessionKey, StoredFile
 from shared.services.uploads.storing import FileUpload
 from tests.deliveries.here import Here, running_here
@@ -53,7 +53,7 @@ async def peak() -> AsyncIterator[list[int]]:
 async def store(here: Here, key: SessionKey, mib: int) -> StoredFile:
     """A file of that size in the session, whose rows are those of one mebibyte again and again."""
     header, _, rows = access_file(MIB // 90).partition(b"\r\n")
-    new_file = FileUpload(here.context, key, IfMatch())
+    new_file = FileUpload(here.context, key, Conditions())
     digest, size = sha256(), 0
     for piece in [header + b"\r\n", *[rows] * (mib * MIB // len(rows))]:
         await new_file.writer.write(piece)

@@ -32,6 +32,7 @@ from tests.support.client import DATA_TYPE, SESSION_TYPE, Json
 from tests.support.forks import start_fork
 from tests.support.instances import Balancer
 from tests.support.invariants import Storage
+from tests.support.service import ONE_CALLER
 
 CLIENTS = 8
 UPLOADS_A_SESSION = 10
@@ -40,19 +41,24 @@ SWEEP_SECONDS = 60
 
 
 class Mortal:
-    """An instance of the service on a fixed port, killed and started again."""
+    """An instance of the service on a fixed port, killed and started again; ``program`` serves as ``local`` does."""
 
-    def __init__(self, storage: str) -> None:
+    def __init__(self, storage: str, program: Sequence[str] = ("local",)) -> None:
+        self.program = program
         with socket.create_server(("127.0.0.1", 0)) as free:
             self._port = free.getsockname()[1]
         self.url = f"http://127.0.0.1:{self._port}"
-        self._env = os.environ | {
-            "UPLOADS_STORAGE": storage,
-            "UPLOADS_AUTH": "none",
-            "UPLOADS_PUBLIC_URL": self.url,
-            "UPLOADS_EXPIRY_SCHEDULE": "* * * * * *",
-            "UPLOADS_BLOCK_BYTES": "65536",
-        }
+        self._env = (
+            os.environ
+            | ONE_CALLER
+            | {
+                "UPLOADS_STORAGE": storage,
+                "UPLOADS_AUTH": "none",
+                "UPLOADS_PUBLIC_URL": self.url,
+                "UPLOADS_EXPIRY_SCHEDULE": "* * * * * *",
+                "UPLOADS_BLOCK_BYTES": "65536",
+            }
+        )
         self._process: Process | None = None
 
     def let_uploads_be_past(self) -> None:
@@ -62,7 +68,7 @@ class Mortal:
     def start(self) -> None:
         """Start it, and wait until it answers."""
         with open(os.devnull, "w") as log:
-            self._process = start_fork(["local", "--port", str(self._port)], self._env, log)
+            self._process = start_fork([*self.program, "--port", str(self._port)], self._env, log)
         assert self._process.stdout is not None
         deadline = time.monotonic() + START_SECONDS
         while not self._process.stdout.readline().startswith("ready"):

@@ -106,7 +106,7 @@ def layouts() -> Iterator[tuple[str, bytes]]:
         "extended",
         csv_text(
             EXTENDED_COLUMNS,
-            [(*graph[0], "site-1", "Headquarters", "ada@contoso.com,bob@contoso.com", "Facilities,Security", "")],
+            [(*graph[0], "site-1", "Headquarters", f"{uuid4()},{uuid4()}", str(uuid4()), "")],
         ).encode(),
     )
     yield "byte-order-mark", b"\xef\xbb\xbf" + csv_text(GRAPH_COLUMNS, graph).encode()

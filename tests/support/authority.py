@@ -18,6 +18,7 @@ from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey, generat
 from cryptography.hazmat.primitives.hashes import SHA256
 
 from local import issuer as local
+from local.sign_in import Answer
 
 CLIENT_ID = "11f1d1e5-0000-4000-8000-0000000000aa"
 APP_ID_URI = "api://uploads.contoso.com"
@@ -58,7 +59,7 @@ class Authority(local.Issuer):
         """What makes a service take this authority's tokens."""
         return {"auth": "entra", "tenant_id": self.tenant_id, "audience": AUDIENCE, "authority": self.url}
 
-    def get(self, path: str, query: Mapping[str, str]) -> local.Answer:
+    def get(self, path: str, query: Mapping[str, str]) -> Answer:
         """The keys, if it is well."""
         self.fetches += 1
         time.sleep(self.delay)

@@ -137,7 +137,7 @@ def _code(text: str) -> Iterator[str]:
                 if text[position] == "\n":
                     yield "\n"
                 position += 1
-        elif two == "//":
+        elif two == "//" or (text[position] == "#" and not text[:position].rpartition("\n")[2].strip()):
             end = text.find("\n", position)
             position = len(text) if end < 0 else end
         elif text[position] == "'":

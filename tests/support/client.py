@@ -76,13 +76,17 @@ def every_path(*quick: Paths) -> list[object]:
     return [pytest.param(paths, id=paths.name, marks=() if paths in quick else slow) for paths in ALL_PATHS]
 
 
+DEFINITION = "4c1d7f0a-93b2-4e5c-8f61-2a7b0d9e3c58"
+"""The review definition of all sessions, unless a test names another."""
+
+
 def create_body(instance_id: str | None = None, definition_id: str | None = None) -> Json:
     """What creates a session in v1.0."""
     return {
         "@odata.type": SESSION_TYPE,
         "data": {
             "@odata.type": DATA_TYPE,
-            "reviewDefinitionId": definition_id or str(uuid4()),
+            "reviewDefinitionId": definition_id or DEFINITION,
             "reviewInstanceId": instance_id or str(uuid4()),
         },
     }
@@ -106,13 +110,19 @@ def founding_body(instance_id: str | None = None, definition_id: str | None = No
 KEEP_IDLE_SECONDS = 2
 
 
-def http_client(service: str, token: str | None = None) -> httpx.Client:
-    """A client of the service that checks, of every answer, what the contract says of every answer."""
+def http_client(service: str, token: str | None = None, source: str | None = None) -> httpx.Client:
+    """A client of the service that checks, of every answer, what the contract says of every answer.
+
+    Args:
+        service: the URL of the service.
+        token: what it sends.
+        source: the address that it sends from.
+    """
     headers = {} if token is None else {"Authorization": f"Bearer {token}"}
     limits = httpx.Limits(keepalive_expiry=KEEP_IDLE_SECONDS)
-    return httpx.Client(
-        base_url=service, timeout=60, headers=headers, event_hooks={"response": [_check]}, verify=NO_TLS, limits=limits
-    )
+    transport = httpx.HTTPTransport(verify=NO_TLS, limits=limits, local_address=source)
+    hooks = {"response": [_check]}
+    return httpx.Client(base_url=service, timeout=60, headers=headers, event_hooks=hooks, transport=transport)
 
 
 def async_http_client(service: str) -> httpx.AsyncClient:
@@ -140,6 +150,11 @@ def check_every_answer(answer: httpx.Response) -> None:
     if sent := answer.request.headers.get("client-request-id"):
         assert answer.headers["client-request-id"] == sent
     assert len(answer.headers.get_list("Date")) == 1, "every answer has one Date"
+    assert answer.headers["Cache-Control"], "every answer says who may keep it"
+    assert answer.headers["X-Content-Type-Options"] == "nosniff"
+    if answer.request.method == "HEAD":
+        assert not answer.content
+        return
     if answer.status_code >= 400:
         _check_error_shape(answer)
     check_contract(answer)

@@ -31,8 +31,11 @@ _FILES = f"{_SESSION}/files"
 _REFUSALS = f"{_SESSION}/refusals"
 _RESOURCES = "/v1.0/uploads/resources"
 _RESOURCE = f"{_RESOURCES}/{{catalog}}/{{resource}}"
+_IMPORT = f"{_RESOURCE}/import"
+_ACCOUNTS = f"{_RESOURCE}/accounts"
 _GRANTS = "/v1.0/uploads/grants/catalogs/{catalog}"
 _GRANT = f"{_GRANTS}/resources/{{resource}}/principals/{{caller}}"
+_DIRECTORY = "/v1.0/uploads/directory"
 _SCOPE = quote("catalogId eq '{catalog}' and resourceId eq '{resource}' and sessionId eq '{session}'", safe="{}'")
 
 
@@ -43,12 +46,15 @@ class Contents:
     small: bytes
     large: bytes
     faulty: bytes
+    semicolons: bytes
+    logins: bytes = b"Login,Role\r\nann@fabrikam.example,reader\r\n"
 
     @classmethod
     def read(cls, rows: Path, *, small_bytes: int = 150_000, large_bytes: int = 10 * MIB) -> "Contents":
         """Out of a file of rows (``bench.access_file``): one that fits in a block, and one of ``LARGE_BLOCKS``."""
         small, large = (read(rows, slices(rows, size)[0]) for size in (small_bytes, large_bytes))
-        return cls(small, large, small + b"nobody,Robot,1,one,,\r\n")
+        semicolons = small.replace(b'"', b"").replace(b", ", b" ").replace(b",", b";")
+        return cls(small, large, small + b"nobody,Robot,1,one,,\r\n", semicolons)
 
 
 def _new_id() -> str:
@@ -170,6 +176,17 @@ def _list_resources(host: str, place: Place, headers: Headers) -> bytes:
     return request("GET", host, f"{_RESOURCES}?$top=1&$skiptoken={before}", headers)
 
 
+def _put_accounts(host: str, place: Place, headers: Headers) -> bytes:
+    content = b"account,principalId\nsvc-backup,-\n"
+    return request("PUT", host, place.path(_ACCOUNTS), {**headers, "Content-Type": "text/csv"}, content)
+
+
+def _put_directory(host: str, place: Place, headers: Headers) -> bytes:
+    """A directory with one attribute, so that its index has two parts."""
+    content = f"id,mail\n{place.resource},ann@fabrikam.example\n".encode()
+    return request("PUT", host, _DIRECTORY, {**headers, "Content-Type": "text/csv"}, content)
+
+
 # Preparation
 
 
@@ -180,6 +197,11 @@ async def _session(connection: Connection, place: Place) -> None:
 
 async def _file(connection: Connection, place: Place) -> None:
     answer = await connection.send(_form("uploadFile", "small")(connection.host, place, NO_HEADERS), status=200)
+    place.file = json.loads(answer)["files"][0]["id"]
+
+
+async def _converted(connection: Connection, place: Place) -> None:
+    answer = await connection.send(_form("uploadFile", "semicolons")(connection.host, place, NO_HEADERS), status=200)
     place.file = json.loads(answer)["files"][0]["id"]
 
 
@@ -197,14 +219,43 @@ async def _described(connection: Connection, place: Place) -> None:
     await connection.send(_PUT_RESOURCE(connection.host, place, NO_HEADERS), status=200)
 
 
+async def _declared(connection: Connection, place: Place) -> None:
+    await connection.send(_PUT_IMPORT(connection.host, place, NO_HEADERS), status=200)
+
+
+async def _listed(connection: Connection, place: Place) -> None:
+    await connection.send(_put_accounts(connection.host, place, NO_HEADERS), status=200)
+
+
+async def _matched(connection: Connection, place: Place) -> None:
+    """What matches accounts: a declaration, a list of accounts, and a directory that no process has loaded."""
+    await connection.send(_PUT_MATCHING(connection.host, place, NO_HEADERS), status=200)
+    await _listed(connection, place)
+    await _directory(connection, place)
+
+
+async def _directory(connection: Connection, place: Place) -> None:
+    await connection.send(_put_directory(connection.host, place, NO_HEADERS), status=200)
+
+
 async def _another_described(connection: Connection, place: Place) -> None:
     """A list reads one row more than it shows: with a second one of the same catalog, no other catalog is read."""
     path = f"{_RESOURCES}/{place.catalog}/ffffffff-ffff-4fff-bfff-ffffffffffff"
     await connection.send(_json("PUT", path, {"displayName": "Last"})(connection.host, place, NO_HEADERS), status=200)
 
 
-_PUT_GRANT = _json("PUT", _GRANT, {"role": "owner"})
+_PUT_GRANT = _json("PUT", _GRANT, {"role": "owner", "mayDeclare": True})
 _PUT_RESOURCE = _json("PUT", _RESOURCE, {"displayName": "Doors"})
+_PUT_IMPORT = _json("PUT", _IMPORT, {"columns": {"principalId": "Login"}})
+_PUT_MATCHING = _json(
+    "PUT",
+    _IMPORT,
+    {
+        "columns": {"principalId": "Login", "permissionId": "Role", "permissionName": "Role"},
+        "constants": {"principalType": "user"},
+        "principals": {"matchBy": ["mail"]},
+    },
+)
 _COMPLETE = _json("PATCH", _SESSION, {"isUploadDone": True})
 
 OPERATIONS = (
@@ -213,19 +264,29 @@ OPERATIONS = (
     Operation("get", _plain("GET", _SESSION), (_session,)),
     Operation("get, `$expand=files`", _plain("GET", f"{_SESSION}?$expand=files"), (_session, _file)),
     Operation("list", _plain("GET", _SESSIONS), (_session,)),
+    Operation("list, the newest first", _plain("GET", f"{_SESSIONS}?$orderby=createdDateTime%20desc"), (_session,)),
     Operation("list, `$expand=files`", _plain("GET", f"{_SESSIONS}?$expand=files"), (_session, _file)),
     Operation("update", _COMPLETE, (_session, _file)),
     Operation("uploadFile, up to one block", _form("uploadFile", "small"), (_session,)),
     Operation("uploadFile, n blocks", _form("uploadFile", "large"), (_session,), sizes={"n": LARGE_BLOCKS}),
+    Operation("uploadFile, converted", _form("uploadFile", "semicolons"), (_session,)),
+    Operation("uploadFile, matched, n parts", _form("uploadFile", "logins"), (_session, _matched), sizes={"n": 2}),
     Operation("uploadFile, a second file", _form("uploadFile", "small", "second.csv"), (_session, _file)),
     Operation("uploadFile, the same file again", _form("uploadFile", "small"), (_session, _file)),
     Operation("uploadFile, refused", _form("uploadFile", "faulty"), (_session,), 400),
     Operation("validateFile", _form("validateFile", "small"), (_session,)),
     Operation("files", _plain("GET", _FILES), (_session, _file)),
     Operation("one file", _plain("GET", f"{_FILES}/{{file}}"), (_session, _file)),
-    Operation("`$value`, n times 4 MiB", _plain("GET", f"{_FILES}/{{file}}/$value"), (_session, _file), sizes={"n": 1}),
+    Operation("`$value`, n times 1 MiB", _plain("GET", f"{_FILES}/{{file}}/$value"), (_session, _file), sizes={"n": 1}),
+    Operation(
+        "`rows/$value`, n times 1 MiB",
+        _plain("GET", f"{_FILES}/{{file}}/rows/$value"),
+        (_session, _converted),
+        sizes={"n": 1},
+    ),
     Operation("delete a file", _plain("DELETE", f"{_FILES}/{{file}}"), (_session, _file), 204),
     Operation("refusals", _plain("GET", _REFUSALS), (_session, _refusal)),
+    Operation("accounts of a refusal", _plain("GET", f"{_REFUSALS}/{{refusal}}/accounts"), (_session, _refusal)),
     Operation("withdraw a refusal", _plain("DELETE", f"{_REFUSALS}/{{refusal}}"), (_session, _refusal), 204),
     Operation("delete, n files", _plain("DELETE", _SESSION), (_session, _file), 204, sizes={"n": 1}),
     Operation("a grant: put", _PUT_GRANT, by_grant=False),
@@ -234,7 +295,23 @@ OPERATIONS = (
     Operation("a resource: get", _plain("GET", _RESOURCE), (_described,)),
     Operation("a resource: put", _PUT_RESOURCE, by_grant=False),
     Operation("a resource: delete", _plain("DELETE", _RESOURCE), (_described,), 204, by_grant=False),
+    Operation("a declaration: get", _plain("GET", _IMPORT), (_declared,)),
+    Operation("a declaration: put", _PUT_IMPORT),
+    Operation("a declaration: delete", _plain("DELETE", _IMPORT), (_declared,), 204),
+    Operation("a list of accounts: get", _plain("GET", _ACCOUNTS), (_listed,)),
+    Operation("a list of accounts: put", _put_accounts),
+    Operation("a list of accounts: delete", _plain("DELETE", _ACCOUNTS), (_listed,), 204),
     Operation("resources", _list_resources, (_described, _another_described), sizes={"n": 1, "p": 1}),
+    Operation("the directory: get", _plain("GET", _DIRECTORY), (_directory,), by_grant=False),
+    Operation("the directory: put, n parts", _put_directory, (_directory,), by_grant=False, sizes={"n": 2}),
+    Operation(
+        "the directory: delete, n parts",
+        _plain("DELETE", _DIRECTORY),
+        (_directory,),
+        204,
+        by_grant=False,
+        sizes={"n": 2},
+    ),
     Operation(
         "audit of a session", _plain("GET", f"/v1.0/uploads/audit?$filter={_SCOPE}"), (_session,), by_grant=False
     ),

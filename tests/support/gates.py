@@ -1,17 +1,24 @@
-"""Proxies, mostly in front of storage, that tests shut or get stuck: an outage of tables, of blobs, or of both."""
+"""Proxies, mostly in front of storage, that tests shut or get stuck: an outage of tables, of blobs, or of the queue."""
 
 import asyncio
 import socket
 import sys
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
 from threading import Thread
 from urllib.parse import urlsplit
 
+SLOW_SECONDS = 0.15
+
+_REFUSAL = '<?xml version="1.0" encoding="utf-8"?><Error><Code>Refused</Code><Message>By a test.</Message></Error>'
+
 
 class Gate:
-    """A proxy in front of a port: ``open``, ``shut`` (connections are refused) or ``stuck`` (no response comes).
+    """A proxy in front of a port.
+
+    It is ``open``, ``shut`` (connections are refused), ``stuck`` (no response comes), ``slow`` (each piece takes
+    ``SLOW_SECONDS`` more), or answers each request with a status, such as ``403``.
 
     With ``stuck_after`` it gets stuck by itself when so many bytes have passed.
     """
@@ -32,9 +39,21 @@ class Gate:
         self._server: asyncio.Server | None = None
         self.set("open")
 
+    @property
+    def is_stuck(self) -> bool:
+        """Whether nothing passes."""
+        return not self._moving.is_set()
+
     async def _connected(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         if self.state == "shut":
             writer.transport.abort()
+            return
+        if self.state.isdigit():
+            await reader.read(65536)
+            head = f"Content-Type: application/xml\r\nContent-Length: {len(_REFUSAL)}\r\nConnection: close"
+            writer.write(f"HTTP/1.1 {self.state} Refused\r\n{head}\r\n\r\n{_REFUSAL}".encode())
+            await writer.drain()
+            writer.close()
             return
         behind_reader, behind = await asyncio.open_connection("127.0.0.1", self._behind)
         if self.state == "shut":
@@ -53,6 +72,8 @@ class Gate:
             if self._left <= 0 < self._left + len(data):
                 self._moving.clear()
             await self._moving.wait()
+            if self.state == "slow":
+                await asyncio.sleep(SLOW_SECONDS)
             writer.write(data)
             await writer.drain()
         writer.close()
@@ -67,12 +88,13 @@ class Gate:
             self._moving.clear()
         else:
             self._moving.set()
+        if state == "shut" or state.isdigit():
+            for writer in list(self._writers):
+                writer.transport.abort()
         if state == "shut":
             if self._server is not None:
                 self._server.close()
                 self._server = None
-            for writer in list(self._writers):
-                writer.transport.abort()
         elif self._server is None:
             self._server = await asyncio.start_server(self._connected, sock=_bound(self.port))
 
@@ -99,6 +121,9 @@ def _bound(port: int) -> socket.socket:
     return bound
 
 
+_ENDPOINTS = ("TableEndpoint", "BlobEndpoint", "QueueEndpoint")
+
+
 @dataclass(frozen=True, slots=True)
 class Gates:
     """The connection string that leads through the gates, and the gates."""
@@ -106,20 +131,21 @@ class Gates:
     connection_string: str
     tables: Gate
     blobs: Gate
+    queue: Gate
 
     def open(self) -> None:
         """Let everything through again."""
-        self.tables.set("open")
-        self.blobs.set("open")
+        for gate in (self.tables, self.blobs, self.queue):
+            gate.set("open")
 
 
 @contextmanager
 def gated(connection_string: str) -> Iterator[Gates]:
-    """Gates in front of an account's tables and blobs."""
+    """Gates in front of an account's tables, blobs and queue."""
     parts = dict(part.split("=", 1) for part in connection_string.rstrip(";").split(";"))
-    gates = {name: Gate(urlsplit(parts[name]).port or 0) for name in ("TableEndpoint", "BlobEndpoint")}
+    gates = {name: Gate(urlsplit(parts[name]).port or 0) for name in _ENDPOINTS}
     for name, gate in gates.items():
         parts[name] = f"http://127.0.0.1:{gate.port}/{parts['AccountName']}"
     through = ";".join(f"{name}={value}" for name, value in parts.items()) + ";"
-    with closing(gates["TableEndpoint"]) as tables, closing(gates["BlobEndpoint"]) as blobs:
-        yield Gates(through, tables, blobs)
+    with ExitStack() as closed:
+        yield Gates(through, *(closed.enter_context(closing(gate)) for gate in gates.values()))

@@ -13,9 +13,9 @@ FORM = "multipart/form-data; boundary=testboundary"
 
 
 @asynccontextmanager
-async def own_context(storage: Storage) -> AsyncIterator[Context]:
+async def own_context(storage: Storage, **changed: object) -> AsyncIterator[Context]:
     """What the services work with: the app's own storage on the tests' account, on behalf of the service itself."""
-    settings = Settings().model_copy(update={"storage": storage.connection_string})
+    settings = Settings().model_copy(update={"storage": storage.connection_string, **changed})
     own = OwnStorage.connect(settings)
     try:
         yield Context(own, settings)

@@ -11,6 +11,7 @@ from azure.core.exceptions import ResourceNotFoundError
 from azure.data.tables import TableClient
 
 from check.account import Account
+from check.directory import directory_violations
 from check.invariants import unlisted, violations
 from shared.core.settings import Settings
 from shared.storage.azure.blobs import MANIFEST
@@ -125,7 +126,7 @@ class Storage:
         """The same; ``swept`` if the timer has nothing more to do."""
         there = self.account.contents(catalog, resource)
         found = [violation for contents in there for violation in violations(contents, self.account, swept=swept)]
-        return [*found, *unlisted(self.account, catalog)]
+        return [*found, *unlisted(self.account, catalog), *directory_violations(self.account, swept=swept)]
 
 
 def _etag(row: Row) -> object:

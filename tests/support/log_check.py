@@ -19,7 +19,8 @@ _NAME = "test_every_line_of_every_log_is_of_a_known_kind"
 
 GUID = r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}"
 REQUEST = re.compile(
-    rf"uploads operation=[a-z_]+ status=[2-5]\d\d ms=\d+\.\d bytes=\d+ request={GUID} caller=(?:-|{GUID})"
+    rf"uploads operation=[a-z_]+ status=[2-5]\d\d ms=\d+\.\d bytes=\d+ sent=\d+(?: cut=[a-zA-Z]+)? "
+    rf"request={GUID} caller=(?:-|{GUID})"
     rf"(?: (?:catalog|resource|session|file|refusal|principal)={GUID})*"
 )
 KNOWN = (
@@ -29,14 +30,23 @@ KNOWN = (
     re.compile(r"uploads\.expiry tick: (?:no session is due|\{(?:'[a-z]+': \d+(?:, )?)+\})"),
     re.compile(
         rf"uploads\.expiry nothing of session {GUID} is deleted: (?:it has \d+ blobs, but neither a row nor a record "
-        r"of its deletion|its row counts \d+ files, and \d+ have rows); restore the missing rows"
+        r"of its deletion|its row and those of its files do not belong together|it has a manifest, and its row says "
+        r"that it was never complete); restore its rows"
+    ),
+    re.compile(
+        rf"uploads\.sessions the rows of session {GUID} do not belong together: "
+        r"(?:it counts \d+ files, and \d+ have rows|only that of its reference is there); restore its rows"
+    ),
+    re.compile(
+        rf"uploads\.changes (?:\w+ of session (?:{GUID}|None)|a change without a record) has lost \d+ races "
+        r"and is given up"
     ),
     re.compile(r"uploads\.storage (?:table|container) [a-z0-9]+ was missing and is created"),
     re.compile(
         r"uploads\.expiry tick: nothing was done, since (?:UPLOADS_[A-Z_]+(?: and )?)+ is shorter than noted .*"
     ),
     re.compile(
-        rf"uploads\.expiry session (?:{GUID}|of an unreadable index row) could not be processed; "
+        rf"uploads\.timer session (?:{GUID}|of an unreadable index row) could not be processed; "
         r"the next tick tries again: \w+"
     ),
     re.compile(
@@ -45,8 +55,13 @@ KNOWN = (
     ),
     # The sentences of DeliveryError, which hold no data of a request.
     re.compile(rf"uploads\.deliveries session {GUID} to (?:graph|events), attempt \d+: [A-Z][^\"]*\."),
-    re.compile(rf"uploads\.deliveries session {GUID} waits for the timer to be delivered: \w+"),
-    re.compile(r"uploads\.deliveries a delivery could not be looked at: \w+"),
+    re.compile(rf"uploads\.optional session {GUID} waits for the timer (?:to be delivered|for its manifest): \w+"),
+    re.compile(rf"uploads\.optional a blob of session {GUID} waits for its end: \w+"),
+    re.compile(r"uploads\.optional the timer removes a refused directory: \w+"),
+    re.compile(r"uploads\.directory the directory was fetched: \d+ users"),
+    re.compile(r"uploads\.directory the directory was not fetched(?:: [A-Z][^\"]*\.| within \d+ seconds; .*)"),
+    re.compile(r"uploads\.directory the directory that was fetched is refused: [a-zA-Z, ]+"),
+    re.compile(r"local\.host\.queues queue [a-z0-9]+: \w+"),
     re.compile(r"uvicorn\.error (?:Started|Finished) server process \[\d+\]"),
     re.compile(r"uvicorn\.error (?:Waiting for|Application) [a-z ]+\.|uvicorn\.error Shutting down"),
     re.compile(

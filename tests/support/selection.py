@@ -65,7 +65,7 @@ def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "own_host(reason): can only be tried on our own host. reason: named at the end")
     config.stash[_LEFT_OUT] = Counter()
     config.stash[_OWN_HOST] = Counter()
-    for profile, examples in (("long", 100_000), ("all", 600), ("quick", 100)):
+    for profile, examples in (("long", 100_000), ("all", 300), ("quick", 100)):
         settings.register_profile(profile, max_examples=examples, deadline=None)
     settings.load_profile(config.getoption("--hypothesis-profile") or ("all" if config.getoption("--all") else "quick"))
 

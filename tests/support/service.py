@@ -24,6 +24,9 @@ OWN_PROGRAM = ("local",)
 # What runs the services: ``local`` or ``func`` (``dev.py test --host``).
 host = "local"
 
+# Settings of a service without authentication, for which all tests of this machine are one caller.
+ONE_CALLER = {"UPLOADS_REQUESTS_PER_MINUTE": "1000000", "UPLOADS_CALLER_SHARE_PERCENT": "100"}
+
 # Where every service keeps its log unless a test names a place, so that ``test_logs`` can read all of them.
 log_folder: Path | None = None
 
@@ -38,7 +41,10 @@ def running_service(
     **settings: str | int,
 ) -> Iterator[str]:
     """The service's URL while it runs on that storage (a connection string); its timer fires when a test says so."""
-    own: dict[str, str | int] = {"storage": storage, "expiry_schedule": NEVER, **settings}
+    own: dict[str, str | int] = {"storage": storage, "expiry_schedule": NEVER}
+    if "auth" not in settings:
+        own |= {name.removeprefix("UPLOADS_").lower(): value for name, value in ONE_CALLER.items()}
+    own |= settings
     if log_to is None and log_folder is not None:
         log_to = log_folder / f"{uuid4()}.log"
     if host == "func":

@@ -28,12 +28,14 @@ class RawAnswer:
 
 
 @contextmanager
-def connection(service: str) -> Iterator[socket.socket]:
+def connection(service: str, source: str = "127.0.0.1") -> Iterator[socket.socket]:
     """A TCP connection to the service that sends every piece at once, and waits 30 seconds at most."""
     address = urlsplit(service)
     assert address.hostname
     assert address.port
-    with socket.create_connection((address.hostname, address.port), timeout=30) as connected:
+    with socket.create_connection(
+        (address.hostname, address.port), timeout=30, source_address=(source, 0)
+    ) as connected:
         connected.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         yield connected
 

@@ -15,6 +15,7 @@ from typing import Any
 from uuid import uuid4
 
 import httpx
+from azure_functions_runtime.http_v2 import http_coordinator
 
 from tests.support.worker import Status, invoke_for_message, invoke_for_request, load
 
@@ -43,6 +44,26 @@ async def invoke(http: httpx.AsyncClient, function_id: str, call: Mapping[str, A
     }
 
 
+async def stop_reading(http: httpx.AsyncClient, function_id: str, call: Mapping[str, Any]) -> dict[str, Any]:
+    """Invoke a function whose response nobody reads for some seconds: whether it was cut, and what the worker keeps."""
+    invocation_id = str(uuid4())
+
+    async def is_cut() -> bool:
+        headers = {"x-ms-invocation-id": invocation_id}
+        try:
+            async with http.stream("GET", call["path"], headers=headers) as answer:
+                await asyncio.sleep(call["seconds"])
+                await answer.aread()
+        except httpx.TransportError:
+            return True
+        return False
+
+    outcome, cut = await asyncio.gather(
+        invoke_for_request(function_id, invocation_id, "GET", call["path"], call["route"]), is_cut()
+    )
+    return {"outcome": outcome.result.status, "cut": cut, "records": len(http_coordinator._context_references)}
+
+
 def say(message: object) -> None:
     """Write one line to whoever drives this."""
     sys.stdout.write(json.dumps(message) + "\n")
@@ -61,7 +82,12 @@ async def main() -> None:
         while line := await loop.run_in_executor(None, sys.stdin.readline):
             call = json.loads(line)
             function_id = ids[call["function"]]
-            say(await (deliver(function_id, call["message"]) if "message" in call else invoke(http, function_id, call)))
+            if "message" in call:
+                say(await deliver(function_id, call["message"]))
+            elif "seconds" in call:
+                say(await stop_reading(http, function_id, call))
+            else:
+                say(await invoke(http, function_id, call))
 
 
 if __name__ == "__main__":

@@ -19,6 +19,8 @@ const ACTIVITY = {
   deleteFile: "removed a file",
   deleteRefusal: "withdrew a refused file",
   putResource: "named the application",
+  putImport: "declared what its files are like",
+  deleteImport: "removed what was declared of its files",
   deleteResource: "removed the application's name",
 };
 

@@ -1,4 +1,4 @@
-// A refused file: what is wrong in plain words, the faulty rows, and what to do.
+// A refused file: what the service said, and the faulty rows.
 
 import { cellsAt, csvLine } from "../csv.js";
 import { fill, h, saveAs } from "../dom.js";
@@ -25,14 +25,7 @@ export function refusal(upload, { replace }) {
   const standing = error.inner.fileId;
   return [
     h("h4", {}, "There is a problem with this file"),
-    findings.length === 0 && h("p", {}, error.message),
-    h(
-      "ol",
-      { class: "steps" },
-      h("li", {}, findings.length ? `Fix the ${count(total, "fault")} in the table below, where the data comes from.` : "Fix the file."),
-      h("li", {}, "Save it as CSV UTF-8 under the same name."),
-      h("li", {}, "Upload the fixed file here. Nothing of the faulty one was stored."),
-    ),
+    h("p", {}, error.message),
     standing && h("p", { class: "note" }, "An accepted file of this name is still in the session and stays until you remove it."),
     h(
       "div",
@@ -53,7 +46,7 @@ export function refusal(upload, { replace }) {
           "table",
           { class: "findings" },
           h("caption", {}, caption(total, findings.length, shown.length)),
-          h("thead", {}, h("tr", {}, ["Line", "Column", "In the file", "What is wrong"].map((name) => h("th", { scope: "col" }, name)))),
+          h("thead", {}, h("tr", {}, ["Line", "Column", "In the file", "What is wrong, and what to do"].map((name) => h("th", { scope: "col" }, name)))),
           body,
         ),
       ),

@@ -5,15 +5,17 @@ from typing import NamedTuple
 
 from ..codes import Code
 from ..findings import Finding
-from .header import separator_finding
+
+# Enough for what may stand above a header, and to tell by it what the file is.
+BEGINNING_BYTES = 8192
 
 # Enough for the first names in a zip archive, and for an XML declaration before HTML.
-BEGINNING_BYTES = 1024
+_FORMAT_BYTES = 1024
 
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 
 # Excel and LibreOffice write and read this line before the header; it is not part of RFC 4180.
-_SEP_LINE = re.compile(rb'("?)sep=([^\r\n])\1(\r?\n|\Z)', re.IGNORECASE)
+_SEP_LINE = re.compile(rb'("?)sep=([^\r\n])\1(\r*\n|\r|\Z)', re.IGNORECASE)
 
 _SAVE = "Save it as CSV UTF-8 and upload that."
 _WORKBOOK = f"This is an Excel workbook. {_SAVE}"
@@ -56,17 +58,23 @@ _PATTERNS = tuple(
 
 
 class Beginning(NamedTuple):
-    """How a file begins: where its header starts, after how many lines, and what makes the file unusable."""
+    """How a file begins: where its header starts, after how many lines, and what makes the file unusable.
+
+    ``separator``: that of its cells, if a line says so.
+    """
 
     start: int
     lines: int
     finding: Finding | None
+    separator: bytes | None = None
 
 
 def read_beginning(data: bytes) -> Beginning:
     """Recognize a file by its first ``BEGINNING_BYTES`` or more; by all of them if the file is smaller."""
-    data = data[:BEGINNING_BYTES]
+    data = data[:_FORMAT_BYTES]
     start = len(_BYTE_ORDER_MARK) if data.startswith(_BYTE_ORDER_MARK) else 0
+    if not data.strip(b"\0\x1a\r\n"):
+        return Beginning(start, 0, None)
     if data.startswith((b"\xff\xfe", b"\xfe\xff")) or b"\0" in data[:2]:
         message = f"This is UTF-16 text ('Unicode Text' in Excel). {_SAVE}"
         return Beginning(start, 0, Finding(Code.UTF16, message, 1))
@@ -76,6 +84,4 @@ def read_beginning(data: bytes) -> Beginning:
     sep = _SEP_LINE.match(data, start)
     if sep is None:
         return Beginning(start, 0, None)
-    if sep[2] != b",":
-        return Beginning(start, 0, separator_finding(sep[2].decode("latin-1"), 1))
-    return Beginning(sep.end(), 1 if sep[3] else 0, None)
+    return Beginning(sep.end(), 1 if sep[3] else 0, None, sep[2])

@@ -1,6 +1,13 @@
 """Explains bytes that are not UTF-8 text."""
 
 import re
+from functools import cache
+
+INVALID = "\udcff".encode(errors="surrogatepass")
+"""What bytes become that are no text in the encoding of their file: bytes that are not UTF-8, either."""
+# The two bytes of a letter from U+00C0 to U+00FF, as Windows-1252 shows them: almost every text like this has one.
+_SECOND_BYTES = "".join(bytes((byte,)).decode("cp1252", "ignore") or chr(byte) for byte in range(0x80, 0xC0))
+_TWICE = re.compile(f"Ã[{_SECOND_BYTES}]")
 
 _SURROGATE = re.compile("[\udc80-\udcff]")
 
@@ -14,19 +21,27 @@ def utf8_fault_at(raw: bytes) -> int | None:
     return None
 
 
-def utf8_fault(byte: int, offset: int) -> str:
-    """The message about a byte at this offset of a file."""
+def utf8_fault(byte: int, encoding: str | None = None) -> str:
+    """The message about a byte that is not UTF-8; ``encoding`` if the file has another one."""
+    if encoding is not None:
+        return f"There are bytes that are not text in the encoding of the file, {encoding}. Save it as CSV UTF-8."
     letter = _windows_1252(byte)
     hint = f" In Windows-1252 it is '{letter}'." if letter.isprintable() else ""
-    return f"Byte 0x{byte:02X} at offset {offset} of the file is not UTF-8 text.{hint} Save the file as CSV UTF-8."
+    return f"Byte 0x{byte:02X} is not UTF-8 text.{hint} Save the file as CSV UTF-8."
 
 
 def as_text(raw: bytes) -> str:
     """Text for a message: bytes that are not UTF-8 are read as Windows-1252."""
-    text = raw.decode(errors="surrogateescape")
+    text = raw.replace(INVALID, b"\xef\xbf\xbd").decode(errors="surrogateescape")
     return _SURROGATE.sub(lambda match: _windows_1252(ord(match[0]) - 0xDC00), text)
 
 
+def encoded_twice(text: str) -> bool:
+    """Whether UTF-8 was read as Windows-1252 and encoded again: ``KÃ¼che`` for ``Küche``."""
+    return "Ã" in text and _TWICE.search(text) is not None
+
+
+@cache
 def _windows_1252(byte: int) -> str:
     # Five bytes have no letter there; latin-1 makes them control characters, as browsers do (WHATWG, Encoding).
     try:

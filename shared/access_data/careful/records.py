@@ -8,6 +8,7 @@ import re
 from typing import NamedTuple
 
 from ..codes import Code
+from .blank import is_blank
 
 # A record is kept in memory while it is read. No layout comes near this limit; an unclosed quote does.
 MAX_RECORD_BYTES = 1024 * 1024
@@ -19,14 +20,30 @@ MAX_CELLS = 1000
 _SHOWN_BYTES = 1024
 
 _QUOTED_OR = rb'(?:"((?:[^"]++|"")*+)("?)([^,\n]*+)|(%b))([,\n]?)'
-_CELL = re.compile(_QUOTED_OR % rb"[^,\n]*+")
+_PLAIN = rb"[^,\n]*+"
 
 # The same for a cell that begins with a bracket and may be a JSON array. It reaches to the first closing bracket
 # outside JSON strings, and the text after it, or to the end of the line. A string without an end reaches to the end of
 # the line, where no bracket follows.
 _STRING = rb'"[^"\\\n]*+(?:\\[^\n][^"\\\n]*+)*+"?+'
 _ARRAY = rb'\[[^"\]\n]*+(?:%b[^"\]\n]*+)*+\][^,\n]*+|\[[^\n]*+' % _STRING
-_ARRAY_CELL = re.compile(_QUOTED_OR % _ARRAY)
+
+
+class _Patterns(NamedTuple):
+    """How cells are read that are separated by one character."""
+
+    cell: re.Pattern[bytes]
+    array: re.Pattern[bytes]
+
+
+def _separated(pattern: bytes, separator: bytes) -> re.Pattern[bytes]:
+    return re.compile((_QUOTED_OR % pattern).replace(b",", re.escape(separator)))
+
+
+SEPARATORS = {b",": "comma", b";": "semicolon", b"\t": "tab", b"|": "vertical bar"}
+"""What may separate cells, with its name."""
+
+_PATTERNS = {each: _Patterns(_separated(_PLAIN, each), _separated(_ARRAY, each)) for each in SEPARATORS}
 
 
 class Cell(NamedTuple):
@@ -63,28 +80,39 @@ class CsvRecord(NamedTuple):
         return not self.too_long and len(self.cells) == 1 and not self.cells[0].value and not self.cells[0].quoted
 
     @property
+    def empty(self) -> bool:
+        """Whether it has no value: every cell is empty, or shows nothing."""
+        return not self.too_long and all(
+            not cell.fault and (not cell.value or is_blank(cell.value.decode(errors="replace"))) for cell in self.cells
+        )
+
+    @property
     def unclosed(self) -> int | None:
         """The index of the first cell whose quote is not closed."""
         return next((index for index, cell in enumerate(self.cells) if cell.fault is Code.UNCLOSED_QUOTE), None)
 
 
-def read_record(data: bytes, start: int, *, final: bool, array_column: int | None = None) -> CsvRecord | None:
+def read_record(
+    data: bytes, start: int, *, final: bool, array_column: int | None = None, separator: bytes = b","
+) -> CsvRecord | None:
     """Read the record that begins at ``start``; ``None`` if its end has not been received yet.
 
     Args:
         data: the bytes received so far.
         start: where the record begins; less than the length of ``data``.
         final: whether the file ends with ``data``.
-        array_column: the index of the column in which an unquoted cell may be a JSON array with commas.
+        array_column: the index of the column in which an unquoted cell may be a JSON array with separators in it.
+        separator: the character between two cells, of ``SEPARATORS``.
     """
+    patterns = _PATTERNS[separator]
     cells: list[Cell] = []
     position = start
     lines_down = 0
     while True:
         begin = position
-        pattern = _CELL
+        pattern = patterns.cell
         if len(cells) == array_column and data.startswith(b"[", begin):
-            pattern = _ARRAY_CELL
+            pattern = patterns.array
             # Before the end of the line it is not known whether a bracket closes the array.
             line_end = data.find(b"\n", begin)
             if line_end < 0 and not final and len(data) - start <= MAX_RECORD_BYTES:
@@ -103,10 +131,10 @@ def read_record(data: bytes, start: int, *, final: bool, array_column: int | Non
             return _too_long(data, start + MAX_RECORD_BYTES, cells)
         if not delimiter and not final:
             return None
-        ends = delimiter != b","
+        ends = delimiter != separator
         if quoted_value is None:
             value = plain.removesuffix(b"\r") if ends else plain
-            is_array = pattern is _ARRAY_CELL
+            is_array = pattern is patterns.array
             fault = Code.STRAY_QUOTE if b'"' in value and not is_array else None
             cells.append(Cell(value, False, begin, lines_down, fault, is_array))
         else:

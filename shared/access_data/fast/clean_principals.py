@@ -33,12 +33,16 @@ _USE[ord("-")] = 0b1010_0101
 _USE[_AT] = _USE[0] = 0b0110_1001
 
 
-def are_principals(cells: Cells) -> Flags:
-    """Which cells are GUIDs or user principal names; none that is cut."""
+def principals(cells: Cells) -> tuple[Flags, Flags | None]:
+    """Which cells are GUIDs or user principal names, none of them cut; and which are names, ``None`` if none is."""
     # Most files are sorted by principal, so only the first of equal neighbours is checked.
     firsts = _firsts_of_equal(cells.words)
-    matches = _are_principals(cells.lengths[firsts], cells.words.take(firsts, axis=0))
-    return np.repeat(matches, np.diff(firsts, append=len(cells.words))) & cells.fit
+    counts = np.diff(firsts, append=len(cells.words))
+    ids, names = _principals(cells.lengths[firsts], cells.words.take(firsts, axis=0))
+    if not names.any():
+        return np.repeat(ids, counts), None
+    named = np.repeat(names, counts) & cells.fit
+    return np.repeat(ids, counts) | named, named
 
 
 def _firsts_of_equal(words: Words) -> Places:
@@ -50,15 +54,16 @@ def _firsts_of_equal(words: Words) -> Places:
     return np.flatnonzero(differ)
 
 
-def _are_principals(lengths: Places, words: Words) -> Flags:
-    matches = np.zeros(len(words), np.bool_)
+def _principals(lengths: Places, words: Words) -> tuple[Flags, Flags]:
+    ids = np.zeros(len(words), np.bool_)
     rows = np.flatnonzero(lengths == len(_GUID))
     if len(rows):
-        matches[rows] = _are_guids(words.take(rows, axis=0))
-    rows = np.flatnonzero(~matches)
+        ids[rows] = _are_guids(words.take(rows, axis=0))
+    names = np.zeros(len(words), np.bool_)
+    rows = np.flatnonzero(~ids)
     if len(rows):
-        matches[rows] = _are_names(words.take(rows, axis=0))
-    return matches
+        names[rows] = _are_names(words.take(rows, axis=0))
+    return ids, names
 
 
 def _are_guids(words: Words) -> Flags:

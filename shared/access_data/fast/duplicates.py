@@ -1,8 +1,8 @@
 """Finds rows that repeat an earlier one, in 8 bytes a row.
 
-A row repeats another one if it gives the same principal the same permission. Rows are compared by their hashes
-(``row_hashes``). Among a million rows the probability that two different ones have the same hash is 1 in 37 million;
-the only effect is a wrong warning.
+A row repeats another one if it gives the same principal the same permission, in the same scope. Rows are compared by
+their hashes (``row_hashes``). Among a million rows the probability that two different ones have the same hash is 1 in
+37 million; the only effect is a wrong warning.
 """
 
 from array import array
@@ -34,7 +34,7 @@ class DuplicateRows:
         self._run_rows = array("I")
         self._run_lines = array("I")
         self._next_line = 0
-        self._waiting: dict[int, tuple[bytes, bytes]] = {}  # rows whose hash is not known yet, by their number
+        self._waiting: dict[int, tuple[bytes, ...]] = {}  # rows whose hash is not known yet, by their number
         self.complete = True
         self.count = 0
         self.first: list[tuple[int, int]] = []
@@ -56,14 +56,14 @@ class DuplicateRows:
         self._next_line = line + len(hashes)
         self._hashes.frombytes(hashes.tobytes())
 
-    def add_row(self, principal: bytes, permission: bytes, line: int) -> None:
-        """Add one row on this physical line."""
+    def add_row(self, key: tuple[bytes, ...], line: int) -> None:
+        """Add one row, by the cells of its key, on this physical line."""
         if len(self._hashes) == MAX_ROWS:
             self.complete = False
-        elif max(len(principal), len(permission)) > MAX_CELL:
-            self.add(np.array([long_row_hash(principal, permission)]), line)
+        elif max(map(len, key)) > MAX_CELL:
+            self.add(np.array([long_row_hash(key)]), line)
         else:
-            self._waiting[len(self._hashes)] = (principal, permission)
+            self._waiting[len(self._hashes)] = key
             self.add(_UNKNOWN, line)
             if len(self._waiting) == _MOST_WAITING:
                 self._hash_waiting()
@@ -87,14 +87,20 @@ class DuplicateRows:
         parts = 1 << (len(hashes) // _PART_ROWS).bit_length()
         # One byte of a hash tells its part. Copies of whole hashes would need as much memory as the hashes.
         part_of = hashes.view(np.uint8)[:: hashes.itemsize] & np.uint8(parts - 1)
-        found = [np.empty((0, 2), np.intp)]
+        found = np.empty((0, 2), np.intp)
         for part in range(parts):
             rows = np.flatnonzero(part_of == part)
-            repeats = _repeats(hashes[rows])
-            self.count += len(repeats)
-            found.append(_first(self._lines_of(rows[repeats]), most))
             yield
-        self.first = [(line, first) for line, first in _first(np.concatenate(found), most).tolist()]
+            firsts = rows[:0]
+            # Equal hashes are in the same part: one with many rows is one of few different ones.
+            for start in range(0, len(rows), _PART_ROWS):
+                compared = np.concatenate((firsts, rows[start : start + _PART_ROWS]))
+                repeats = _repeats(hashes[compared])
+                firsts = np.delete(compared, repeats[:, 0])
+                self.count += len(repeats)
+                found = _first(np.concatenate((found, self._lines_of(compared[repeats]))), most)
+                yield
+        self.first = [(line, first) for line, first in found.tolist()]
 
     def _lines_of(self, rows: NDArray[np.intp]) -> NDArray[np.intp]:
         """The physical lines of rows, which are counted from 0."""

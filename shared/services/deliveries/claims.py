@@ -2,41 +2,51 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
+from datetime import datetime
 
 from azure.core.exceptions import AzureError
 
 from shared.core.ids import new_id, utc_now
+from shared.domain import deliveries
 from shared.domain.audit import AuditRecord
-from shared.domain.deliveries import CLAIM, Delivery, claimed, released
+from shared.domain.deliveries import Delivery, StoredClaim
 from shared.storage.audit_log import ConcurrentChangeError
 from shared.storage.azure.table import Operation
-from shared.storage.resource_partition.deliveries import DeliveryTable
+from shared.storage.resource_partition.deliveries import DeliveryTable, drop_claim
 
 
 @dataclass(slots=True)
 class Claim:
-    """A delivery that an attempt has claimed, as it was stored last.
-
-    ``changed`` if there is something more to deliver since then, or if somebody asked for it again.
-    """
+    """A delivery that an attempt has claimed. ``progressed`` if the attempt has brought the target further."""
 
     table: DeliveryTable
     delivery: Delivery
-    changed: bool = False
+    _stored: StoredClaim
+    progressed: bool = False
+    # By the clock of the event loop, which nobody sets.
+    _held_until: float = 0
     _writing: asyncio.Lock = field(default_factory=asyncio.Lock)
 
     @classmethod
-    async def take(cls, table: DeliveryTable, delivery: Delivery) -> "Claim | None":
-        """Claim a delivery; ``None`` if another attempt was faster, or it has changed, which has its own message."""
-        now = utc_now()
-        wanted = claimed(delivery, new_id(now), now)
+    async def take(cls, table: DeliveryTable, delivery: Delivery, now: datetime) -> "Claim | datetime":
+        """Claim a delivery. If another attempt has it: when to look at it again."""
+        if delivery.claimed_until is not None and delivery.claimed_until > now:
+            return delivery.claimed_until
+        claim = cls(table, delivery, StoredClaim(delivery.key, delivery.target, new_id(utc_now()), now))
         try:
-            return cls(table, await table.update(wanted))
+            await claim._renew()
         except ConcurrentChangeError:
-            # The SDK repeats a call whose answer was lost: the claim may be this attempt's own.
-            found = await table.delivery(delivery.key, delivery.target)
-            return cls(table, found) if found is not None and found.claimed_by == wanted.claimed_by else None
+            found = await table.claim(delivery.key, delivery.target)
+            if found is None or found.until > now:
+                return now if found is None else found.until
+            claim._stored = claim._stored._replace(etag=found.etag)
+            try:
+                await claim._renew()
+            except ConcurrentChangeError:
+                return now + deliveries.CLAIM
+        return claim
 
     async def remember(self, target_id: str) -> None:
         """Store the id of the target's session.
@@ -44,78 +54,85 @@ class Claim:
         Raises:
             ConcurrentChangeError: the delivery changed meanwhile.
         """
-        async with self._writing:
-            self.delivery = await self.table.update(self.delivery._replace(target_id=target_id))
+        self.delivery = await self.table.update(self.delivery._replace(target_id=target_id))
 
     async def hold(self, work: Callable[["Claim"], Awaitable[None]], seconds: float) -> None:
-        """Work, and renew the claim meanwhile. The work ends when the claim is lost.
+        """Work, and renew the claim meanwhile. The work ends when the claim does, whatever storage answers or not.
+
+        Raises:
+            ConcurrentChangeError: the claim is over.
+            TimeoutError: the work took longer than ``seconds``.
+        """
+        clock = asyncio.get_running_loop().time
+        ends = clock() + seconds
+        working, keeping = asyncio.ensure_future(work(self)), asyncio.ensure_future(self._keep())
+        both = {working, keeping}
+        try:
+            while not any(each.done() for each in both):
+                left = min(ends, self._held_until) - clock()
+                if left <= 0:
+                    raise TimeoutError if ends <= self._held_until else ConcurrentChangeError
+                await asyncio.wait(both, timeout=left, return_when=asyncio.FIRST_COMPLETED)
+            (working if working.done() else keeping).result()
+        finally:
+            working.cancel()
+            try:
+                # Not in the middle of a write, after which the claim's ETag would be unknown.
+                async with self._writing:
+                    pass
+            finally:
+                keeping.cancel()
+            await asyncio.gather(*both, return_exceptions=True)
+
+    async def end(self, after: Delivery, *changes: Operation | AuditRecord) -> bool:
+        """Store the result of the attempt with ``changes``, and let go of the delivery.
+
+        Returns whether it was stored: not if the delivery has changed meanwhile, or another attempt has it.
+        """
+        try:
+            await self.table.update(after, drop_claim(self._stored), *changes)
+        except ConcurrentChangeError:
+            # The SDK repeats a call whose answer was lost: this may be what it has stored.
+            found = await self.table.delivery(after.key, after.target)
+            if found is not None and found._replace(etag=after.etag) == after:
+                return True
+            await self.release()
+            return False
+        return True
+
+    async def release(self) -> None:
+        """Let go of the delivery, unless another attempt has it."""
+        found = await self.table.claim(self.delivery.key, self.delivery.target)
+        if found is not None and found.attempt_id == self._stored.attempt_id:
+            with suppress(ConcurrentChangeError):
+                await self.table.remove_claim(found)
+
+    async def _keep(self) -> None:
+        """Renew the claim for ever.
 
         Raises:
             ConcurrentChangeError: another attempt took over.
-            TimeoutError: the work took longer than ``seconds``.
         """
-        working, renewing = asyncio.ensure_future(work(self)), asyncio.ensure_future(self._renew())
-        try:
-            await asyncio.wait({working, renewing}, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
-            if working.done():
-                working.result()
-            elif renewing.done():
-                renewing.result()
-            else:
-                raise TimeoutError
-        finally:
-            working.cancel()
-            # Not in the middle of a write, after which the delivery's ETag would be unknown.
-            async with self._writing:
-                renewing.cancel()
-            await asyncio.gather(working, renewing, return_exceptions=True)
-
-    async def end(self, after: Delivery, *changes: Operation | AuditRecord) -> Delivery | None:
-        """Store the result of the attempt with ``changes``, or release the delivery if it has changed.
-
-        Returns the delivery as it is then; ``None`` if it is not known.
-        """
-        if self.changed:
-            return await self.release()
-        try:
-            return await self.table.update(after, *changes)
-        except ConcurrentChangeError:
-            return await self.release()
-
-    async def release(self) -> Delivery | None:
-        """Release the delivery unless another attempt holds it. Returns it as it is then; ``None`` if not known."""
-        found = await self.table.delivery(self.delivery.key, self.delivery.target)
-        if found is None or found.claimed_by != self.delivery.claimed_by:
-            return found
-        try:
-            return await self.table.update(released(found))
-        except ConcurrentChangeError:
-            # Changed at this moment: that change has its own message.
-            return None
+        while True:
+            await asyncio.sleep(deliveries.HOLD.total_seconds() / 3)
+            # Until the claim ends there is time for another try.
+            with suppress(AzureError):
+                await self._renew()
 
     async def _renew(self) -> None:
-        while True:
-            await asyncio.sleep(CLAIM.total_seconds() / 3)
-            try:
-                async with self._writing:
-                    await self._renew_once()
-            except AzureError:
-                # Until the claim ends there is time for another try.
-                if self.delivery.claimed_until is None or utc_now() >= self.delivery.claimed_until:
-                    raise ConcurrentChangeError from None
-
-    async def _renew_once(self) -> None:
         """Hold the delivery longer.
 
         Raises:
-            ConcurrentChangeError: another attempt took over.
+            ConcurrentChangeError: another attempt has it.
         """
-        until = utc_now() + CLAIM
-        try:
-            self.delivery = await self.table.update(self.delivery._replace(claimed_until=until))
-        except ConcurrentChangeError:
-            found = await self.table.delivery(self.delivery.key, self.delivery.target)
-            if found is None or found.claimed_by != self.delivery.claimed_by:
-                raise
-            self.changed = True
-            self.delivery = await self.table.update(found._replace(claimed_until=until))
+        asked = asyncio.get_running_loop().time()
+        async with self._writing:
+            try:
+                self._stored = await self.table.put_claim(self._stored._replace(until=utc_now() + deliveries.CLAIM))
+            except ConcurrentChangeError:
+                # The SDK repeats a call whose answer was lost: the claim may be this attempt's own.
+                found = await self.table.claim(self.delivery.key, self.delivery.target)
+                if found is None or found.attempt_id != self._stored.attempt_id:
+                    raise
+                self._stored = found
+        self._held_until = asked + deliveries.HOLD.total_seconds()

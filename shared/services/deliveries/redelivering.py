@@ -49,17 +49,20 @@ async def redeliver(context: Context, key: SessionKey, target: Target) -> Delive
         else:
             await stored.update(delivery, *events, record)
 
+    if not graph:
+        # A receiver that was gone is asked again.
+        await context.storage.target_notes.leave(target, gone=False)
     await change(context, attempt)
     await outbox.wake(context, key, outgoing)
     return delivery
 
 
 def _has_something_for(target: Target, session: Session, delivery: Delivery | None) -> bool:
-    """Whether there is something to deliver: all of a complete session, or what an earlier attempt has left."""
+    """Whether there is something to deliver: all of a complete session, or events that an earlier attempt has left."""
     if _is_whole(session):
-        return True
+        return target is Target.EVENTS or session.files_uploaded > 0
     # Events are removed when they are sent.
-    return delivery is not None and (target is Target.GRAPH or delivery.state is not DeliveryState.DELIVERED)
+    return target is Target.EVENTS and delivery is not None and delivery.state is not DeliveryState.DELIVERED
 
 
 def _is_whole(session: Session) -> bool:

@@ -1,12 +1,13 @@
 """Completes sessions: whether a session may be completed, and everything that is stored with its completion."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import timedelta
 
 from shared.core.ids import utc_now
+from shared.core.optional import briefly
 from shared.domain.audit import Activity, Outcome, new_record
-from shared.domain.etags import IfMatch
+from shared.domain.etags import Conditions
 from shared.domain.lifecycle import check_open, completed, idle_deadline, keeps_files
 from shared.domain.plausibility import ALLOW_CHANGE, LastComplete, unexpected_change
 from shared.domain.sessions import Refusal, ResourceKey, Session, SessionKey, Snapshot, Status, StoredFile
@@ -22,9 +23,17 @@ from shared.telemetry.instruments import SESSIONS_COMPLETED, TIME_LEFT
 
 
 async def complete_session(
-    context: Context, key: SessionKey, if_match: IfMatch, *, allow_incomplete: bool, allow_change: bool
+    context: Context,
+    key: SessionKey,
+    conditions: Conditions,
+    *,
+    allow_incomplete: bool,
+    allow_change: bool,
+    check: Callable[[Session, Sequence[StoredFile]], None] = lambda *_: None,
 ) -> Snapshot:
     """Complete a session and write its manifest. A session that is already complete does not change.
+
+    ``check`` raises if the request contradicts the session and its files.
 
     Raises:
         GraphError: 404; 409 when it has expired, is incomplete, or differs too much from the last one; 412.
@@ -37,10 +46,12 @@ async def complete_session(
         outgoing, time_left = (), None
         snapshot = await get_snapshot(context, key)
         session, files = snapshot
-        if_match.check(session.etag)
+        conditions.check(session.etag)
         if session.status is Status.COMPLETE:
+            check(*snapshot)
             return snapshot
         check_open(session, utc_now(), context.settings.idle)
+        check(*snapshot)
         refusals, last, forwarded = await asyncio.gather(
             _open_refusals(context, session),
             _last_complete(context, key.resource),
@@ -49,7 +60,7 @@ async def complete_session(
         after = completed(session, refusals, allow_incomplete=allow_incomplete, now=utc_now())
         details = _details(context, session, files, last, allow_change=allow_change)
         record = new_record(Activity.COMPLETE_SESSION, key, context.actor, Outcome.SUCCESS, **details)
-        outgoing = outbox.completion(context, after, files, forwarded=forwarded)
+        outgoing = outbox.completion(context, after, files, forwarded=forwarded, after=session.last_active)
         await asyncio.gather(outbox.expect(context, key, outgoing), context.storage.audit.expect(record))
         time_left = idle_deadline(session, context.settings.idle) - utc_now()
         put_last = put_last_complete(after, files, last, compared=_compares(context))
@@ -59,9 +70,9 @@ async def complete_session(
     if time_left is not None:
         SESSIONS_COMPLETED.add(1)
         TIME_LEFT.record(time_left.total_seconds())
-    # After a crash at this point a repeated request or the timer writes the manifest.
-    await write_manifest(context, *snapshot)
-    await outbox.wake(context, key, outgoing)
+    # It is complete, whatever happens now. After a crash a repeated request, or the timer, does the rest.
+    await briefly(write_manifest(context, *snapshot), f"session {key.session_id} waits for the timer for its manifest")
+    await (outbox.wake_pending(context, key) if time_left is None else outbox.wake(context, key, outgoing))
     return snapshot
 
 
@@ -107,10 +118,13 @@ def _details(
         "bytes": session.total_bytes,
         "rows": rows,
     }
+    if allow_change:
+        # For the target, which may have limits of its own.
+        details["preference"] = ALLOW_CHANGE
     limits = {"max_shrink": context.settings.max_shrink_percent, "max_growth": context.settings.max_growth_percent}
     unexpected = None if last is None else unexpected_change(rows, last, **limits)
     if unexpected is None or last is None:
         return details
     if not allow_change:
         raise unexpected
-    return details | {"preference": ALLOW_CHANGE, "lastRows": last.rows}
+    return details | {"lastRows": last.rows}

@@ -6,14 +6,15 @@ from shared.core.errors import REFERENCE_TAKEN, GraphError
 from shared.core.ids import new_id, utc_now
 from shared.domain.audit import SERVICE, Activity, AuditRecord, new_record
 from shared.domain.lifecycle import holds_reference, new_session, warning_time
-from shared.domain.sessions import ResourceKey, Review, Session, SessionKey, Status
+from shared.domain.sessions import Reference, ResourceKey, Review, Session, SessionKey, Status
 from shared.services.changes import change
 from shared.services.context import Context
 from shared.services.sessions import outbox
 from shared.services.sessions.quotas import check_quotas
-from shared.services.sessions.reading import get_session
+from shared.services.sessions.reading import get_session, rows_missing
 from shared.storage.audit_log import ConcurrentChangeError
 from shared.storage.indexes.due_sessions import DueSession
+from shared.storage.resource_partition.rows import update_session
 from shared.telemetry.instruments import count_expired
 
 
@@ -22,7 +23,7 @@ async def create_session(context: Context, resource: ResourceKey, review: Review
 
     Raises:
         GraphError: 409 when a session that is active or complete holds the reference; 400 or 429 when the resource or
-            the caller has too many.
+            the caller has too many; 500 when a session whose rows are missing has the reference.
     """
     now = utc_now()
     session = new_session(SessionKey(resource, new_id(now)), review, now)
@@ -33,28 +34,39 @@ async def create_session(context: Context, resource: ResourceKey, review: Review
         try:
             return await context.storage.sessions.insert_session(session, record)
         except ConcurrentChangeError:
-            holder = await _holder(context, resource, review.instance_id)
-            # One that is stored as expired or deleted has released its reference, perhaps to another one already.
-            if holder is None or holder.status in (Status.EXPIRED, Status.DELETED):
+            reference = await context.storage.sessions.reference(resource, review.instance_id)
+            if reference is None:
                 raise
-        if holder.key == session.key:
+        holder = await context.storage.sessions.session(reference.holder)
+        if holder is not None and holder.key == session.key:
             # The answer was lost, which the row says without another read.
             return holder
-        if holds_reference(holder, utc_now(), context.settings.idle):
+        if holder is not None and holds_reference(holder, utc_now(), context.settings.idle):
             await _abandon(context, session)
             raise _reference_taken(holder)
-        return await _take_over(context, session, record, holder)
+        if holder is None and not await context.storage.audit.has_deletion(reference.holder):
+            await _abandon(context, session)
+            raise rows_missing(reference.holder, "only that of its reference is there")
+        return await _take_over(context, session, record, reference, holder)
 
     return await change(context, attempt) or await get_session(context, session.key)
 
 
-async def _take_over(context: Context, session: Session, record: AuditRecord, former: Session) -> Session:
-    """Create a session with the reference of one that has expired, and store that it has."""
+async def _take_over(
+    context: Context, session: Session, record: AuditRecord, reference: Reference, former: Session | None
+) -> Session:
+    """Create a session with the reference of one that is over; one that has expired is stored as such.
+
+    One that is stored as over, or is deleted, has released its reference in the same transaction. Unless that was
+    meanwhile, so that the reference has changed since it was read, the reference's row is of an earlier time.
+    """
+    if former is None or former.status is not Status.ACTIVE:
+        return await context.storage.sessions.take_over_reference(session, reference, record)
     expired = new_record(Activity.EXPIRE_SESSION, former.key, SERVICE)
     outgoing = outbox.expired(context, former)
     await outbox.expect(context, former.key, outgoing)
     created = await context.storage.sessions.take_over_reference(
-        session, former._replace(status=Status.EXPIRED), record, expired, *outgoing
+        session, reference, record, update_session(former._replace(status=Status.EXPIRED)), expired, *outgoing
     )
     count_expired(former.files_uploaded)
     await outbox.wake(context, former.key, outgoing)
@@ -85,7 +97,8 @@ async def _prepare(context: Context, session: Session, record: AuditRecord) -> N
     await _abandon(context, session)
     if isinstance(within, GraphError):
         # A client that lost the answer of its last create repeats it, and gets its session even at a limit.
-        holder = await _holder(context, key.resource, session.review.instance_id)
+        reference = await context.storage.sessions.reference(key.resource, session.review.instance_id)
+        holder = None if reference is None else await context.storage.sessions.session(reference.holder)
         if holder is not None and holds_reference(holder, utc_now(), context.settings.idle):
             raise _reference_taken(holder)
     raise within
@@ -106,11 +119,6 @@ async def _abandon(context: Context, session: Session) -> None:
 
 def _index_row(context: Context, session: Session) -> DueSession:
     return DueSession(warning_time(session, context.settings.idle), session.key)
-
-
-async def _holder(context: Context, resource: ResourceKey, reference_id: str) -> Session | None:
-    holder_id = await context.storage.sessions.reference_holder(resource, reference_id)
-    return None if holder_id is None else await context.storage.sessions.session(SessionKey(resource, holder_id))
 
 
 def _reference_taken(holder: Session) -> GraphError:

@@ -4,16 +4,17 @@ import asyncio
 
 from shared.core.ids import utc_now
 from shared.domain.audit import Activity, AuditRecord, new_record
-from shared.domain.etags import IfMatch
+from shared.domain.etags import Conditions
 from shared.domain.lifecycle import check_deletable, session_not_found, without_entries
 from shared.domain.sessions import Refusal, Session, SessionKey, Status, StoredFile
 from shared.services.changes import change
 from shared.services.context import Context
+from shared.storage.audit_log import ConcurrentChangeError
 from shared.storage.azure.table import MAX_TRANSACTION, Operation
 from shared.storage.indexes.due_sessions import DueSession
 
 
-async def delete_session(context: Context, key: SessionKey, if_match: IfMatch) -> None:
+async def delete_session(context: Context, key: SessionKey, conditions: Conditions) -> None:
     """Delete a session: first one transaction hides it and releases its reference, then its files are removed.
 
     Raises:
@@ -29,7 +30,7 @@ async def delete_session(context: Context, key: SessionKey, if_match: IfMatch) -
             raise session_not_found(key)
         if session.status is Status.DELETED:
             return session
-        if_match.check(session.etag)
+        conditions.check(session.etag)
         check_deletable(session)
         await _schedule_removal(context, key)
         return await end(context, session, Status.DELETED, record)
@@ -62,14 +63,23 @@ async def end(context: Context, session: Session, status: Status, record: AuditR
     Raises:
         ConcurrentChangeError: the session changed since it was read.
     """
-    ended = session._replace(status=status)
+    ended, stored = session._replace(status=status), context.storage.sessions
     if session.status is Status.ACTIVE:
-        return await context.storage.sessions.release_reference(ended, record, *also)
-    return await context.storage.sessions.update_session(ended, record, *also)
+        try:
+            return await stored.release_reference(ended, record, *also)
+        except ConcurrentChangeError:
+            reference = await stored.reference(session.key.resource, session.review.instance_id)
+            if reference is not None and reference.holder == session.key:
+                raise
+        # It does not hold its reference. If it was changed or ended meanwhile, the next write fails.
+    return await stored.update_session(ended, record, *also)
 
 
-async def remove_files(context: Context, session: Session) -> Session:
+async def remove_files(context: Context, session: Session, names: list[str]) -> Session:
     """Delete a session's files and refusals: rows before blobs, so that no row is ever without its blob.
+
+    ``names`` are those of its blobs, from which the caller knows that they may be deleted. What an upload adds
+    meanwhile is deleted by the timer.
 
     Raises:
         ConcurrentChangeError: another request changes the session.
@@ -80,7 +90,7 @@ async def remove_files(context: Context, session: Session) -> Session:
     for start in range(0, len(rows), MAX_TRANSACTION - 1):
         batch = rows[start : start + MAX_TRANSACTION - 1]
         session = await stored.remove_rows(without_entries(session, batch), batch)
-    await blobs.delete(key, await blobs.names(key))
+    await blobs.delete(key, names)
     return session
 
 
@@ -90,4 +100,6 @@ async def purge(context: Context, session: Session) -> None:
     Raises:
         ConcurrentChangeError: another request changes the session.
     """
-    await context.storage.sessions.delete_session(await remove_files(context, session))
+    stored = context.storage.sessions
+    names, _ = await asyncio.gather(context.storage.blobs.names(session.key), stored.unlist(session.key))
+    await stored.delete_session(await remove_files(context, session, names))

@@ -4,25 +4,27 @@ Every read and write decides by the session's row and the clock whether the sess
 that, and deletes what is no longer needed. Its cost depends on how many sessions are due, not on how many are stored.
 """
 
-import asyncio
 import logging
-import time
 from collections import Counter
 from datetime import datetime, timedelta
 
-from shared.core.ids import derived_id, format_instant, id_time, parse_guid, utc_now
+from shared.core.errors import INCOMPLETE_DATA, GraphError
+from shared.core.ids import derived_id, format_instant, id_time, utc_now
 from shared.domain.audit import SERVICE, Activity, new_record
+from shared.domain.directory import DIRECTORIES
 from shared.domain.events import EventType
 from shared.domain.lifecycle import idle_deadline, keeps_files, retention_deadline, status_at, warning_time
 from shared.domain.sessions import Session, SessionKey, Status
 from shared.services.changes import change
 from shared.services.context import Context
+from shared.services.directory.removing import settle_directory
+from shared.services.due_walk import Walked, walk
 from shared.services.sessions import outbox
 from shared.services.sessions.completing import write_manifest
 from shared.services.sessions.ending import end, purge, remove_files
+from shared.services.sessions.reading import snapshot_of
 from shared.storage.azure.blobs import MANIFEST
-from shared.storage.azure.table import Row
-from shared.storage.indexes.due_sessions import DueSession, due_session
+from shared.storage.indexes.due_sessions import DueSession
 from shared.storage.resource_partition.sessions import CREATE_TAKES_AT_MOST
 from shared.telemetry.instruments import (
     BACKLOG,
@@ -32,11 +34,6 @@ from shared.telemetry.instruments import (
     TICKS,
     count_expired,
 )
-
-# A tick ends long before the host's time limit (functionTimeout in host.json); the rest is left to the next tick.
-TICK_SECONDS = 200
-TICK_SESSIONS = 10_000
-CONCURRENT_SESSIONS = 8
 
 # When the timer looks again at a session whose rows are missing. Until then it does not delay others.
 LOOK_AGAIN = timedelta(hours=1)
@@ -49,9 +46,7 @@ async def expire_due(context: Context) -> Counter[str]:
 
     A session that cannot be processed does not stop the others: the next tick finds it again.
     """
-    started = time.monotonic()
     now = utc_now()
-    done: Counter[str] = Counter()
     conflict = await context.storage.timer_note.conflict(now)
     if conflict is not None:
         _log.warning(
@@ -63,49 +58,22 @@ async def expire_due(context: Context) -> Counter[str]:
         )
         return Counter(refused=1)
 
-    oldest = now
-
-    async def settle(row: Row) -> None:
-        nonlocal oldest
-        try:
-            entry = due_session(row)
-            oldest = min(oldest, entry.due)
-            done[await _settle(context, entry, now)] += 1
-        except Exception as error:  # noqa: BLE001  # whatever it is, it must not stop the other sessions
-            done["failed"] += 1
-            session_id = parse_guid(str(row["RowKey"]).rpartition(":")[2]) or "of an unreadable index row"
-            _log.warning(
-                "session %s could not be processed; the next tick tries again: %s", session_id, type(error).__name__
-            )
-
-    batch: list[Row] = []
-    left = 0
-    async for row in context.storage.due_expiries.due(now):
-        # Failures do not count, so that rows that always fail never use up the limit.
-        if time.monotonic() - started > TICK_SECONDS or done.total() - done["failed"] + len(batch) >= TICK_SESSIONS:
-            # No time for this one and those after it: they are only counted, as far as that is cheap.
-            left += 1
-            if left == TICK_SESSIONS:
-                break
-            continue
-        batch.append(row)
-        if len(batch) == CONCURRENT_SESSIONS:
-            await asyncio.gather(*map(settle, batch))
-            batch.clear()
-    await asyncio.gather(*map(settle, batch))
-    _log.info("tick: %s", dict(done) or "no session is due")
-    _observe_tick(done, left, now - oldest)
-    return done
+    walked = await walk(context.storage.due_expiries, now, lambda entry: _settle(context, entry, now))
+    _log.info("tick: %s", dict(walked.done) or "no session is due")
+    _observe_tick(walked, now)
+    return walked.done
 
 
 async def _settle(context: Context, entry: DueSession, now: datetime) -> str:
     """Process one session, and write when to visit it again. Each step can be repeated.
 
     Returns the outcome: ``active``, ``expiring``, ``expired``, ``purged``, ``sealed``, ``gone``, ``kept`` or
-    ``waiting``.
+    ``waiting``; for a directory ``current`` or ``removed``.
     """
 
     async def attempt() -> tuple[str, datetime | None]:
+        if entry.key.resource == DIRECTORIES:
+            return await settle_directory(context, entry.key.session_id), None
         session = await context.storage.sessions.session(entry.key)
         if session is None:
             return await _settle_missing(context, entry, now)
@@ -152,8 +120,7 @@ async def _settle_active(context: Context, session: Session, now: datetime) -> t
         key.resource.catalog_id,
         key.resource.resource_id,
     )
-    SESSIONS_EXPIRING.add(1)
-    # A tick that is interrupted here is repeated, with the same event.
+    # A tick that is interrupted here is repeated, with the same event. It is sent only while it is true.
     outgoing = outbox.event(
         context,
         EventType.EXPIRING,
@@ -162,6 +129,7 @@ async def _settle_active(context: Context, session: Session, now: datetime) -> t
         event_id=derived_id(warning, key.session_id),
     )
     await outbox.add(context, key, outgoing)
+    SESSIONS_EXPIRING.add(1)
     return "expiring", deadline
 
 
@@ -191,11 +159,15 @@ async def _settle_complete(context: Context, session: Session, now: datetime) ->
     if not keeps_files(session, now, context.settings.retention):
         return await _settle_retired(context, session, now)
     names = set(await context.storage.blobs.names(session.key))
-    files = await context.storage.sessions.files(session.key)
-    if len(files) != session.files_uploaded:
-        return _keep(session.key, now, f"its row counts {session.files_uploaded} files, and {len(files)} have rows")
-    await write_manifest(context, session, files)
-    await context.storage.blobs.delete(session.key, sorted(names - {file.id for file in files} - {MANIFEST}))
+    try:
+        snapshot = await snapshot_of(context, session, await context.storage.sessions.files(session.key))
+    except GraphError as error:
+        if error.problem is not INCOMPLETE_DATA:
+            raise
+        return _keep(session.key, now, "its row and those of its files do not belong together")
+    await write_manifest(context, *snapshot)
+    owned = {name for file in snapshot.files for name in file.blobs}
+    await context.storage.blobs.delete(session.key, sorted(names - owned - {MANIFEST}))
     return "sealed", retention_deadline(session, context.settings.retention)
 
 
@@ -209,7 +181,7 @@ async def _settle_retired(context: Context, session: Session, now: datetime) -> 
             Activity.REMOVE_FILES, session.key, SERVICE, files=session.files_uploaded, bytes=session.total_bytes
         )
         session = await context.storage.sessions.update_session(session._replace(files_removed=now), record)
-    await remove_files(context, session)
+    await remove_files(context, session, await context.storage.blobs.names(session.key))
     sweep_at = (session.files_removed or now) + context.settings.max_upload
     return "purged", sweep_at if now < sweep_at else None
 
@@ -226,7 +198,11 @@ async def _settle_expired(context: Context, session: Session, now: datetime) -> 
     expired = idle_deadline(session, context.settings.idle)
     if now < expired + context.settings.grace:
         return "expired", expired + context.settings.grace
-    await remove_files(context, session)
+    names = await context.storage.blobs.names(session.key)
+    if MANIFEST in names:
+        # Written after the completion was stored: the session's row is of an earlier time.
+        return _keep(session.key, now, "it has a manifest, and its row says that it was never complete")
+    await remove_files(context, session, names)
     # Visit again when no upload that was in progress can still be running.
     sweep_at = expired + context.settings.max_upload
     return "purged", sweep_at if now < sweep_at else None
@@ -234,14 +210,14 @@ async def _settle_expired(context: Context, session: Session, now: datetime) -> 
 
 def _keep(key: SessionKey, now: datetime, reason: str) -> tuple[str, datetime]:
     """Rows are missing that would say which blobs may be deleted: delete none, report it, and look again later."""
-    _log.error("nothing of session %s is deleted: %s; restore the missing rows", key.session_id, reason)
+    _log.error("nothing of session %s is deleted: %s; restore its rows", key.session_id, reason)
     return "kept", now + LOOK_AGAIN
 
 
-def _observe_tick(done: Counter[str], left: int, age: timedelta) -> None:
+def _observe_tick(walked: Walked, now: datetime) -> None:
     """Record a tick in the metrics: what it did, what it left, and how long the oldest session had waited."""
     TICKS.add(1)
-    for outcome, count in done.items():
+    for outcome, count in walked.done.items():
         TICK_SESSIONS_PROCESSED.add(count, {"uploads.outcome": outcome})
-    BACKLOG.set(left + done["failed"] + done["kept"])
-    BACKLOG_AGE.set(age.total_seconds())
+    BACKLOG.set(walked.left + walked.done["failed"] + walked.done["kept"])
+    BACKLOG_AGE.set((now - walked.oldest).total_seconds())

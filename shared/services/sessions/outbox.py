@@ -4,16 +4,13 @@ For each change: ``expect``, then the change's transaction, then ``wake``. Witho
 stored, read or sent.
 """
 
-import asyncio
 import hashlib
-import logging
 from collections.abc import Mapping, Sequence
-from datetime import timedelta
-
-from azure.core.exceptions import AzureError
+from datetime import datetime, timedelta
 
 from shared.core.ids import new_id, utc_now
-from shared.domain.deliveries import Target, new_delivery
+from shared.core.optional import briefly
+from shared.domain.deliveries import DeliveryState, Target, new_delivery
 from shared.domain.events import Event, EventType
 from shared.domain.sessions import ResourceKey, Session, SessionKey, StoredFile
 from shared.models.manifest import manifest
@@ -26,10 +23,8 @@ from shared.storage.resource_partition.deliveries import put_delivery, put_event
 # change that is written next may take: if the timer came before it, it would remove the index row.
 SWEEP_AFTER = timedelta(minutes=5)
 
-# A change that was made is not kept from its answer for longer: the message only saves the wait for the timer.
-_WAKE_SECONDS = 2
-
-_log = logging.getLogger("uploads.deliveries")
+# Ids of events have milliseconds.
+_NEXT = timedelta(milliseconds=1)
 
 
 def completion_data(session: Session, files: Sequence[StoredFile]) -> dict[str, str | int | None]:
@@ -51,11 +46,18 @@ async def forwards(context: Context, resource: ResourceKey) -> bool:
     return description is not None and description.target is not None
 
 
-def completion(context: Context, session: Session, files: Sequence[StoredFile], *, forwarded: bool) -> list[Operation]:
-    """The operations that go with the completion of a session."""
-    key = session.key
-    forward = [put_delivery(new_delivery(key, Target.GRAPH, utc_now()))] if forwarded else []
-    return [*forward, *event(context, EventType.COMPLETED, key, completion_data(session, files))]
+def completion(
+    context: Context, session: Session, files: Sequence[StoredFile], *, forwarded: bool, after: datetime
+) -> list[Operation]:
+    """The operations that go with the completion of a session that was changed last at ``after``.
+
+    One without files has nothing to forward: its caller has completed it so on purpose.
+    """
+    told = event(context, EventType.COMPLETED, session.key, completion_data(session, files), after=after)
+    # Not earlier than the event, so that the one of the delivery comes after it.
+    now = max(utc_now(), after + _NEXT)
+    forward = [put_delivery(new_delivery(session.key, Target.GRAPH, now))] if forwarded and files else []
+    return [*forward, *told]
 
 
 def event(
@@ -64,12 +66,17 @@ def event(
     key: SessionKey,
     data: Mapping[str, str | int | None],
     *,
+    after: datetime | None = None,
     event_id: str | None = None,
 ) -> list[Operation]:
-    """The operations that go with any other change. ``event_id`` makes a repeated event the same one."""
+    """The operations that go with any other change. ``event_id`` makes a repeated event the same one.
+
+    Events are sent in the order of their times. ``after`` is the time of what came before it, by a clock that may have
+    been ahead of this one.
+    """
     if context.settings.events_url is None:
         return []
-    now = utc_now()
+    now = utc_now() if after is None else max(utc_now(), after + _NEXT)
     waiting = Event(event_id or new_id(now), event_type, key, data)
     return [put_delivery(new_delivery(key, Target.EVENTS, now)), put_event(waiting)]
 
@@ -96,10 +103,17 @@ async def expect(context: Context, key: SessionKey, operations: Sequence[Operati
 
 async def wake(context: Context, key: SessionKey, operations: Sequence[Operation]) -> None:
     """Have the function look at a session now. If the queue does not answer, the timer does it a little later."""
-    if not operations:
-        return
-    try:
-        async with asyncio.timeout(_WAKE_SECONDS):
-            await context.storage.queue.wake(key)
-    except (AzureError, TimeoutError) as error:
-        _log.warning("session %s waits for the timer to be delivered: %s", key.session_id, type(error).__name__)
+    if operations:
+        await context.storage.queue.wake(key)
+
+
+async def wake_pending(context: Context, key: SessionKey) -> None:
+    """Have the function look at a session whose deliveries wait, in case that the process died that stored them."""
+    if context.settings.has_targets:
+        await briefly(_wake_pending(context, key), f"session {key.session_id} waits for the timer to be delivered")
+
+
+async def _wake_pending(context: Context, key: SessionKey) -> None:
+    found = await context.storage.deliveries.deliveries(key)
+    if any(each.state is DeliveryState.PENDING for each in found):
+        await context.storage.queue.wake(key)

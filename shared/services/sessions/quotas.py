@@ -11,7 +11,7 @@ import time
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable
 from typing import NamedTuple
-from weakref import WeakKeyDictionary
+from weakref import WeakKeyDictionary, WeakValueDictionary
 
 from shared.core.errors import TOO_MANY_REQUESTS, TOO_MANY_SESSIONS, GraphError
 from shared.core.ids import id_time, utc_now
@@ -36,17 +36,19 @@ class Allowance:
         self._clock = clock
         # For each name: how many more, and until when it counts as full.
         self._known: OrderedDict[str, tuple[int, float]] = OrderedDict()
+        self._locks: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
 
     async def take(self, name: str, count: Callable[[], Awaitable[int]]) -> bool:
         """Whether one more may be created; ``count`` counts the existing ones."""
-        left, full_until = self._known.pop(name, (1, 0.0))
-        if left == 0 and self._clock() >= full_until:
-            left = max(0, -((await count() - self._limit) // 10))
-            full_until = self._clock() + FULL_SECONDS
-        self._known[name] = (max(0, left - 1), 0.0 if left else full_until)
-        if len(self._known) > _MAX_REMEMBERED:
-            self._known.popitem(last=False)
-        return left > 0
+        async with self._locks.setdefault(name, asyncio.Lock()):
+            left, full_until = self._known.pop(name, (1, 0.0))
+            if left == 0 and self._clock() >= full_until:
+                left = max(0, -((await count() - self._limit) // 10))
+                full_until = self._clock() + FULL_SECONDS
+            self._known[name] = (max(0, left - 1), 0.0 if left else full_until)
+            if len(self._known) > _MAX_REMEMBERED:
+                self._known.popitem(last=False)
+            return left > 0
 
 
 class _Allowances(NamedTuple):

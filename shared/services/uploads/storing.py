@@ -5,17 +5,29 @@
 
 import asyncio
 import time
+from collections.abc import AsyncIterator, Sequence
+from typing import TYPE_CHECKING, Any
 from weakref import WeakValueDictionary
 
+from shared.access_data.findings import Finding
 from shared.core.errors import GraphError
 from shared.core.ids import new_id, utc_now
 from shared.domain.audit import Activity, AuditRecord, Outcome, file_details, new_record
-from shared.domain.etags import IfMatch
+from shared.domain.etags import Conditions
 from shared.domain.lifecycle import check_file_count, check_open, find_identical, with_file
-from shared.domain.sessions import Session, SessionKey, Snapshot, StoredFile, refusal_id
+from shared.domain.resources import Application
+from shared.domain.sessions import Directory, Session, SessionKey, Snapshot, StoredFile, refusal_id
 from shared.services.changes import change, gather_all
 from shared.services.context import Context
-from shared.services.sessions.reading import get_session, get_snapshot
+from shared.services.sessions.reading import get_session, get_snapshot, snapshot_of
+from shared.services.uploads.comparing import alike
+from shared.services.uploads.steps import steps_for
+from shared.services.uploads.writing import FileWriter
+from shared.storage.azure.blobs import READ_BYTES, BlocksDiscardedError
+
+if TYPE_CHECKING:
+    from shared.access_data.people.matching import Matcher
+    from shared.access_data.steps.making import Steps
 
 
 class UploadQueue:
@@ -47,30 +59,74 @@ def queue_of(key: SessionKey) -> UploadQueue:
     return _queues.setdefault(key, UploadQueue())
 
 
+def _seen(read: asyncio.Future[Any]) -> None:
+    """After a cancellation nobody waits for a read, and asyncio would log its error as one that nobody has seen."""
+    if not read.cancelled():
+        read.exception()
+
+
 class FileUpload:
     """One file on its way into a session. Call in this order: ``writer.write``, ``put_blob``, ``add``.
 
-    ``session`` is read while the file is received. It fails with a GraphError if the session accepts no file (404; 409
-    when it is not active; 412), and with an AzureError.
+    ``session`` and ``application`` (what is known of the resource) are read while the file is received. They fail with
+    an AzureError, and the first with a GraphError if the session accepts no file (404; 409 when it is not active; 412).
+    After ``steps``, ``matcher`` is what matches its accounts, if that is declared. After ``add``, ``warnings`` are
+    about its other files.
     """
 
-    def __init__(self, context: Context, key: SessionKey, if_match: IfMatch) -> None:
+    def __init__(self, context: Context, key: SessionKey, conditions: Conditions) -> None:
         self._context = context
         self._stored = context.storage.sessions
         self._key = key
-        self._if_match = if_match
+        self._conditions = conditions
         # Kept from here on, so that uploads that begin meanwhile learn what this one stores.
         self._queue = queue_of(key)
         self._began = time.monotonic()
         self.file_id = new_id(utc_now())
+        self.warnings: Sequence[Finding] = ()
+        self.matcher: Matcher | None = None
+        self._steps: Steps | None = None
         self.session: asyncio.Future[Session] = asyncio.ensure_future(self._read())
-        # After a cancellation nobody waits for it, and asyncio would log its error as one that nobody has seen.
-        self.session.add_done_callback(lambda read: read.cancelled() or read.exception())
+        self.session.add_done_callback(_seen)
+        self.application: asyncio.Future[Application] = asyncio.ensure_future(
+            context.storage.descriptions.application(key.resource)
+        )
+        self.application.add_done_callback(_seen)
         # It stages nothing before it is clear that the session is active.
-        self.writer = context.storage.blobs.writer(key, self.file_id, self.session)
+        self.writer = FileWriter(context.storage.blobs, key, self.file_id, self.session)
+
+    async def steps(self) -> "Steps":
+        """What may be done with the file, if it is not in Graph's form: the same whenever it is asked for.
+
+        Raises:
+            GraphError, AzureError: as ``steps_for``.
+        """
+        # Imported here because it imports NumPy, which takes 40 ms, and only uploads need it.
+        from shared.access_data.steps.making import Writes  # noqa: PLC0415
+
+        if self._steps is None:
+            application = await self.application
+            steps, self.matcher = await steps_for(self._context, self._key.resource, application.declaration)
+            self._steps = steps._replace(writes=Writes.IF_NEEDED)
+        return self._steps
+
+    @property
+    def directory(self) -> Directory | None:
+        """The directory that the accounts of the file were matched with; ``None`` if there was none."""
+        snapshot = self.matcher.snapshot if self.matcher is not None else None
+        return None if snapshot is None else Directory(snapshot.sha256, snapshot.uploaded)
+
+    async def read(self, size: int) -> AsyncIterator[bytes]:
+        """The file as it was put, in blocks.
+
+        Raises:
+            AzureError: storage failed.
+        """
+        blobs = self._context.storage.blobs
+        return await blobs.read(self._key, self.file_id, first=0, length=size, block_bytes=READ_BYTES)
 
     async def put_blob(self, file: StoredFile) -> Snapshot:
-        """Write the blob; gives the session with its files, which are read meanwhile.
+        """Write the blobs; gives the session with its files, which are read meanwhile.
 
         Raises:
             GraphError: as ``session``; 503.
@@ -78,16 +134,21 @@ class FileUpload:
         """
         await self.session
         noted = self._context.storage.audit.expect(self._record(file))
-        _, _, known = await gather_all(self.writer.commit(), noted, self._with_files())
+        try:
+            _, _, known = await gather_all(self.writer.commit(), noted, self._with_files())
+        except BlocksDiscardedError:
+            # By a DELETE or the timer: what became of the session takes precedence.
+            await self._read()
+            raise
         return known
 
     async def add(self, file: StoredFile, known: Snapshot) -> Snapshot:
-        """Add the file, whose blob was put: its row and the session's stats in one transaction.
+        """Add the file, whose blobs were put: its row and the session's stats in one transaction.
 
         The same name with the same bytes changes nothing: the client has lost the first answer.
 
         Args:
-            file: the file.
+            file: the file, with the number of its warnings that are not about other files.
             known: what ``put_blob`` has found. It may be outdated.
 
         Raises:
@@ -123,12 +184,15 @@ class FileUpload:
             if snapshot is None or not self._seems_to_fit(snapshot, file):
                 snapshot = await get_snapshot(self._context, self._key)
                 if self._find_identical(snapshot, file) is not None:
+                    self.warnings = alike(snapshot.files, file)
                     return snapshot
+            self.warnings = alike(snapshot.files, file)
+            added_file = file._replace(warnings=file.warnings + len(self.warnings))
             session = snapshot.session
             refused = session.open_refusals and await self._stored.refusal(self._key, refusal_id(file.name))
-            changed = with_file(session, file, clears_refusal=bool(refused), now=utc_now())
-            session = await self._stored.add_file(changed, file, record, clears_refusal=bool(refused))
-            added = Snapshot(session, [*snapshot.files, file])
+            changed = with_file(session, added_file, clears_refusal=bool(refused), now=utc_now())
+            session = await self._stored.add_file(changed, added_file, record, clears_refusal=bool(refused))
+            added = Snapshot(session, [*snapshot.files, added_file])
             self._queue.learn(added)
             return added
 
@@ -148,9 +212,7 @@ class FileUpload:
         if newer is not None:
             return newer
         files = await self._stored.files(self._key) if session.files_uploaded else []
-        if len(files) == session.files_uploaded:
-            return Snapshot(session, files)
-        return await get_snapshot(self._context, self._key)
+        return await snapshot_of(self._context, session, files)
 
     def _seems_to_fit(self, snapshot: Snapshot, file: StoredFile) -> bool:
         """Whether the file can be added to the session, as far as the snapshot tells."""
@@ -168,7 +230,7 @@ class FileUpload:
         return identical
 
     def _check_open(self, session: Session) -> None:
-        self._if_match.check(session.etag)
+        self._conditions.check(session.etag)
         check_open(session, utc_now(), self._context.settings.idle)
 
     def _record(self, file: StoredFile) -> AuditRecord:

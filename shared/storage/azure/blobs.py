@@ -11,7 +11,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequen
 from contextlib import contextmanager, suppress
 from typing import Any, TypeVar
 
-from azure.core.exceptions import AzureError, ResourceExistsError, ResourceNotFoundError
+from azure.core.exceptions import AzureError, HttpResponseError, ResourceNotFoundError
 from azure.storage.blob import BlobBlock, StorageErrorCode
 from azure.storage.blob.aio import BlobClient, BlobServiceClient, ContainerClient, ExponentialRetry
 
@@ -27,6 +27,9 @@ _SEND_BYTES = 256 * 1024
 # Smaller pieces are joined: a bytes object has an overhead of 33 bytes, and some clients send two bytes at a time.
 _LEAST_PIECE_BYTES = 1024
 
+# The most bytes that a call reads.
+READ_BYTES = 4 * MIB
+
 # How long an answer may be delayed by the removal of what was written for nothing.
 _ABANDON_SECONDS = 2
 
@@ -41,14 +44,14 @@ _log = logging.getLogger("uploads.storage")
 _CALL_OPTIONS: dict[str, Any] = {
     "connection_timeout": 5,
     "read_timeout": 6,
-    # A download holds one chunk in memory at a time; the SDK's default for the first one is 32 MiB.
-    "max_single_get_size": 4 * MIB,
-    "max_chunk_get_size": 4 * MIB,
+    # What is read with one call is in memory at once; the SDK's default for the first call is 32 MiB.
+    "max_single_get_size": READ_BYTES,
+    "max_chunk_get_size": READ_BYTES,
 }
 
 
-def _retry() -> ExponentialRetry:
-    return ExponentialRetry(initial_backoff=1, increment_base=2, retry_total=2, retry_read=1, random_jitter_range=1)
+class BlocksDiscardedError(AzureError):
+    """Blocks of a blob are missing, as when its session was deleted while they were staged."""
 
 
 class BlobStore:
@@ -63,7 +66,10 @@ class BlobStore:
     @classmethod
     def connect(cls, settings: Settings) -> "BlobStore":
         """The Blob Storage account of the settings. No request is sent yet."""
-        service = connect(BlobServiceClient, settings, settings.blob_endpoint, retry_policy=_retry(), **_CALL_OPTIONS)
+        retry = ExponentialRetry(
+            initial_backoff=1, increment_base=2, retry_total=2, retry_read=1, random_jitter_range=1
+        )
+        service = connect(BlobServiceClient, settings, settings.blob_endpoint, retry_policy=retry, **_CALL_OPTIONS)
         container = Names.prefixed(settings.name_prefix).uploads
         return cls(service, container, block_bytes=settings.block_bytes, blocks_in_flight=settings.blocks_in_flight)
 
@@ -95,19 +101,36 @@ class BlobStore:
             in_flight=self._in_flight,
         )
 
-    async def read(self, key: SessionKey, file_id: str) -> AsyncIterator[bytes]:
-        """A file's bytes in chunks. The download has started when this returns, so that a failure is still reported.
+    async def read(
+        self, key: SessionKey, file_id: str, *, first: int, length: int, block_bytes: int
+    ) -> AsyncIterator[bytes]:
+        """``length`` bytes of a file from the byte ``first`` on, in blocks of ``block_bytes``, one call for each.
+
+        The first block has been read when this returns, so that a failure is still reported.
 
         Raises:
             ResourceNotFoundError: there is no such blob.
         """
-        download = await self._container.get_blob_client(_prefix(key) + file_id).download_blob()
-        return download.chunks()
+        blob, end = self._container.get_blob_client(_prefix(key) + file_id), first + length
+
+        async def block(at: int) -> bytes:
+            download = await blob.download_blob(offset=at, length=min(block_bytes, end - at))
+            return await download.readall()
+
+        read = [await block(first)]
+
+        async def blocks() -> AsyncIterator[bytes]:
+            # Not kept here while the reader takes its time.
+            yield read.pop()
+            for at in range(first + block_bytes, end, block_bytes):
+                yield await block(at)
+
+        return blocks()
 
     async def put_manifest(self, key: SessionKey, manifest: bytes) -> None:
         """Write the manifest of a complete session. An existing manifest is not changed."""
         blob = self._container.get_blob_client(_prefix(key) + MANIFEST)
-        with _ignore_existing(StorageErrorCode.BLOB_ALREADY_EXISTS):
+        with _ignore_existing(StorageErrorCode.BLOB_ALREADY_EXISTS, StorageErrorCode.CONDITION_NOT_MET):
             await self._in_container(lambda: blob.upload_blob(manifest, overwrite=False))
 
     async def names(self, key: SessionKey) -> list[str]:
@@ -197,6 +220,7 @@ class BlobWriter:
         """Make the whole blob visible.
 
         Raises:
+            BlocksDiscardedError: a block is missing.
             AzureError: it could not be written.
         """
         if not self._blocks:
@@ -208,7 +232,12 @@ class BlobWriter:
         if self._pieces:
             await self._stage()
         await asyncio.gather(*self._staging)
-        await self._blob.commit_block_list(self._blocks)
+        try:
+            await self._blob.commit_block_list(self._blocks)
+        except HttpResponseError as error:
+            if getattr(error, "error_code", None) != StorageErrorCode.INVALID_BLOCK_LIST:
+                raise
+            raise BlocksDiscardedError("blocks were discarded while others were staged") from error
 
     async def discard(self) -> None:
         """Delete everything that was written, committed or not. Can be called at any time."""
@@ -270,12 +299,12 @@ class _Body:
 
 
 @contextmanager
-def _ignore_existing(code: StorageErrorCode) -> Iterator[None]:
+def _ignore_existing(*codes: StorageErrorCode) -> Iterator[None]:
     """Ignore that it exists already. The SDK raises the same error for any 409, such as ContainerBeingDeleted."""
     try:
         yield
-    except ResourceExistsError as error:
-        if getattr(error, "error_code", None) != code:
+    except HttpResponseError as error:
+        if getattr(error, "error_code", None) not in codes:
             raise
 
 

@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequenc
 from datetime import UTC, datetime
 from typing import Any, TypeVar
 
+from azure.core import MatchConditions
 from azure.core.exceptions import HttpResponseError, ResourceNotFoundError, ServiceResponseTimeoutError
 from azure.data.tables import TableErrorCode, UpdateMode
 from azure.data.tables.aio import TableServiceClient
@@ -16,9 +17,10 @@ from shared.core.settings import Settings
 from shared.storage.azure.connections import connect
 from shared.storage.azure.sdk_patches import plain_headers_in_transactions
 
-# Entities and their properties as this version of the app writes them. A row without a version has version 1. Raise it
-# when an older version of the app would misread a new row, and let the code that reads rows accept all older versions.
-FORMAT_VERSION = 1
+# The newest format of rows that this version of the app reads. A row without a version has version 1, and rows are
+# written with it, except for those that an older version of the app would misread: these name a newer one. Raise it for
+# a new kind of such rows, and let the code that reads rows accept all older versions.
+FORMAT_VERSION = 2
 VERSION = "FormatVersion"
 
 # Maximum number of entities in an entity group transaction ("Performing entity group transactions", Azure Storage).
@@ -44,9 +46,13 @@ PAGE_READ_SECONDS = 15
 PAGE_SECONDS = 20
 QUERY_SECONDS = 60
 
+# The most rows that Table Storage returns in one response.
+MAX_PAGE = 1000
+
 # The operation, the entity, and the options, as the SDK's ``submit_transaction`` takes them.
 Operation = tuple[str, dict[str, Any], dict[str, Any]]
 Row = Mapping[str, Any]
+Item = TypeVar("Item")
 Result = TypeVar("Result")
 
 _log = logging.getLogger("uploads.storage")
@@ -62,6 +68,10 @@ class NewerFormatError(GraphError):
             "Repeat the request later. The operator has to update this instance.",
             headers={"Retry-After": "60"},
         )
+
+
+class QueryTooLongError(ServiceResponseTimeoutError):
+    """Storage answered, but all pages of a query together took longer than ``QUERY_SECONDS``."""
 
 
 def check_format(row: Row) -> None:
@@ -81,12 +91,16 @@ def connect_tables(settings: Settings) -> TableServiceClient:
 
 
 class Table:
-    """A table. If it is missing, the next call creates it and goes on: nothing is created in advance."""
+    """A table. If it is missing, the next call creates it and goes on: nothing is created in advance.
+
+    ``times_missing``: how often a call found it missing. What was written before is lost then.
+    """
 
     def __init__(self, service: TableServiceClient, name: str) -> None:
         self._service = service
         self._name = name
         self._client = service.get_table_client(name)
+        self.times_missing = 0
 
     async def create(self) -> None:
         """Create the table if it is missing."""
@@ -127,7 +141,8 @@ class Table:
             any_format: let newer formats pass; the caller checks each row.
 
         Raises:
-            AzureError: storage failed or took too long.
+            AzureError: storage failed.
+            QueryTooLongError: it takes too long.
             NewerFormatError: a row cannot be read.
         """
         rows = self._client.query_entities(
@@ -147,7 +162,9 @@ class Table:
             except StopAsyncIteration:
                 return
             except TimeoutError:
-                raise ServiceResponseTimeoutError("a query took too long") from None
+                if left < PAGE_SECONDS:
+                    raise QueryTooLongError("a query read too much") from None
+                raise ServiceResponseTimeoutError("storage did not answer a query") from None
             left -= time.monotonic() - started
             for row in page:
                 if not any_format:
@@ -177,8 +194,37 @@ class Table:
             if not table_is_missing(error):
                 raise
             _log.warning("table %s was missing and is created", self._name)
+            self.times_missing += 1
             await self.create()
             return await call()
+
+
+async def first_rows(rows: AsyncIterator[Item], number: int) -> list[Item]:
+    """The next rows of a query, up to a number; the query goes on where this ends, and reads no further."""
+    taken: list[Item] = []
+    async for row in rows:
+        taken.append(row)
+        if len(taken) == number:
+            break
+    return taken
+
+
+def replace_row(row: dict[str, Any], etag: str | None) -> Operation:
+    """The operation that replaces the row with an ETag, or creates it if there was none when it was read."""
+    if etag is None:
+        return "create", row, {}
+    return "update", row, {"mode": UpdateMode.REPLACE, "etag": etag, "match_condition": MatchConditions.IfNotModified}
+
+
+def delete_unchanged_row(row: dict[str, Any], etag: str) -> Operation:
+    """The operation that deletes the row with an ETag; ``row`` needs its keys only."""
+    return "delete", row, {"etag": etag, "match_condition": MatchConditions.IfNotModified}
+
+
+def etag_of(row: Row) -> str:
+    """The ETag with which a row was read."""
+    etag: str = row.metadata["etag"]  # type: ignore[attr-defined]  # rows are TableEntity, which has it
+    return etag
 
 
 def table_is_missing(error: HttpResponseError) -> bool:
@@ -192,4 +238,4 @@ def instant(value: datetime) -> datetime:
 
 
 def _versioned(row: dict[str, Any]) -> dict[str, Any]:
-    return row | {VERSION: FORMAT_VERSION}
+    return {VERSION: 1} | row

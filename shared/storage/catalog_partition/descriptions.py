@@ -1,15 +1,21 @@
-"""The rows that describe resources: in table ``grants``, in their catalog's partition, beside its audit records."""
+"""The rows of resources, which describe them and say how their files become rows.
 
+They are in table ``grants``, in their catalog's partition, beside its audit records. What a resource is called and how
+its files become rows is one row, since an upload needs both, and should not read twice.
+"""
+
+import json
 from collections.abc import Mapping
 from typing import Any
 
-from azure.data.tables import EdmType, EntityProperty, UpdateMode
+from azure.data.tables import EdmType, EntityProperty
 
+from shared.access_data.steps.declaration import Declaration
 from shared.domain.audit import AuditRecord
-from shared.domain.resources import ResourceDescription
+from shared.domain.resources import Application, ResourceDescription
 from shared.domain.sessions import ResourceKey
 from shared.storage.audit_log import AuditLog
-from shared.storage.azure.table import Table
+from shared.storage.azure.table import VERSION, Table, delete_unchanged_row, etag_of, replace_row
 
 # Sorts before the rows of audit records and grants, whose ranges therefore never meet these.
 _PREFIX = "application:"
@@ -22,10 +28,14 @@ class DescriptionTable:
         self._rows = grants
         self._audit = log
 
+    async def application(self, key: ResourceKey) -> Application:
+        """What is stored of a resource, by a point read."""
+        row = await self._rows.get(key.catalog_id, _PREFIX + key.resource_id)
+        return Application() if row is None else _application(row)
+
     async def get(self, key: ResourceKey) -> ResourceDescription | None:
         """A resource's description by a point read; ``None`` if it has none."""
-        row = await self._rows.get(key.catalog_id, _PREFIX + key.resource_id)
-        return None if row is None else _description(row)
+        return (await self.application(key)).description
 
     async def of_catalog(
         self, catalog_id: str, *, after: str = "", last: str = "~", at_most: int | None = None
@@ -38,36 +48,72 @@ class DescriptionTable:
         )
         found: dict[ResourceKey, ResourceDescription] = {}
         async for row in rows:
+            if "DisplayName" not in row:  # its files are declared, and it is not described
+                continue
             found[ResourceKey(catalog_id, row["RowKey"].removeprefix(_PREFIX))] = _description(row)
             if len(found) == at_most:
                 break
         return found
 
-    async def put(self, key: ResourceKey, description: ResourceDescription, record: AuditRecord) -> None:
-        """Store a description, and its audit record, both or none; it replaces the one that is there."""
-        rows, target = description.expected_rows, description.target
-        entity = {
-            "PartitionKey": key.catalog_id,
-            "RowKey": _PREFIX + key.resource_id,
-            "DisplayName": description.display_name,
-            "Description": description.description,
-            "Contact": description.contact,
-            "ExpectedLayout": description.expected_layout,
-            "ExpectedRows": None if rows is None else EntityProperty(rows, EdmType.INT64),
-            "UpstreamCatalogId": target.catalog_id if target else None,
-            "UpstreamResourceId": target.resource_id if target else None,
-        }
-        present = {name: value for name, value in entity.items() if value is not None}
-        await self._audit.submit([("upsert", present, {"mode": UpdateMode.REPLACE}), record])
+    async def put(
+        self, key: ResourceKey, application: Application, record: AuditRecord, *, replaced: str | None
+    ) -> str | None:
+        """Store what is known of a resource, and the audit record of the change, both or none.
 
-    async def delete(self, key: ResourceKey, record: AuditRecord) -> None:
-        """Remove a description.
+        Args:
+            key: the resource.
+            application: what is stored. If it is nothing, the row is removed.
+            record: the audit record of the change.
+            replaced: the ETag of what it replaces; ``None`` if there is none.
+
+        Returns:
+            The ETag of what is stored.
 
         Raises:
-            ConcurrentChangeError: there is none.
+            ConcurrentChangeError: something else is there now.
         """
         row = {"PartitionKey": key.catalog_id, "RowKey": _PREFIX + key.resource_id}
-        await self._audit.submit([("delete", row, {}), record])
+        entity = row | _described(application.description) | _declared(application)
+        if len(entity) == len(row):
+            await self._audit.submit([delete_unchanged_row(row, replaced or ""), record])
+            return None
+        etag: str = (await self._audit.submit([replace_row(entity, replaced), record]))[0]["etag"]
+        return etag
+
+
+def _described(description: ResourceDescription | None) -> dict[str, Any]:
+    """The properties of a row that describe a resource."""
+    if description is None:
+        return {}
+    rows, target = description.expected_rows, description.target
+    entity = {
+        "DisplayName": description.display_name,
+        "Description": description.description,
+        "Contact": description.contact,
+        "ExpectedLayout": description.expected_layout,
+        "ExpectedRows": None if rows is None else EntityProperty(rows, EdmType.INT64),
+        "UpstreamCatalogId": target.catalog_id if target else None,
+        "UpstreamResourceId": target.resource_id if target else None,
+    }
+    return {name: value for name, value in entity.items() if value is not None}
+
+
+def _declared(application: Application) -> dict[str, Any]:
+    """The properties of a row that say how files become rows."""
+    if application.declaration is None:
+        return {}
+    declared = {"Import": json.dumps(application.declaration.as_json(), ensure_ascii=False)}
+    # Version 1 expects that every row describes.
+    return declared if application.description else declared | {VERSION: 2}
+
+
+def _application(row: Mapping[str, Any]) -> Application:
+    declared = row.get("Import")
+    return Application(
+        description=_description(row) if "DisplayName" in row else None,
+        declaration=None if declared is None else Declaration.from_json(json.loads(declared)),
+        etag=etag_of(row),
+    )
 
 
 def _description(row: Mapping[str, Any]) -> ResourceDescription:
@@ -79,4 +125,5 @@ def _description(row: Mapping[str, Any]) -> ResourceDescription:
         expected_layout=row.get("ExpectedLayout"),
         expected_rows=None if rows is None else rows.value,
         target=None if target is None else ResourceKey(row["UpstreamCatalogId"], target),
+        etag=etag_of(row),
     )

@@ -4,13 +4,14 @@ import asyncio
 from collections.abc import Collection, Mapping
 from typing import Any
 
-from azure.data.tables import UpdateMode
-
 from shared.domain.audit import AuditRecord
-from shared.domain.callers import Grant, GrantKey, Role, strongest
+from shared.domain.callers import Caller, Grant, GrantKey, Right, Role, right_of
 from shared.domain.sessions import ResourceKey
 from shared.storage.audit_log import AuditLog
-from shared.storage.azure.table import Table
+from shared.storage.azure.table import MAX_PAGE, Table, delete_unchanged_row, etag_of, first_rows, replace_row
+
+# How many rows a query for the grants of several principals reads at a time, for each of them.
+_ROWS_FOR_EACH = 10
 
 
 class GrantTable:
@@ -20,30 +21,49 @@ class GrantTable:
         self._grants = grants
         self._audit = log
 
-    async def role(self, resource: ResourceKey, principals: Collection[str]) -> Role | None:
-        """The best role that any of the principals has on a resource, by its own grants or those of its catalog.
+    async def right(self, resource: ResourceKey, caller: Caller, *, enough: Right) -> Right | None:
+        """The most that a caller may do with a resource, by grants for it or for its catalog; ``None`` without any.
 
-        Two range queries at the same time. A single one with ``or`` would scan the partition, audit records included.
-        The principals are not in the queries: a token may name 200 groups, and a filter takes 15 comparisons.
+        The grants of groups are read only if the caller's own give less than ``enough``.
         """
+        own = await self._most(resource, {caller.object_id})
+        if not caller.groups or (own is not None and own >= enough):
+            return own
+        of_groups = await self._most(resource, caller.groups)
+        return max((each for each in (own, of_groups) if each is not None), default=None)
+
+    async def _most(self, resource: ResourceKey, principals: Collection[str]) -> Right | None:
+        """The most that some principals may do. A single query with ``or`` would scan the partition and its audit."""
         whole, part = await asyncio.gather(
-            self._roles(resource.catalog_id, "catalog", principals),
-            self._roles(resource.catalog_id, f"resource:{resource.resource_id}", principals),
+            self._rights(resource.catalog_id, "catalog", principals),
+            self._rights(resource.catalog_id, f"resource:{resource.resource_id}", principals),
         )
-        return strongest(whole | part)
+        return max(whole | part, default=None)
 
-    async def get(self, key: GrantKey) -> Role | None:
-        """The role of one grant by a point read; ``None`` if there is no such grant."""
+    async def get(self, key: GrantKey) -> Grant | None:
+        """One grant by a point read; ``None`` if there is no such grant."""
         row = await self._grants.get(key.catalog_id, page_token(key))
-        return None if row is None else Role(row["Role"])
+        return None if row is None else _grant(row)
 
-    async def _roles(self, catalog_id: str, place: str, principals: Collection[str]) -> set[Role]:
-        rows = self._grants.query(
-            "PartitionKey eq @catalog and RowKey ge @first and RowKey lt @end",
-            {"catalog": catalog_id, "first": f"{place}:", "end": f"{place};"},
-            select=["RowKey", "Role"],
-        )
-        return {Role(row["Role"]) async for row in rows if row["RowKey"].rsplit(":", 1)[1] in principals}
+    async def _rights(self, catalog_id: str, place: str, principals: Collection[str]) -> set[Right]:
+        """The rights of some principals: range queries from the first principal to the last, in small pages.
+
+        After each page it goes on at the next principal. So no more is read than there are grants, and few if there are
+        few principals: one of one. A filter could not name them, since a token may have 200 groups.
+        """
+        left, rights = sorted(principals), set[Right]()
+        while left:
+            size = min(_ROWS_FOR_EACH * len(left), MAX_PAGE)
+            query = self._grants.query(
+                "PartitionKey eq @catalog and RowKey ge @first and RowKey le @last",
+                {"catalog": catalog_id, "first": f"{place}:{left[0]}", "last": f"{place}:{left[-1]}"},
+                select=["RowKey", "Role", "MayDeclare"],
+                page_size=size,
+            )
+            found = {row["RowKey"].rsplit(":", 1)[1]: _right(row) for row in await first_rows(query, size)}
+            rights |= {found[each] for each in left if each in found}
+            left = [each for each in left if each > max(found)] if len(found) == size else []
+        return rights
 
     async def page(self, catalog_id: str, *, after: str | None, size: int) -> list[Grant]:
         """A catalog's grants sorted by their page tokens, starting after the token ``after``."""
@@ -53,26 +73,37 @@ class GrantTable:
             {"catalog": catalog_id, "after": after or "catalog:"},
             page_size=size,
         )
-        grants: list[Grant] = []
-        async for row in rows:
-            grants.append(_grant(row))
-            if len(grants) == size:
-                break
-        return grants
+        return [_grant(row) for row in await first_rows(rows, size)]
 
-    async def put(self, grant: Grant, record: AuditRecord) -> None:
-        """Store a grant. It replaces the principal's grant for the same catalog or resource."""
-        row = {"PartitionKey": grant.key.catalog_id, "RowKey": page_token(grant.key), "Role": grant.role.value}
-        await self._audit.submit([("upsert", row, {"mode": UpdateMode.REPLACE}), record])
+    async def put(self, grant: Grant, record: AuditRecord, *, replaced: str | None) -> Grant:
+        """Store a grant; returns it with its ETag.
 
-    async def delete(self, key: GrantKey, record: AuditRecord) -> None:
-        """Remove a grant.
+        Args:
+            grant: the grant.
+            record: the audit record of the change.
+            replaced: the ETag of the grant that it replaces, the principal's for the same place; ``None`` if none.
 
         Raises:
-            ConcurrentChangeError: there is none.
+            ConcurrentChangeError: another one is there now.
         """
-        row = {"PartitionKey": key.catalog_id, "RowKey": page_token(key)}
-        await self._audit.submit([("delete", row, {}), record])
+        row: dict[str, Any] = {
+            "PartitionKey": grant.key.catalog_id,
+            "RowKey": page_token(grant.key),
+            "Role": grant.role.value,
+        }
+        if grant.may_declare:
+            row["MayDeclare"] = True
+        answers = await self._audit.submit([replace_row(row, replaced), record])
+        return grant._replace(etag=answers[0]["etag"])
+
+    async def delete(self, grant: Grant, record: AuditRecord) -> None:
+        """Remove a grant as it was read.
+
+        Raises:
+            ConcurrentChangeError: it was changed or removed since.
+        """
+        row = {"PartitionKey": grant.key.catalog_id, "RowKey": page_token(grant.key)}
+        await self._audit.submit([delete_unchanged_row(row, grant.etag), record])
 
 
 def page_token(key: GrantKey) -> str:
@@ -84,4 +115,9 @@ def page_token(key: GrantKey) -> str:
 def _grant(row: Mapping[str, Any]) -> Grant:
     *place, principal_id = row["RowKey"].split(":")
     resource_id = place[1] if len(place) > 1 else None
-    return Grant(GrantKey(row["PartitionKey"], resource_id, principal_id), Role(row["Role"]))
+    key = GrantKey(row["PartitionKey"], resource_id, principal_id)
+    return Grant(key, Role(row["Role"]), row.get("MayDeclare", False), etag_of(row))
+
+
+def _right(row: Mapping[str, Any]) -> Right:
+    return right_of(Role(row["Role"]), may_declare=row.get("MayDeclare", False))

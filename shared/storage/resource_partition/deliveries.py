@@ -1,4 +1,4 @@
-"""The rows of deliveries and of events that wait to be sent.
+"""The rows of deliveries, of claims on them, and of events that wait to be sent.
 
 They are rows of their resource's partition in the table of sessions, so that they are written in the transaction of the
 change that they tell of.
@@ -6,24 +6,24 @@ change that they tell of.
 
 import json
 from collections.abc import AsyncIterator, Mapping
+from datetime import datetime
 from typing import Any
 
-from azure.core import MatchConditions
 from azure.data.tables import UpdateMode
 
 from shared.domain.audit import AuditRecord
-from shared.domain.deliveries import Delivery, DeliveryState, Target
+from shared.domain.deliveries import Delivery, DeliveryState, StoredClaim, Target
 from shared.domain.events import Event, EventType
 from shared.domain.sessions import SessionKey
 from shared.storage.audit_log import AuditLog
-from shared.storage.azure.table import Operation, Table, instant
+from shared.storage.azure.table import Operation, Table, delete_unchanged_row, etag_of, instant, replace_row
 from shared.storage.resource_partition.rows import partition
 
 
 def put_delivery(delivery: Delivery) -> Operation:
     """Store that a delivery waits; one that is there already waits again, and keeps what is known of its target."""
     entity = _delivery_entity(delivery)
-    kept = ("PartitionKey", "RowKey", "State", "NextAttempt", "PendingSince")
+    kept = ("PartitionKey", "RowKey", "State", "NextAttempt", "PendingSince", "Failures")
     return "upsert", {name: entity[name] for name in kept}, {"mode": UpdateMode.MERGE}
 
 
@@ -36,6 +36,11 @@ def put_event(event: Event) -> Operation:
         "Data": json.dumps(event.data, ensure_ascii=False),
     }
     return "upsert", entity, {"mode": UpdateMode.REPLACE}
+
+
+def drop_claim(claim: StoredClaim) -> Operation:
+    """Let go of a delivery, in the transaction that stores what became of it."""
+    return delete_unchanged_row(_claim_key(claim), claim.etag)
 
 
 class DeliveryTable:
@@ -72,10 +77,33 @@ class DeliveryTable:
         Raises:
             ConcurrentChangeError: it changed since it was read.
         """
-        condition = {"etag": delivery.etag, "match_condition": MatchConditions.IfNotModified}
-        first: Operation = ("update", _delivery_entity(delivery), {"mode": UpdateMode.REPLACE, **condition})
-        answers = await self._audit.submit([first, *changes])
+        answers = await self._audit.submit([replace_row(_delivery_entity(delivery), delivery.etag), *changes])
         return delivery._replace(etag=answers[0]["etag"])
+
+    async def claim(self, key: SessionKey, target: Target) -> StoredClaim | None:
+        """The claim on a delivery, if there is one."""
+        row = await self._rows.get(partition(key.resource), _claim_row(key, target))
+        if row is None:
+            return None
+        return StoredClaim(key, target, row["AttemptId"], instant(row["Until"]), etag_of(row))
+
+    async def put_claim(self, claim: StoredClaim) -> StoredClaim:
+        """Store a claim: a new one if it has no ETag.
+
+        Raises:
+            ConcurrentChangeError: there is one, or it has changed.
+        """
+        entity = _claim_key(claim) | {"AttemptId": claim.attempt_id, "Until": claim.until}
+        answers = await self._audit.submit([replace_row(entity, claim.etag or None)])
+        return claim._replace(etag=answers[0]["etag"])
+
+    async def remove_claim(self, claim: StoredClaim) -> None:
+        """Remove a claim.
+
+        Raises:
+            ConcurrentChangeError: it has changed, or is gone.
+        """
+        await self._audit.submit([drop_claim(claim)])
 
     async def remove_event(self, event: Event) -> None:
         """Remove an event that was sent; one that is gone already is no error."""
@@ -104,28 +132,44 @@ def _delivery_entity(delivery: Delivery) -> dict[str, Any]:
         "Failures": delivery.failures,
         "LastError": delivery.last_error,
         "UpstreamId": delivery.target_id,
-        "ClaimedBy": delivery.claimed_by,
         "ClaimedUntil": delivery.claimed_until,
+        "FailingSince": delivery.failing_since,
+        "Ended": None if delivery.ended is None else delivery.ended.value,
     }
     return {name: value for name, value in entity.items() if value is not None}
 
 
 def _delivery(key: SessionKey, row: Mapping[str, Any]) -> Delivery:
-    claimed = row.get("ClaimedUntil")
+    state = DeliveryState(row["State"])
+    # Rows of older versions have no word for how it ended but their state.
+    ended = DeliveryState(row.get("Ended", state))
     return Delivery(
         key=key,
         target=Target(row["RowKey"].rsplit(":", 1)[1]),
-        state=DeliveryState(row["State"]),
+        state=state,
         pending_since=instant(row["PendingSince"]),
         next_attempt=instant(row["NextAttempt"]),
         attempts=row.get("Attempts", 0),
         failures=row.get("Failures", 0),
+        failing_since=_instant(row.get("FailingSince")),
+        ended=None if ended is DeliveryState.PENDING else ended,
         last_error=row.get("LastError"),
         target_id=row.get("UpstreamId"),
-        claimed_by=row.get("ClaimedBy"),
-        claimed_until=None if claimed is None else instant(claimed),
-        etag=row.metadata["etag"],  # type: ignore[attr-defined]  # rows are TableEntity, which has it
+        claimed_until=_instant(row.get("ClaimedUntil")),
+        etag=etag_of(row),
     )
+
+
+def _claim_row(key: SessionKey, target: Target) -> str:
+    return f"claim:{key.session_id}:{target}"
+
+
+def _claim_key(claim: StoredClaim) -> dict[str, Any]:
+    return {"PartitionKey": partition(claim.key.resource), "RowKey": _claim_row(claim.key, claim.target)}
+
+
+def _instant(value: datetime | None) -> datetime | None:
+    return None if value is None else instant(value)
 
 
 def _event_row(event: Event) -> str:

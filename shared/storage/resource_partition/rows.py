@@ -1,16 +1,30 @@
 """Converts sessions, references, files and refusals to table rows and back."""
 
+import json
 from collections.abc import Mapping, Sequence
 from hashlib import sha256
 from typing import Any
+from uuid import UUID
 
 from azure.core import MatchConditions
 from azure.data.tables import EdmType, EntityProperty, UpdateMode
 
 from shared.core.ids import id_time
 from shared.domain.plausibility import LastComplete
-from shared.domain.sessions import Refusal, ResourceKey, Review, Session, SessionKey, Status, StoredFile
-from shared.storage.azure.table import Operation, instant
+from shared.domain.sessions import (
+    Directory,
+    Reference,
+    Refusal,
+    ResourceKey,
+    Review,
+    Session,
+    SessionKey,
+    Status,
+    StoredFile,
+    StoredRows,
+)
+from shared.storage.azure.packed import packed
+from shared.storage.azure.table import VERSION, Operation, instant
 
 # Keys. Every part is a GUID, a hex digest or a fixed word, so that no caller's text gets into a key.
 
@@ -23,6 +37,16 @@ def partition(resource: ResourceKey) -> str:
 def session_row(key: SessionKey) -> str:
     """RowKey of a session."""
     return f"session:{key.session_id}"
+
+
+def newest_row(session_id: str) -> str:
+    """RowKey of a session's row among the newest."""
+    return f"newest:{complement(session_id)}"
+
+
+def complement(identifier: str) -> str:
+    """An id that sorts the other way: that of the younger of two ids comes first. Its own complement is the id."""
+    return str(UUID(int=_LARGEST_ID - UUID(identifier).int))
 
 
 def reference_row(reference_id: str) -> str:
@@ -44,6 +68,8 @@ def refusal_prefix(key: SessionKey, refusal_id: str) -> str:
     """The beginning of the RowKey of a refusal: its id is the first half of its name's digest."""
     return f"refusal:{key.session_id}:{refusal_id.replace('-', '')}"
 
+
+_LARGEST_ID = 2**128 - 1
 
 LAST_COMPLETE_ROW = "lastcomplete"
 """RowKey of the row that tells of a resource's last complete session."""
@@ -67,6 +93,7 @@ def session_entity(session: Session) -> dict[str, Any]:
         "DataType": review.data_type,
         "FilesUploaded": session.files_uploaded,
         "TotalBytes": EntityProperty(session.total_bytes, EdmType.INT64),
+        "FilesMark": None if session.files_mark is None else str(UUID(int=session.files_mark)),
         "OpenRefusals": session.open_refusals,
         "FilesRemoved": session.files_removed,
     }
@@ -90,10 +117,18 @@ def session_of(resource: ResourceKey, row: Mapping[str, Any]) -> Session:
         status=Status(row["Status"]),
         files_uploaded=row["FilesUploaded"],
         total_bytes=row["TotalBytes"].value,
+        files_mark=_mark(row),
         open_refusals=row["OpenRefusals"],
         files_removed=instant(row["FilesRemoved"]) if "FilesRemoved" in row else None,
         etag=row.metadata["etag"],  # type: ignore[attr-defined]  # rows are TableEntity, which has it
     )
+
+
+def _mark(row: Mapping[str, Any]) -> int | None:
+    """The mark of a session's files. A row of a version without marks has one if it has no files."""
+    if "FilesMark" in row:
+        return UUID(row["FilesMark"]).int
+    return None if row["FilesUploaded"] else 0
 
 
 def reference_entity(session: Session) -> dict[str, Any]:
@@ -105,9 +140,14 @@ def reference_entity(session: Session) -> dict[str, Any]:
     }
 
 
+def reference_of(resource: ResourceKey, row: Mapping[str, Any]) -> Reference:
+    """The reference that a row holds."""
+    return Reference(SessionKey(resource, row["SessionId"]), row.metadata["etag"])  # type: ignore[attr-defined]  # as above
+
+
 def file_entity(key: SessionKey, file: StoredFile) -> dict[str, Any]:
     """A file's row."""
-    return {
+    entity: dict[str, Any] = {
         "PartitionKey": partition(key.resource),
         "RowKey": file_row(key, file.id),
         "Name": file.name,
@@ -118,6 +158,21 @@ def file_entity(key: SessionKey, file: StoredFile) -> dict[str, Any]:
         "Warnings": EntityProperty(file.warnings, EdmType.INT64),
         "Uploaded": file.uploaded,
     }
+    made = file.made
+    if made is None:
+        return entity
+    entity |= {
+        # Version 1 would take the file for its rows.
+        VERSION: 2,
+        "RowsSize": EntityProperty(made.size, EdmType.INT64),
+        "RowsSha256": made.sha256,
+        "Steps": json.dumps(made.steps),
+        "Matched": json.dumps(made.matched),
+        "LeftOut": EntityProperty(made.left_out, EdmType.INT64),
+    }
+    if made.directory is not None:
+        entity |= {"DirectorySha256": made.directory.sha256, "DirectoryUploaded": made.directory.uploaded}
+    return entity
 
 
 def file_of(row: Mapping[str, Any]) -> StoredFile:
@@ -131,6 +186,19 @@ def file_of(row: Mapping[str, Any]) -> StoredFile:
         layout=row.get("Layout"),
         warnings=row["Warnings"].value,
         uploaded=instant(row["Uploaded"]),
+        made=_made(row) if "RowsSha256" in row else None,
+    )
+
+
+def _made(row: Mapping[str, Any]) -> StoredRows:
+    directory = row.get("DirectorySha256")
+    return StoredRows(
+        size=row["RowsSize"].value,
+        sha256=row["RowsSha256"],
+        steps=tuple(json.loads(row["Steps"])),
+        matched=json.loads(row["Matched"]),
+        left_out=row["LeftOut"].value,
+        directory=None if directory is None else Directory(directory, instant(row["DirectoryUploaded"])),
     )
 
 
@@ -142,7 +210,12 @@ def refusal_entity(key: SessionKey, refusal: Refusal) -> dict[str, Any]:
         "Name": refusal.name,
         "Refused": refusal.refused,
         "Findings": EntityProperty(refusal.findings, EdmType.INT64),
+        **(packed(refusal.accounts) if refusal.accounts else {}),
     }
+
+
+REFUSAL_PROPERTIES = ("RowKey", "Name", "Refused", "Findings")
+"""What ``refusal_of`` needs of a row, which can be much longer."""
 
 
 def refusal_of(row: Mapping[str, Any]) -> Refusal:
@@ -155,18 +228,25 @@ def refusal_of(row: Mapping[str, Any]) -> Refusal:
 # Operations of a transaction
 
 
+def create_session(session: Session) -> tuple[Operation, Operation]:
+    """Insert a session's row, and the one that lists it among the newest."""
+    newest = {"PartitionKey": partition(session.key.resource), "RowKey": newest_row(session.key.session_id)}
+    return ("create", session_entity(session), {}), ("create", newest, {})
+
+
 def insert_reference(session: Session) -> Operation:
     """Insert the row of the session's reference. Conflicts if another session holds it."""
     return "create", reference_entity(session), {}
 
 
+def update_reference(session: Session, before: Reference) -> Operation:
+    """Give a reference to a session if it has not changed since it was read."""
+    return "update", reference_entity(session), _unless_changed(before.etag)
+
+
 def update_session(session: Session) -> Operation:
     """Replace a session's row if it has not changed since it was read."""
-    return (
-        "update",
-        session_entity(session),
-        {"mode": UpdateMode.REPLACE, "etag": session.etag, "match_condition": MatchConditions.IfNotModified},
-    )
+    return "update", session_entity(session), _unless_changed(session.etag)
 
 
 def delete_row(key: SessionKey, row: str) -> Operation:
@@ -192,8 +272,11 @@ def put_last_complete(
         return "upsert", entity, {"mode": UpdateMode.REPLACE}
     if before is None:
         return "create", entity, {}
-    condition = {"etag": before.etag, "match_condition": MatchConditions.IfNotModified}
-    return "update", entity, {"mode": UpdateMode.REPLACE, **condition}
+    return "update", entity, _unless_changed(before.etag)
+
+
+def _unless_changed(etag: str) -> dict[str, Any]:
+    return {"mode": UpdateMode.REPLACE, "etag": etag, "match_condition": MatchConditions.IfNotModified}
 
 
 def last_complete_of(row: Mapping[str, Any]) -> LastComplete:

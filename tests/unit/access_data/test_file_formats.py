@@ -80,13 +80,9 @@ def test_a_sep_line_with_a_comma_is_skipped_and_counts_as_a_line(first: str, mar
         assert (report.layout, report.rows) == ("graph", 3)
 
 
-SEPARATORS: dict[str, tuple[bytes, list[Place]]] = {
-    "sep=;": (f"sep=;\r\n{G}\r\n".replace(",", ";").encode(), [("semicolonSeparator", "line 1")]),
-    "sep= and a tab": (f"sep=\t\n{G}\n".replace(",", "\t").encode(), [("tabSeparator", "line 1")]),
-    "sep=|": (f"sep=|\n{G}\n".replace(",", "|").encode(), [("otherSeparator", "line 1")]),
+SEP_LINES: dict[str, tuple[bytes, list[Place]]] = {
     "sep=, and semicolons": (b"sep=,\n" + G.replace(",", ";").encode(), [("semicolonSeparator", "line 2")]),
-    "quoted names and semicolons": (f'"{G}"\n'.replace(",", '";"').encode(), [("semicolonSeparator", "line 1")]),
-    "vertical bars": (f"{G}\n".replace(",", "|").encode(), [("otherSeparator", "line 1")]),
+    "sep=^": (f"sep=^\n{G}\n".replace(",", "^").encode(), [("otherSeparator", "line 1")]),
     "sep=, and no header": (f"sep=,\n{ANA}\n".encode(), [("missingHeader", "line 2")]),
     "sep=, and a blank line": (f"sep=,\n\n{G}\n".encode(), [("missingHeader", "line 2")]),
     "sep=, and a column missing": (
@@ -99,11 +95,64 @@ SEPARATORS: dict[str, tuple[bytes, list[Place]]] = {
 
 
 @pytest.mark.parametrize("batch_bytes", [1, 64, BATCH_BYTES])
-@pytest.mark.parametrize("kind", SEPARATORS)
-def test_another_separator_is_named_in_its_line(kind: str, batch_bytes: int) -> None:
-    content, expected = SEPARATORS[kind]
+@pytest.mark.parametrize("kind", SEP_LINES)
+def test_a_sep_line_does_not_hide_faults_of_the_header(kind: str, batch_bytes: int) -> None:
+    content, expected = SEP_LINES[kind]
 
     assert findings(check(content, batch_bytes=batch_bytes, piece=3)) == expected
+
+
+# What is not in Graph's form, and what is said where nothing is converted.
+CONVERTED: dict[str, tuple[bytes, list[Place]]] = {
+    "sep=,": (f"sep=,\r\n{G}\r\n{ANA}\r\n".encode(), [("missingHeader", "line 1")]),
+    "sep=;": (f"sep=;\r\n{G}\r\n{ANA}\r\n".replace(",", ";").encode(), [("semicolonSeparator", "line 1")]),
+    "sep= and a tab": (f"sep=\t\n{G}\n{ANA}".replace(",", "\t").encode(), [("tabSeparator", "line 1")]),
+    "sep=|": (f"sep=|\n{G}\n{ANA}\n".replace(",", "|").encode(), [("otherSeparator", "line 1")]),
+    "semicolons": (f"{G}\n{ANA}\n".replace(",", ";").encode(), [("semicolonSeparator", "line 1")]),
+    "tabs": (f"{G}\n{ANA}\n".replace(",", "\t").encode(), [("tabSeparator", "line 1")]),
+    "vertical bars": (f"{G}\n{ANA}\n".replace(",", "|").encode(), [("otherSeparator", "line 1")]),
+    "quoted names and semicolons": (
+        f'"{G}"\n{ANA}\n'.replace(",", '";"').replace(ANA.replace(",", '";"'), ANA.replace(",", ";")).encode(),
+        [("semicolonSeparator", "line 1")],
+    ),
+    "UTF-16, little endian, with its mark": (b"\xff\xfe" + f"{G}\n{ANA}\n".encode("utf-16-le"), [("utf16", "line 1")]),
+    "UTF-16, big endian, with its mark": (b"\xfe\xff" + f"{G}\n{ANA}\n".encode("utf-16-be"), [("utf16", "line 1")]),
+    "Excel's Unicode Text": (
+        b"\xff\xfe" + f"{G}\r\n{ANA}\r\n".replace(",", "\t").encode("utf-16-le"),
+        [("utf16", "line 1")],
+    ),
+    "blanks around names": (f" {G}\n{ANA}\n".encode(), [("unknownColumn", "line 1,  principalId")]),
+}
+
+
+@pytest.mark.parametrize("batch_bytes", [1, 64, BATCH_BYTES])
+@pytest.mark.parametrize("kind", CONVERTED)
+def test_what_loses_nothing_is_converted_and_said(kind: str, batch_bytes: int) -> None:
+    content, refused = CONVERTED[kind]
+
+    report = check(content, batch_bytes=batch_bytes, piece=3)
+    assert findings(report) == []
+    assert [code for code, _ in warnings(report)] == ["converted", "principalIsNotAnObjectId"]
+    assert (report.layout, report.rows, report.made is None) == ("graph", 1, False)
+    assert findings(check(content, batch_bytes=batch_bytes, piece=3, converts=False)) == refused
+
+
+@pytest.mark.parametrize("encoding", ["utf-16-le", "utf-16-be"])
+def test_utf16_without_its_mark_is_not_guessed(encoding: str) -> None:
+    (finding,) = check(f"{G}\r\n{ANA}\r\n".encode(encoding)).findings
+
+    assert finding.code == "utf16"
+    assert "Save it as CSV UTF-8" in finding.message
+
+
+def test_half_a_character_in_utf16_is_a_finding_with_its_place() -> None:
+    content = f"{G}\n{OK}\n{ANA.replace('Main', 'Ma#in')}\n".encode("utf-16").replace(b"#\0", b"\x00\xd8")
+
+    (finding,) = check(content).findings
+
+    assert (finding.code, finding.target) == ("invalidUtf8", "line 3, permissionName")
+    assert "utf-16" in finding.message
+    assert finding.value == "Ma\N{REPLACEMENT CHARACTER}in door"
 
 
 def test_windows_1252_text_gets_a_hint_with_the_letter_that_it_means() -> None:
@@ -125,19 +174,13 @@ def test_a_header_in_windows_1252_gets_the_hint_too() -> None:
     assert "CSV UTF-8" in finding.message
 
 
-def test_utf16_gets_the_hint() -> None:
-    (finding,) = check(f"{G}\r\n{ANA}\r\n".encode("utf-16")).findings
-
-    assert finding.code == "utf16"
-    assert "Save it as CSV UTF-8" in finding.message
-
-
 def test_a_header_only_is_a_warning() -> None:
     for content, line in ((G, 1), (f"{G}\n", 1), (f"\ufeffsep=,\r\n{EARLY}\r\n\r\n\r\n", 2)):
         report = check(content)
         assert findings(report) == []
-        assert warnings(report) == [("noRows", f"line {line}")]
-        assert report.warning_count == 1
+        converted = [("converted", "line 1")] if line == 2 else []
+        assert warnings(report) == [*converted, ("noRows", f"line {line}")]
+        assert report.warning_count == 1 + len(converted)
 
 
 def test_a_header_with_a_fault_is_no_warning_about_rows() -> None:

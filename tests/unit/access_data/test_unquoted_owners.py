@@ -10,7 +10,7 @@ MICROSOFTS_ROW = (
     "8f3c1a52-94de-4f0b-9c2f-0d6a5b1e7c11,res-1,Building,Main building,Physical,"
     'perm-1,Administrator,Full access,Administrative,["admin@contoso.com","manager@contoso.com"]'
 )
-ROW = "ana@contoso.com,r,,,,p,n,,,"
+ROW = "2d0c1f5e-6a7b-4c8d-9e0f-1a2b3c4d5e6f,r,,,,p,n,,,"
 OWNERS_FIRST = f"ResourceOwners,{EARLY.removesuffix(',ResourceOwners')}"
 
 
@@ -58,7 +58,7 @@ def test_owners_that_need_no_other_quotes_have_no_warning(owners: str) -> None:
 
 
 def test_the_column_may_have_any_place() -> None:
-    row = "ana@contoso.com,r,,,,p,n,,"
+    row = "2d0c1f5e-6a7b-4c8d-9e0f-1a2b3c4d5e6f,r,,,,p,n,,"
     report = check(f'{OWNERS_FIRST}\n["a","b"],{row}\n["c",x],{row}\n["d","e],{row}\n["d"]\n')
 
     assert warnings(report) == [("unquotedOwners", "line 2, ResourceOwners")]

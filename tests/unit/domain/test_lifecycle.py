@@ -110,20 +110,26 @@ def test_a_session_expires_after_its_idle_time_unless_it_is_complete(status: Sta
     assert expires_at(a_session(status), IDLE) == (None if status is Status.COMPLETE else BEGIN + IDLE)
 
 
-@pytest.mark.parametrize(
-    "change",
-    [
-        lambda session, now: with_file(session, a_file(), clears_refusal=False, now=now),
-        lambda session, now: with_refusal(session, known=False, now=now),
-        lambda session, now: with_refusal(session, known=True, now=now),
-        with_change,
-    ],
-    ids=["file", "refusal", "known-refusal", "another-change"],
-)
+CHANGES: dict[str, Callable[[Session, datetime], Session]] = {
+    "file": lambda session, now: with_file(session, a_file(), clears_refusal=False, now=now),
+    "refusal": lambda session, now: with_refusal(session, known=False, now=now),
+    "known-refusal": lambda session, now: with_refusal(session, known=True, now=now),
+    "another-change": with_change,
+}
+
+
+@pytest.mark.parametrize("change", CHANGES.values(), ids=CHANGES)
 def test_every_upload_restarts_the_idle_time(change: Callable[[Session, datetime], Session]) -> None:
     later = BEGIN + timedelta(hours=1)
 
     assert expires_at(change(a_session(), later), IDLE) == later + IDLE
+
+
+@pytest.mark.parametrize("change", CHANGES.values(), ids=CHANGES)
+def test_no_upload_through_an_instance_whose_clock_is_behind_shortens_the_idle_time(
+    change: Callable[[Session, datetime], Session],
+) -> None:
+    assert expires_at(change(a_session(), BEGIN - timedelta(minutes=1)), IDLE) == BEGIN + IDLE
 
 
 def test_stats_follow_the_files() -> None:

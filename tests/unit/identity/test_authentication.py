@@ -1,30 +1,31 @@
 """The app does not start with insecure settings, and names the settings to change."""
 
 import os
-import subprocess
-import sys
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import pytest
 
-from local.service import ROOT
+from page.configuration import page_configuration
 from shared.core.environment import SettingsError
 from shared.core.settings import Settings
 from shared.identity.authentication import check_authentication, token_scope
 from tests.support.forks import run_fork
+from tests.support.registered import functions
 
 TENANT = str(uuid4())
+IN_AZURE = {"WEBSITE_SITE_NAME": "uploads"}
 AUDIENCE = "api://uploads.contoso.com"
-AZURE = {"WEBSITE_INSTANCE_ID": "1", "WEBSITE_SITE_NAME": "uploads"}
 
 
 def settings(**given: object) -> Settings:
     return Settings.model_validate(given)
 
 
-@pytest.mark.parametrize("environment", [{}, AZURE])
-def test_entra_with_tenant_and_audience_is_allowed_everywhere(environment: dict[str, str]) -> None:
-    check_authentication(settings(auth="entra", tenant_id=TENANT.upper(), audience=AUDIENCE), environment)
+@pytest.mark.parametrize("address", ["http://localhost:7071", "https://uploads.contoso.com"])
+def test_entra_with_tenant_and_audience_is_allowed_everywhere(address: str) -> None:
+    check_authentication(
+        settings(auth="entra", tenant_id=TENANT.upper(), audience=AUDIENCE, public_url=address), IN_AZURE
+    )
 
 
 @pytest.mark.parametrize(
@@ -40,55 +41,72 @@ def test_the_scope_for_clients_is_that_of_the_app_id_uri(audience: str, scope: s
     assert token_scope(settings(audience=audience).audience) == scope
 
 
+@pytest.mark.parametrize(
+    ("client", "scope"),
+    [
+        (TENANT, f"{TENANT}/access_as_user"),
+        (TENANT.upper(), f"{TENANT.upper()}/access_as_user"),
+        ("", f"{TENANT}/access_as_user"),
+        (str(UUID(int=1)), f"{AUDIENCE}/.default"),
+    ],
+    ids=["the API's own registration", "in capitals", "not set", "another registration"],
+)
+def test_the_page_names_its_own_registration_by_the_client_id(client: str, scope: str) -> None:
+    config = settings(auth="entra", tenant_id=TENANT, audience=f"{TENANT},{AUDIENCE}", page_client_id=client)
+
+    assert page_configuration(config, {})["auth"]["scope"] == scope
+
+
 def test_none_is_allowed_on_a_development_machine() -> None:
-    check_authentication(settings(auth="none"), {})
+    for address in ("http://localhost:7071", "http://127.0.0.1:7071", "http://[::1]:7071"):
+        check_authentication(settings(auth="none", public_url=address), {})
+        # As where settings of a development machine are published with the app.
+        with pytest.raises(SettingsError, match="WEBSITE_SITE_NAME shows that it runs in Azure"):
+            check_authentication(settings(auth="none", public_url=address), IN_AZURE)
 
 
 @pytest.mark.parametrize(
-    ("given", "environment", "named"),
+    ("given", "named"),
     [
-        ({"auth": "entra"}, {}, "UPLOADS_TENANT_ID"),
-        ({"auth": "entra", "tenant_id": "common", "audience": AUDIENCE}, {}, "UPLOADS_TENANT_ID"),
-        ({"auth": "entra", "tenant_id": TENANT}, {}, "UPLOADS_AUDIENCE"),
-        ({"auth": "entra", "tenant_id": TENANT, "audience": " , "}, {}, "UPLOADS_AUDIENCE"),
+        ({"auth": "entra"}, "UPLOADS_TENANT_ID"),
+        ({"auth": "entra", "tenant_id": "common", "audience": AUDIENCE}, "UPLOADS_TENANT_ID"),
+        ({"auth": "entra", "tenant_id": TENANT}, "UPLOADS_AUDIENCE"),
+        ({"auth": "entra", "tenant_id": TENANT, "audience": " , "}, "UPLOADS_AUDIENCE"),
         (
             {
                 "auth": "entra",
                 "tenant_id": TENANT,
                 "audience": f"{AUDIENCE},00000003-0000-0000-C000-000000000000",
             },
-            {},
             "Microsoft Graph",
         ),
         (
             {"auth": "entra", "tenant_id": TENANT, "audience": "https://graph.microsoft.com/"},
-            {},
             "Microsoft Graph",
         ),
-        ({"auth": "entra", "tenant_id": TENANT, "audience": "https://graph.microsoft.us"}, {}, "Microsoft Graph"),
+        ({"auth": "entra", "tenant_id": TENANT, "audience": "https://graph.microsoft.us"}, "Microsoft Graph"),
         (
             {"auth": "entra", "tenant_id": TENANT, "audience": AUDIENCE, "authority": "http://login.example"},
-            {},
             "UPLOADS_AUTHORITY",
         ),
-        ({"auth": "none"}, AZURE, "UPLOADS_AUTH=none"),
-        ({"auth": "none"}, {"WEBSITE_INSTANCE_ID": "1"}, "WEBSITE_INSTANCE_ID"),
-        ({"auth": "none"}, {"WEBSITE_SITE_NAME": "uploads"}, "WEBSITE_SITE_NAME"),
-        ({"auth": "none"}, {"CONTAINER_APP_NAME": "uploads"}, "CONTAINER_APP_NAME"),
+        ({"auth": "none", "public_url": "https://uploads.contoso.com"}, "UPLOADS_AUTH=none"),
+        ({"auth": "none", "public_url": "http://192.168.0.7:7071"}, "UPLOADS_AUTH=none"),
+        ({"auth": "none", "public_url": "http://localhost.contoso.com"}, "UPLOADS_AUTH=none"),
     ],
 )
-def test_the_app_does_not_start_with_insecure_settings(
-    given: dict[str, object], environment: dict[str, str], named: str
-) -> None:
+def test_the_app_does_not_start_with_insecure_settings(given: dict[str, object], named: str) -> None:
     with pytest.raises(SettingsError, match=named):
-        check_authentication(settings(**given), environment)
+        check_authentication(settings(**given), {})
 
 
 @pytest.mark.parametrize(
     ("environment", "said"),
     [
         ({}, "UPLOADS_TENANT_ID"),
-        ({"UPLOADS_AUTH": "none", **AZURE}, "UPLOADS_AUTH=none disables authentication"),
+        (
+            {"UPLOADS_AUTH": "none", "WEBSITE_HOSTNAME": "uploads.azurewebsites.net"},
+            "UPLOADS_AUTH=none disables authentication",
+        ),
         ({"UPLOADS_AUTH": "off"}, "UPLOADS_AUTH: Input should be"),
     ],
     ids=["nothing is set", "none in Azure", "no such way"],
@@ -115,15 +133,6 @@ def test_the_local_host_reports_the_error_in_one_line() -> None:
 
 def test_no_function_requires_a_key_of_azure() -> None:
     """Neither a probe nor a browser that opens the page has one."""
-    code = (
-        "from function_app import app\n"
-        "routed = [f for f in app.get_functions() if hasattr(f.get_trigger(), 'route')]\n"
-        "print({f.get_trigger().auth_level.name for f in routed})"
-    )
-    environment = os.environ | {"UPLOADS_AUTH": "none", "UPLOADS_FUNCTION_KEYS": ""}
+    triggers = [function.get_trigger() for function in functions()]
 
-    done = subprocess.run(
-        [sys.executable, "-c", code], cwd=ROOT, env=environment, capture_output=True, text=True, check=True
-    )
-
-    assert done.stdout == "{'ANONYMOUS'}\n"
+    assert {trigger.auth_level.name for trigger in triggers if hasattr(trigger, "route")} == {"ANONYMOUS"}

@@ -89,7 +89,7 @@ class Log:
 
 @pytest.fixture
 def log(monkeypatch: pytest.MonkeyPatch) -> Log:
-    monkeypatch.setattr(changes, "_MAX_PAUSE_SECONDS", 0)
+    monkeypatch.setattr(changes, "_PAUSE_SECONDS", 0)
     return Log()
 
 

@@ -1,5 +1,7 @@
 """An allowance counts rarely and never exceeds its limit by much."""
 
+import asyncio
+
 import pytest
 
 from shared.services.sessions.quotas import FULL_SECONDS, Allowance
@@ -14,6 +16,7 @@ class Things:
 
     async def count(self) -> int:
         self.counts += 1
+        await asyncio.sleep(0)
         return self.there
 
     async def make(self, allowance: Allowance, name: str = "a") -> bool:
@@ -29,6 +32,14 @@ async def test_a_single_process_stops_exactly_at_the_limit(limit: int) -> None:
         assert things.there <= limit
     assert things.there == limit
     assert things.counts <= 60
+
+
+async def test_a_create_that_comes_during_a_count_waits_for_it() -> None:
+    things, allowance = Things(3), Allowance(3)
+    assert await things.make(allowance), "the first one is not counted"
+
+    assert await asyncio.gather(*(things.make(allowance) for _ in range(3))) == [False] * 3
+    assert things.counts == 1
 
 
 async def test_the_first_of_a_name_is_not_counted() -> None:

@@ -54,6 +54,9 @@ def test_an_allowed_host_is_recognized_in_any_case() -> None:
         "https://0.0.0.0/",
         "https://100.64.0.1/",
         "https://224.0.0.1/",
+        "https://168.63.129.16/",
+        "https://[::ffff:168.63.129.16]/",
+        "https://[fec0::1]/",
         "https://user:password@hooks.contoso.com/",
     ],
 )

@@ -1,9 +1,11 @@
-"""The token buckets, with a clock that the test controls; and concurrent uploads."""
+"""The token buckets, with a clock that the test controls; and concurrent transfers."""
+
+from contextlib import ExitStack
 
 import pytest
 
 from shared.core.errors import GraphError
-from shared.web.limits import RequestLimit, UploadLimit
+from shared.web.limits import RequestLimit, TransferLimit, dry_run_limit, transfer_limit
 
 
 class Clock:
@@ -68,31 +70,66 @@ def test_the_least_recent_callers_are_removed(monkeypatch: pytest.MonkeyPatch) -
     assert taken(limit, "a", 1) == 1, "a was forgotten for c"
 
 
-def test_an_upload_counts_until_it_ends() -> None:
-    limit = UploadLimit(per_caller=2, per_process=3)
+@pytest.fixture
+def three_of_six() -> TransferLimit:
+    return TransferLimit("uploads and downloads", places=6, share_percent=50)
 
-    for _ in range(5):
-        with pytest.raises(ValueError, match="cut off"), limit.taken("a"):
+
+def test_a_transfer_counts_until_it_ends(three_of_six: TransferLimit) -> None:
+    for _ in range(10):
+        with pytest.raises(ValueError, match="cut off"), three_of_six.taken("a"):
             raise ValueError("cut off")
-    with limit.taken("a"), limit.taken("a"), limit.taken("b"):
-        assert _refusal(limit, "a") == 429
-    with limit.taken("a"), limit.taken("a"):
+    with three_of_six.taken("a"), three_of_six.taken("a"), three_of_six.taken("a"), three_of_six.taken("b"):
+        assert _refusal(three_of_six, "a") == 429
+    with three_of_six.taken("a"):
         pass
 
 
-def test_the_uploads_of_all_callers_are_limited() -> None:
-    limit = UploadLimit(per_caller=2, per_process=3)
+def test_a_transfer_that_nobody_ends_does_not_count_for_ever(three_of_six: TransferLimit) -> None:
+    """As of a response that is never sent."""
+    for _ in range(10):
+        place = ExitStack()
+        place.enter_context(three_of_six.taken("a"))
+        del place
 
-    with limit.taken("a"), limit.taken("b"), limit.taken("c"):
-        assert _refusal(limit, "d") == 503
-        assert _refusal(limit, "") == 503
-    with limit.taken(""), limit.taken(""), limit.taken(""):
-        assert _refusal(limit, "a") == 503
-    with limit.taken("d"):
+    with three_of_six.taken("a"):
         pass
 
 
-def _refusal(limit: UploadLimit, caller: str) -> int:
+@pytest.mark.parametrize(
+    ("places", "share_percent", "of_one"), [(24, 33, 8), (3, 33, 1), (1, 33, 1), (1, 1, 1), (100, 100, 100)]
+)
+def test_a_caller_has_a_share_of_the_places(places: int, share_percent: int, of_one: int) -> None:
+    limit = TransferLimit("uploads and downloads", places=places, share_percent=share_percent)
+
+    with ExitStack() as taken:
+        for _ in range(of_one):
+            taken.enter_context(limit.taken("a"))
+        assert _refusal(limit, "a") in (429, 503)
+        for other in range(places - of_one):
+            taken.enter_context(limit.taken(f"caller {other}"))
+        assert _refusal(limit, "b") == 503
+
+
+def test_by_default_two_callers_do_not_hold_all_places_nor_dry_runs_those_of_uploads() -> None:
+    with ExitStack() as taken:
+        for caller in "ab":
+            for limit in (transfer_limit(), dry_run_limit()):
+                while _takes(taken, limit, caller):
+                    pass
+        assert _takes(taken, dry_run_limit(), "c")
+        assert _takes(taken, transfer_limit(), "c")
+
+
+def _takes(taken: ExitStack, limit: TransferLimit, caller: str) -> bool:
+    try:
+        taken.enter_context(limit.taken(caller))
+    except GraphError:
+        return False
+    return True
+
+
+def _refusal(limit: TransferLimit, caller: str) -> int:
     with pytest.raises(GraphError) as refused, limit.taken(caller):
         pass
     assert refused.value.headers["Retry-After"] == "5"

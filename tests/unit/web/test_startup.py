@@ -13,6 +13,7 @@ from local.service import ROOT
 from shared.core.environment import SettingsError
 from shared.core.settings import Settings
 from shared.web.startup import check_configuration, function_timeout, warnings
+from tests.support.forks import run_fork
 
 TIMEOUT = "AzureFunctionsJobHost__functionTimeout"
 BODY_LIMIT = "FUNCTIONS_REQUEST_BODY_SIZE_LIMIT"
@@ -20,7 +21,7 @@ MIB = 1024 * 1024
 
 
 def settings(**values: object) -> Settings:
-    return Settings.model_validate({"auth": "none", "public_url": "https://uploads.contoso.com", **values})
+    return Settings.model_validate({"auth": "none", "public_url": "http://localhost:7071", **values})
 
 
 @pytest.fixture
@@ -61,6 +62,14 @@ def test_an_upload_that_can_take_longer_than_the_function_is_refused(
 ) -> None:
     with pytest.raises(SettingsError, match=said):
         check_configuration(settings(max_upload_seconds=seconds), environment, host_json)
+
+
+def test_a_download_that_the_host_could_end_too_late_is_refused(host_json: Path) -> None:
+    """The host itself ends the request of a caller who reads nothing more, after 240 seconds."""
+    check_configuration(settings(max_download_seconds=300), {}, host_json)
+    check_configuration(settings(max_download_seconds=7200), {TIMEOUT: "-1"}, host_json)
+    with pytest.raises(SettingsError, match="Set UPLOADS_MAX_DOWNLOAD_SECONDS to 300 or less, or functionTimeout to"):
+        check_configuration(settings(max_download_seconds=301), {}, host_json)
 
 
 @pytest.mark.parametrize(
@@ -132,10 +141,9 @@ def imported(**environment: str) -> "subprocess.CompletedProcess[str]":
     """The app, imported by a Python that has neither our host nor logging configured."""
     ours = {name: value for name, value in os.environ.items() if not name.startswith(("UPLOADS_", "AzureWebJobs"))}
     ours["UPLOADS_PUBLIC_URL"] = "http://localhost"
-    command = "try:\n    import function_app\nexcept Exception as error:\n    print(type(error).__name__)"
-    return subprocess.run(
-        [sys.executable, "-c", command], cwd=ROOT, env=ours | environment, capture_output=True, text=True, check=True
-    )
+    done = run_fork(["tests.support.imported"], ours | environment)
+    assert done.returncode == 0
+    return done
 
 
 @pytest.mark.parametrize(
@@ -235,6 +243,9 @@ def test_our_own_host_says_it_once(tmp_path: Path, environment: dict[str, str], 
         ({"events_url": "https://[64:ff9b::a9fe:a9fe]/"}, "not a public one"),
         ({"events_url": "https://user:secret@hooks.contoso.com/"}, "must not hold a user name"),
         ({"events_secret": "whsec_c2hvcnQ="}, "UPLOADS_EVENTS_SECRET is not valid"),
+        ({"events_url": "https://168.63.129.16/"}, "not a public one"),
+        ({"events_url": "https://[fec0::1]/"}, "not a public one"),
+        ({"forward_url": "https://[fd00::1]/v1.0", "forward_scope": "none"}, "UPLOADS_FORWARD_SCOPE=none"),
     ],
 )
 def test_a_target_that_is_not_safe_is_refused(host_json: Path, values: dict[str, object], said: str) -> None:
@@ -250,7 +261,40 @@ def test_a_target_that_is_not_safe_is_refused(host_json: Path, values: dict[str,
         {"forward_url": "http://127.0.0.1:7072/v1.0", "forward_scope": "none"},
         {"events_url": "https://intranet.contoso.com/", "events_allowed_hosts": "intranet.contoso.com"},
         {"events_url": "https://10.0.0.1/", "events_allowed_hosts": "10.0.0.1"},
+        {"events_url": "https://[fd00::1]/", "events_allowed_hosts": "fd00::1"},
+        {"forward_url": "https://[fd00::1]/v1.0"},
+        {"forward_url": "http://[::1]:7072/v1.0", "forward_scope": "none"},
+        {"forward_url": "https://uploads.contoso.com:8443/v1.0"},
+        {"forward_url": "https://graph.microsoft.com/v1.0", "retention_seconds": 86400},
+        {"events_url": "https://hooks.contoso.com/events?code=abc", "retention_seconds": 1},
     ],
 )
 def test_targets_that_are_safe_or_allowed_are_accepted(host_json: Path, values: dict[str, object]) -> None:
     check_configuration(settings(**values), {}, host_json)
+
+
+@pytest.mark.parametrize(
+    ("values", "said"),
+    [
+        ({"forward_url": "https://graph.microsoft.com/v1.0?code=abc"}, "must not have a query"),
+        ({"forward_url": "https://graph.microsoft.com/v1.0#abc"}, "must not have a query"),
+        ({"forward_url": "http://localhost:7071/v1.0"}, "UPLOADS_FORWARD_URL is the address of this service"),
+        ({"events_url": "http://LOCALHOST:7071/events"}, "UPLOADS_EVENTS_URL is the address of this service"),
+        (
+            {"forward_url": "https://graph.microsoft.com/v1.0", "retention_seconds": 3600},
+            "UPLOADS_RETENTION_SECONDS is 3600.*UPLOADS_DELIVERY_SECONDS .86400.",
+        ),
+    ],
+)
+def test_a_target_that_can_never_work_is_refused(host_json: Path, values: dict[str, object], said: str) -> None:
+    with pytest.raises(SettingsError, match=said):
+        check_configuration(settings(**values), {}, host_json)
+
+
+def test_a_loopback_receiver_has_to_be_allowed_in_azure(host_json: Path) -> None:
+    azure, tenant = {"WEBSITE_SITE_NAME": "uploads"}, "0a9a7e1f-b9d0-4cc4-a60d-0319b160aaa3"
+    values = {"auth": "entra", "tenant_id": tenant, "audience": tenant, "events_url": "http://localhost:7072/events"}
+    check_configuration(settings(**values), {}, host_json)
+    with pytest.raises(SettingsError, match="loopback address, and WEBSITE_SITE_NAME shows"):
+        check_configuration(settings(**values), azure, host_json)
+    check_configuration(settings(**values, events_allowed_hosts="localhost"), azure, host_json)

@@ -1,17 +1,17 @@
 """The client of a service: the library's entry point."""
 
 from collections.abc import Callable, Iterator
-from types import TracebackType
-from typing import Any
+from typing import Self
 
 from accup.api.models import AuditRecord
+from accup.api.network import Certificates
+from accup.api.people import Accounts, Directory
 from accup.api.resource import Resource
 from accup.api.retries import RetryPolicy
 from accup.api.targets import Target
-from accup.api.transport import Tokens, Transport
+from accup.api.transport import Transport
 from accup.api.upload import Uploader
-from accup.signin.tokens import NoToken, StaticToken
-from accup.version import VERSION
+from accup.signin.tokens import StaticToken, Tokens
 
 
 class Client:
@@ -22,10 +22,11 @@ class Client:
         token: a bearer token; or where tokens come from (``accup.signin``); none for a service that requires no
             authentication.
         retries: how often a request is repeated.
+        certificates: which authorities to trust besides the system's, and our own certificate.
         log: is called with a line for each request: method, path, status and time, never tokens or contents.
 
     Raises:
-        UsageError: the URL is none of a service.
+        UsageError: the URL is none of a service; or a certificate file, or the proxy of the environment, is unusable.
     """
 
     def __init__(
@@ -34,20 +35,20 @@ class Client:
         token: str | Tokens | None = None,
         *,
         retries: RetryPolicy | None = None,
+        certificates: Certificates | None = None,
         log: Callable[[str], None] | None = None,
     ) -> None:
         self.target = url if isinstance(url, Target) else Target.parse(url)
-        tokens = StaticToken(token) if isinstance(token, str) else token or NoToken()
-        self._transport = Transport(self.target, tokens, retries=retries, user_agent=f"accup/{VERSION}", log=log)
+        tokens = StaticToken(token) if isinstance(token, str) else token or Tokens()
+        log = log or (lambda _: None)
+        self._transport = Transport(self.target, tokens, retries or RetryPolicy(), log, certificates)
         self._uploader = Uploader(self._transport)
 
-    def __enter__(self) -> "Client":
+    def __enter__(self) -> Self:
         """The client itself."""
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         """Close the connections."""
         self.close()
 
@@ -55,13 +56,18 @@ class Client:
         """Close the connections."""
         self._transport.close()
 
-    def cancel(self) -> None:
-        """Make every operation that runs in another thread stop as soon as it can."""
-        self._transport.cancelled.set()
-
     def resource(self, catalog_id: str, resource_id: str) -> Resource:
         """The upload sessions of one resource; both ids are GUIDs."""
         return Resource(self._transport, self._uploader, catalog_id, resource_id)
+
+    @property
+    def directory(self) -> Directory:
+        """The directory, with whose users accounts are matched (not on Graph)."""
+        return Directory(self._transport)
+
+    def accounts(self, catalog_id: str, resource_id: str) -> Accounts:
+        """The list of accounts of one resource (not on Graph); both ids are GUIDs."""
+        return Accounts(self._transport, catalog_id, resource_id)
 
     def audit(self, filter: str) -> Iterator[AuditRecord]:  # noqa: A002  # OData's name
         """The audit records that an OData ``$filter`` selects (not on Graph).
@@ -69,9 +75,4 @@ class Client:
         Raises:
             AccupError: the request failed.
         """
-        answer: Any = self._transport.request("GET", "/uploads/audit", params={"$filter": filter}).json()
-        while True:
-            yield from (AuditRecord.from_json(record) for record in answer["value"])
-            if "@odata.nextLink" not in answer:
-                return
-            answer = self._transport.request("GET", answer["@odata.nextLink"]).json()
+        return map(AuditRecord.from_json, self._transport.elements("/uploads/audit", {"$filter": filter}))

@@ -1,25 +1,32 @@
 """What the API answers, as types. Every optional value is ``None`` where a service does not send it."""
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-_INSTANT = re.compile(r"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)(?:\.(\d{1,9}))?(Z|[+-]\d\d:\d\d)")
+from accup.api.answers import expected_shape, listed, number, optional_number, optional_text, text
+from accup.api.multipart import normalized
+from accup.findings import Finding
 
 
 @dataclass(frozen=True, slots=True)
 class Review:
-    """The access review instance that a session collects data for; both ids are GUIDs."""
+    """The access review instance that a session collects data for; both ids are GUIDs.
+
+    Without the id of its definition, only a session that exists can be used.
+    """
 
     instance_id: str
-    definition_id: str
+    definition_id: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class StoredFile:
-    """A file that a session has accepted. ``size`` in bytes, ``sha256`` in hex, ``rows`` without the header."""
+    """A file that a session has accepted. ``size`` in bytes, ``sha256`` in hex, ``rows`` without the header.
+
+    ``warnings`` is how many remarks the service has on it that do not refuse it.
+    """
 
     id: str
     name: str
@@ -27,18 +34,25 @@ class StoredFile:
     rows: int | None = None
     sha256: str | None = None
     uploaded: datetime | None = None
+    warnings: int | None = None
 
     @classmethod
     def from_json(cls, body: Mapping[str, Any]) -> "StoredFile":
         """A file from an entry of ``files``."""
-        return cls(
-            id=str(body["id"]),
-            name=str(body["name"]),
-            size=int(body["size"]),
-            rows=body.get("@uploads.rowCount"),
-            sha256=body.get("@uploads.sha256"),
-            uploaded=instant(body.get("uploadedDateTime")),
-        )
+        with expected_shape("a file"):
+            return cls(
+                id=text(body["id"]),
+                name=text(body["name"]),
+                size=number(body["size"]),
+                rows=optional_number(body.get("@uploads.rowCount")),
+                sha256=optional_text(body.get("@uploads.sha256")),
+                uploaded=instant(body.get("uploadedDateTime")),
+                warnings=optional_number(body.get("@uploads.warningCount")),
+            )
+
+    def as_json(self) -> dict[str, Any]:
+        """The file as commands print it with ``--json``."""
+        return {"id": self.id, "name": self.name, "size": self.size, "rows": self.rows, "sha256": self.sha256}
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,14 +73,26 @@ class Delivery:
     @classmethod
     def from_json(cls, body: Mapping[str, Any]) -> "Delivery":
         """A delivery from an entry of ``@uploads.delivery``."""
-        return cls(
-            target=str(body["target"]),
-            state=str(body["state"]),
-            attempts=int(body.get("attempts", 0)),
-            last_error=body.get("lastError"),
-            next_attempt=instant(body.get("nextAttemptDateTime")),
-            upstream_id=body.get("upstreamId"),
-        )
+        with expected_shape("a delivery"):
+            return cls(
+                target=text(body["target"]),
+                state=text(body["state"]),
+                attempts=number(body.get("attempts", 0)),
+                last_error=optional_text(body.get("lastError")),
+                next_attempt=instant(body.get("nextAttemptDateTime")),
+                upstream_id=optional_text(body.get("upstreamId")),
+            )
+
+    def as_json(self) -> dict[str, Any]:
+        """The delivery as commands print it with ``--json``."""
+        return {
+            "target": self.target,
+            "state": self.state,
+            "attempts": self.attempts,
+            "lastError": self.last_error,
+            "nextAttemptDateTime": None if self.next_attempt is None else self.next_attempt.isoformat(),
+            "upstreamId": self.upstream_id,
+        }
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,19 +113,20 @@ class Session:
     @classmethod
     def from_json(cls, body: Mapping[str, Any]) -> "Session":
         """A session from an answer."""
-        stats = body.get("stats") or {}
-        return cls(
-            id=str(body["id"]),
-            status=str(body.get("status", "unknownFutureValue")),
-            reference_id=body.get("referenceId"),
-            created=instant(body.get("createdDateTime")),
-            expires=instant(body.get("expirationDateTime")),
-            files_uploaded=int(stats.get("filesUploaded", 0)),
-            total_bytes=int(stats.get("totalBytesUploaded", 0)),
-            files=tuple(StoredFile.from_json(file) for file in body.get("files") or ()),
-            deliveries=tuple(Delivery.from_json(delivery) for delivery in body.get("@uploads.delivery") or ()),
-            body=dict(body),
-        )
+        with expected_shape("an upload session"):
+            stats = body.get("stats") or {}
+            return cls(
+                id=text(body["id"]),
+                status=text(body.get("status", "unknownFutureValue")),
+                reference_id=optional_text(body.get("referenceId")),
+                created=instant(body.get("createdDateTime")),
+                expires=instant(body.get("expirationDateTime")),
+                files_uploaded=number(stats.get("filesUploaded", 0)),
+                total_bytes=number(stats.get("totalBytesUploaded", 0)),
+                files=tuple(map(StoredFile.from_json, listed(body.get("files")))),
+                deliveries=tuple(map(Delivery.from_json, listed(body.get("@uploads.delivery")))),
+                body=dict(body),
+            )
 
     @property
     def explains_refusals(self) -> bool:
@@ -109,15 +136,52 @@ class Session:
         """
         return "expirationDateTime" in self.body
 
-    def time_left(self, now: datetime | None = None) -> timedelta | None:
+    @property
+    def definition_id(self) -> str | None:
+        """The review definition that the session was created for, if the service tells it."""
+        data = self.body.get("data")
+        found = data.get("reviewDefinitionId") if isinstance(data, Mapping) else None
+        return found.lower() if isinstance(found, str) else None
+
+    @property
+    def etag(self) -> str | None:
+        """The version that was read; Graph has none."""
+        etag = self.body.get("@odata.etag")
+        return etag if isinstance(etag, str) else None
+
+    @property
+    def time_left(self) -> timedelta | None:
         """How long until the session expires; ``None`` if it never will, or the service does not say."""
         if self.expires is None or self.status != "active":
             return None
-        return max(timedelta(0), self.expires - (now or datetime.now(UTC)))
+        return max(timedelta(0), self.expires - datetime.now(UTC))
 
     def file(self, name: str) -> StoredFile | None:
-        """The file of that name, if the session has it."""
-        return next((file for file in self.files if file.name == name), None)
+        """The file of that name, if the session has it. Microsoft Graph may have the name in another Unicode form."""
+        return next((file for file in self.files if normalized(file.name) == normalized(name)), None)
+
+
+@dataclass(frozen=True, slots=True)
+class Checked:
+    """What a service of ours says about a file that it accepts: the remarks that do not refuse it, and its rows.
+
+    ``warnings`` has the first of ``warning_count`` remarks. ``rows`` are without the header; an upload does not tell
+    them here.
+    """
+
+    rows: int | None
+    warnings: tuple[Finding, ...]
+    warning_count: int
+
+    @classmethod
+    def from_json(cls, body: Mapping[str, Any]) -> "Checked":
+        """The remarks in an answer to an upload or a check; none if the service makes none."""
+        with expected_shape("the warnings of a file"):
+            return cls(
+                rows=optional_number(body.get("rowCount")),
+                warnings=tuple(map(Finding.from_detail, listed(body.get("@uploads.warnings")))),
+                warning_count=number(body.get("@uploads.warningCount") or 0),
+            )
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,12 +196,13 @@ class Refusal:
     @classmethod
     def from_json(cls, body: Mapping[str, Any]) -> "Refusal":
         """A refusal from an entry of ``refusals``."""
-        return cls(
-            id=str(body["id"]),
-            name=str(body["name"]),
-            findings=body.get("findingCount"),
-            refused=instant(body.get("refusedDateTime")),
-        )
+        with expected_shape("a refusal"):
+            return cls(
+                id=text(body["id"]),
+                name=text(body["name"]),
+                findings=optional_number(body.get("findingCount")),
+                refused=instant(body.get("refusedDateTime")),
+            )
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,23 +220,22 @@ class AuditRecord:
     @classmethod
     def from_json(cls, body: Mapping[str, Any]) -> "AuditRecord":
         """A record from an entry of the list."""
-        return cls(
-            at=instant(body.get("activityDateTime")),
-            activity=str(body.get("activity", "")),
-            result=str(body.get("result", "")),
-            session_id=body.get("sessionId"),
-            caller=body.get("objectId") or body.get("appId"),
-            details=body.get("details") or {},
-            body=dict(body),
-        )
+        with expected_shape("an audit record"):
+            return cls(
+                at=instant(body.get("activityDateTime")),
+                activity=text(body.get("activity", "")),
+                result=text(body.get("result", "")),
+                session_id=optional_text(body.get("sessionId")),
+                caller=optional_text(body.get("objectId") or body.get("appId")),
+                details=dict(body.get("details") or {}),
+                body=dict(body),
+            )
 
 
 def instant(text: object) -> datetime | None:
     """A ``DateTimeOffset``, which may have up to nine digits of a second (OData JSON Format 4.01, section 7.1)."""
-    found = _INSTANT.fullmatch(text) if isinstance(text, str) else None
-    if found is None:
+    try:
+        found = datetime.fromisoformat(str(text))
+    except ValueError:
         return None
-    seconds, fraction, zone = found.groups()
-    micros = (fraction or "0").ljust(6, "0")[:6]
-    offset = "+00:00" if zone == "Z" else zone
-    return datetime.fromisoformat(f"{seconds}.{micros}{offset}")
+    return found if found.tzinfo else None

@@ -2,17 +2,17 @@
 
 import hashlib
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import BinaryIO
 from urllib.parse import quote
 
-import httpx
-
-from accup.api.models import Delivery, Refusal, Review, Session, StoredFile
-from accup.api.multipart import PIECE_BYTES, Progress
+from accup.api.models import Checked, Delivery, Refusal, Review, Session, StoredFile
+from accup.api.multipart import PIECE_BYTES, Progress, Upload
 from accup.api.transport import Transport
-from accup.api.upload import Upload, Uploader
-from accup.errors import ApiError, ConflictError, HostError, InterruptedByUserError
+from accup.api.upload import Uploader
+from accup.errors import ApiError, ConflictError, HostError, UnsupportedError, UsageError
+from accup.local import LocalFile
 
 _SESSION_TYPE = "#microsoft.graph.customDataProvidedResourceAccessReviewUploadSession"
 _DATA_TYPE = "#microsoft.graph.customDataProvidedResourcePayloads.accessReviewContextData"
@@ -34,7 +34,16 @@ class Resource:
     # Sessions
 
     def create(self, review: Review) -> Session:
-        """Create a session; 409 if the review instance has one."""
+        """Create a session; 409 if the review instance has one.
+
+        Raises:
+            UsageError: the review has no definition.
+        """
+        if review.definition_id is None:
+            raise UsageError(
+                f"Review instance {review.instance_id} has no upload session yet. To create one, name the review's "
+                "definition, too: --definition."
+            )
         body = {
             "@odata.type": _SESSION_TYPE,
             "data": {
@@ -43,14 +52,27 @@ class Resource:
                 "reviewInstanceId": review.instance_id,
             },
         }
-        return _session(self._transport.request("POST", self._path, json=body))
+        return Session.from_json(self._transport.request("POST", self._path, json=body).json())
 
     def open(self, review: Review) -> Session:
         """The review instance's session with its files: a new one, or the one that exists.
 
         Raises:
-            ConflictError: the service says that there is a session, but not which.
+            ConflictError: the session is for another definition; or the service says that there is one, but not which.
+            UsageError: there is none, and the review has no definition.
         """
+        session = self._opened(review)
+        told, named = session.definition_id, review.definition_id
+        if told is not None and named is not None and told != named.lower():
+            raise ConflictError(
+                f"The upload session {session.id} of review instance {review.instance_id} is for the review definition "
+                f"{told}, not {named}. Correct --definition, or use the session's own review."
+            )
+        return session
+
+    def _opened(self, review: Review) -> Session:
+        if review.definition_id is None and (existing := self.find(review.instance_id)) is not None:
+            return existing
         try:
             return self.create(review)
         except ApiError as error:
@@ -77,39 +99,76 @@ class Resource:
 
     def list(self, filter: str | None = None) -> Iterator[Session]:  # noqa: A002  # OData's name
         """The resource's sessions, those that an OData ``$filter`` selects if there is one."""
-        yield from map(Session.from_json, self._all(self._path, None if filter is None else {"$filter": filter}))
+        params = None if filter is None else {"$filter": filter}
+        return map(Session.from_json, self._transport.elements(self._path, params))
 
     def get(self, session_id: str) -> Session:
         """A session with its files."""
         path = self._one(session_id)
         body = self._transport.request("GET", path, params=_WITH_FILES).json()
         session = Session.from_json(body)
-        if len(session.files) < session.files_uploaded:
+        if len(session.files) < session.files_uploaded or "files@odata.nextLink" in body:
             # Graph may expand a part of a collection only ("Customize Microsoft Graph responses").
-            session = Session.from_json(body | {"files": list(self._all(f"{path}/files"))})
+            session = Session.from_json(body | {"files": list(self._transport.elements(f"{path}/files"))})
         return session
 
-    def complete(self, session_id: str, *, allow_incomplete: bool = False, allow_change: bool = False) -> Session:
-        """Mark a session's upload as done: nothing can be added afterwards.
+    def complete(
+        self,
+        session_id: str,
+        *,
+        allow_incomplete: bool = False,
+        allow_change: bool = False,
+        if_match: str | None = None,
+    ) -> Session:
+        """Mark a session's upload as done: nothing can be added afterwards. A complete session stays as it is.
 
         Args:
             session_id: the session.
             allow_incomplete: although it has no file, or a file was refused and not replaced.
             allow_change: although the number of rows differs from the last time by more than the service allows.
+            if_match: the ``etag`` of the session as it was read: it is completed only if nothing has changed since.
+
+        Raises:
+            ApiError: 409 if a file is missing, or the number of rows differs too much; 412 if something has changed.
         """
         preferences = ["allow-incomplete"] * allow_incomplete + ["allow-change"] * allow_change
-        headers = {"Prefer": ", ".join(preferences)} if preferences else None
-        done = {"isUploadDone": True}
-        return _session(self._transport.request("PATCH", self._one(session_id), json=done, headers=headers))
+        headers = {"Prefer": ", ".join(preferences)} if preferences else {}
+        if if_match is not None:
+            headers["If-Match"] = if_match
+        path, attempts = self._one(session_id), 0
+
+        def once() -> Session:
+            nonlocal attempts
+            attempts += 1
+            try:
+                answer = self._transport.once("PATCH", path, json={"isUploadDone": True}, headers=headers)
+            except ApiError as error:
+                # Graph accepts no second completion, and a condition does not hold after the first one: it may be the
+                # one of an attempt before this, whose answer was lost.
+                if error.status not in (400, 409, 412) or (if_match is not None and attempts == 1):
+                    raise
+                session = self.get(session_id)
+                if session.status != "complete":
+                    raise
+                return session
+            return Session.from_json(answer.json())
+
+        return self._transport.retrying(once)
 
     def redeliver(self, session_id: str, target: str) -> Delivery:
-        """Try a delivery again at once, whatever became of it (not on Graph); ``target`` is ``graph`` or ``events``."""
+        """Try a delivery again at once, even a successful one (not on Graph); ``target`` is ``graph`` or ``events``."""
         path = f"{self._one(session_id)}/redeliver"
-        return Delivery.from_json(self._transport.request("POST", path, json={"target": target}).json())
+        with _not_on_graph("deliver a session again"):
+            return Delivery.from_json(self._transport.request("POST", path, json={"target": target}).json())
 
-    def delete(self, session_id: str) -> None:
-        """Delete a session that is not complete, with its files."""
-        self._delete(self._one(session_id))
+    def delete(self, session_id: str, *, if_match: str | None = None) -> None:
+        """Delete a session that is not complete, with its files.
+
+        Args:
+            session_id: the session.
+            if_match: the ``etag`` of the session as it was read: it is deleted only if nothing has changed since.
+        """
+        self._delete(self._one(session_id), {} if if_match is None else {"If-Match": if_match})
 
     # Files
 
@@ -120,7 +179,7 @@ class Resource:
         *,
         name: str | None = None,
         size: int | None = None,
-        sha256: str | Callable[[], str | None] | None = None,
+        sha256: str | None = None,
         progress: Progress | None = None,
         compress: bool | None = None,
     ) -> Session:
@@ -134,8 +193,7 @@ class Resource:
             source: the file's path, or a function that opens the file (each attempt reads it from its beginning).
             name: the file's name in the session; that of the path if it is not given.
             size: the file's size in bytes; needed if ``source`` is a function.
-            sha256: the digest (hex) that the file must have; if it has another, nothing is stored. Or a function that
-                gives it, or ``None`` as long as it is not known: it is asked before each attempt.
+            sha256: the digest (hex) that the file must have; if it has another, nothing is stored.
             progress: is called with the number of bytes sent so far; it falls back when an attempt begins anew.
             compress: whether to send it compressed; if not given, where the service accepts that and it saves time.
 
@@ -144,56 +202,110 @@ class Resource:
                 the service's limits is not sent (413).
             ConflictError: the file does not have the size or the digest that was given; or the session is over, or has
                 as many files as it may.
-            UsageError: a name or size is missing, or the name cannot be used.
+            UsageError: a name or size is missing, or the name cannot be used, or the file cannot be read.
         """
-        upload = Upload.of(source, name=name, size=size, sha256=sha256)
-        path = self._one(session_id)
-        return self._uploader.run(path, upload, read=lambda: self.get(session_id), progress=progress, compress=compress)
+        if isinstance(source, Path):
+            name, size = name or source.name, LocalFile.of(source).size if size is None else size
+        if name is None or size is None:
+            raise UsageError("An upload from a stream needs its name and its size in bytes.")
+        opened = (lambda: source.open("rb")) if isinstance(source, Path) else source
+        return self.send(session_id, Upload(name, size, opened, sha256, progress, compress))
 
-    def download(self, session_id: str, file: StoredFile, to: BinaryIO, progress: Progress | None = None) -> str:
-        """Write a file's bytes to ``to``, and give their SHA-256 (hex); ``to`` is truncated before a repetition.
+    def send(self, session_id: str, upload: Upload) -> Session:
+        """Upload a file as ``upload`` does; its ``sha256`` is known afterwards."""
+        return self._uploader.run(self._one(session_id), upload, lambda: self.get(session_id))
+
+    def validate(self, session_id: str, upload: Upload) -> Checked:
+        """Have the service check a file as ``upload`` does, and store nothing (not on Graph).
+
+        Raises:
+            ApiError: ``refuses_file`` tells whether the file is at fault; ``findings`` say what is wrong.
+        """
+        with _not_on_graph("check a file without storing it"):
+            return self._uploader.check(self._one(session_id), upload)
+
+    def download(
+        self,
+        session_id: str,
+        file: StoredFile,
+        to: BinaryIO | None,
+        progress: Progress | None = None,
+        *,
+        resume: bool = False,
+    ) -> str:
+        """Write a file's bytes to ``to``, or keep none of them, and give their SHA-256 (hex).
+
+        A repetition goes on where the connection was cut, and with ``resume`` after what ``to`` has at the beginning.
+        Where the service knows no ranges, ``to`` is truncated first.
 
         Raises:
             ConflictError: they are not what the session says about the file.
         """
-        return _download(
-            self._transport, f"{self._one(session_id)}/files/{quote(file.id, safe='')}/$value", file, to, progress
-        )
+        path = f"{self._one(session_id)}/files/{quote(file.id, safe='')}/$value"
+        accepted = {"Accept": "application/octet-stream, application/json"}
+
+        digest, size = hashlib.sha256(), 0
+        if resume and to is not None:
+            to.seek(0)
+            while piece := to.read(PIECE_BYTES):
+                digest.update(piece)
+                size += len(piece)
+
+        def once() -> str:
+            nonlocal digest, size
+            headers = accepted | ({"Range": f"bytes={size}-"} if size else {})
+            with self._transport.stream("GET", path, headers=headers) as answer:
+                if answer.status_code != 206:
+                    if to is not None:
+                        to.seek(0)
+                        to.truncate()
+                    digest, size = hashlib.sha256(), 0
+                for piece in answer.iter_bytes(PIECE_BYTES):
+                    digest.update(piece)
+                    size += len(piece)
+                    if to is not None:
+                        to.write(piece)
+                    if progress is not None:
+                        progress(size)
+            found = digest.hexdigest()
+            if size != file.size or (file.sha256 is not None and found != file.sha256):
+                raise ConflictError(
+                    f"'{file.name}' was downloaded with {size} bytes and SHA-256 {found}, but the session says "
+                    f"{file.size} bytes and SHA-256 {file.sha256 or 'unknown'}."
+                )
+            return found
+
+        return self._transport.retrying(once)
 
     def remove(self, session_id: str, file_id: str) -> None:
         """Remove a file from a session (not on Graph)."""
-        self._delete(f"{self._one(session_id)}/files/{quote(file_id, safe='')}")
+        with _not_on_graph("remove a file of a session"):
+            self._delete(f"{self._one(session_id)}/files/{quote(file_id, safe='')}")
 
     def refusals(self, session_id: str) -> tuple[Refusal, ...]:
         """The files that were refused and not replaced yet (not on Graph)."""
-        body: Mapping[str, Any] = self._transport.request("GET", f"{self._one(session_id)}/refusals").json()
+        with _not_on_graph("tell which files it refused"):
+            body = self._transport.request("GET", f"{self._one(session_id)}/refusals").json()
         return tuple(Refusal.from_json(refusal) for refusal in body["value"])
 
     def withdraw(self, session_id: str, refusal_id: str) -> None:
         """Withdraw a refusal, so that it no longer blocks completion (not on Graph)."""
-        self._delete(f"{self._one(session_id)}/refusals/{quote(refusal_id, safe='')}")
-
-    def _all(self, path: str, params: Mapping[str, str] | None = None) -> Iterator[dict[str, Any]]:
-        """The elements of a collection, of which an answer has a page."""
-        answer = self._transport.request("GET", path, params=params)
-        while True:
-            body: dict[str, Any] = answer.json()
-            yield from body["value"]
-            if "@odata.nextLink" not in body:
-                return
-            answer = self._transport.request("GET", body["@odata.nextLink"])
+        with _not_on_graph("withdraw a refusal"):
+            self._delete(f"{self._one(session_id)}/refusals/{quote(refusal_id, safe='')}")
 
     def _one(self, session_id: str) -> str:
+        if not session_id:
+            raise UsageError("The id of an upload session is empty.")
         return f"{self._path}/{quote(session_id, safe='')}"
 
-    def _delete(self, path: str) -> None:
+    def _delete(self, path: str, headers: Mapping[str, str] | None = None) -> None:
         attempts = 0
 
         def once() -> None:
             nonlocal attempts
             attempts += 1
             try:
-                self._transport.once("DELETE", path)
+                self._transport.once("DELETE", path, headers=headers)
             except ApiError as error:
                 # An attempt before this one may have deleted it, and its answer was lost.
                 if error.status != 404 or attempts == 1 or isinstance(error, HostError):
@@ -202,37 +314,12 @@ class Resource:
         self._transport.retrying(once)
 
 
-def _session(answer: httpx.Response) -> Session:
-    return Session.from_json(answer.json())
-
-
-def _download(transport: Transport, path: str, file: StoredFile, to: BinaryIO, progress: Progress | None) -> str:
-    """Write the bytes at ``path`` to ``to``, and give their SHA-256 (hex).
-
-    Raises:
-        ConflictError: size or digest are not what the session says.
-    """
-
-    def once() -> str:
-        to.seek(0)
-        to.truncate()
-        digest = hashlib.sha256()
-        size = 0
-        with transport.download(path) as answer:
-            for piece in answer.iter_bytes(PIECE_BYTES):
-                if transport.cancelled.is_set():
-                    raise InterruptedByUserError("Interrupted.")
-                digest.update(piece)
-                size += len(piece)
-                to.write(piece)
-                if progress is not None:
-                    progress(size)
-        found = digest.hexdigest()
-        if size != file.size or (file.sha256 is not None and found != file.sha256):
-            raise ConflictError(
-                f"'{file.name}' was downloaded with {size} bytes and SHA-256 {found}, but the session says "
-                f"{file.size} bytes and SHA-256 {file.sha256 or 'unknown'}."
-            )
-        return found
-
-    return transport.retrying(once)
+@contextmanager
+def _not_on_graph(what: str) -> Iterator[None]:
+    """Say that a service lacks an operation which Graph does not have, where it is not allowed."""
+    try:
+        yield
+    except ApiError as error:
+        if error.status != 405:
+            raise
+        raise UnsupportedError(f"This service cannot {what}: Microsoft Graph has no such operation.") from None

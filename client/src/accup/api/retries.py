@@ -4,10 +4,9 @@ import random
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from threading import Event
 from typing import TypeVar
 
-from accup.errors import AccupError, InterruptedByUserError
+from accup.errors import AccupError, UsageError
 
 T = TypeVar("T")
 
@@ -22,37 +21,58 @@ class TransientError(Exception):
 
 
 @dataclass(frozen=True, slots=True)
+class Wait:
+    """A pause before a repetition: its length in seconds, which attempt of how many follows, and why."""
+
+    seconds: float
+    attempt: int
+    attempts: int
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
 class RetryPolicy:
     """How often and how long to try.
 
-    ``attempts`` counts the first one. The delay before attempt n is random between zero and ``first_delay`` doubled
-    n - 1 times, at most ``longest_delay`` ("full jitter", so that many clients do not return at the same moment). The
-    service's Retry-After counts instead, unless it is longer than ``longest_retry_after``. All in seconds.
+    ``attempts`` counts the first one. The delay before attempt n + 1 is random between a tenth and the whole of
+    ``first_delay`` doubled n - 1 times, at most ``longest_delay``, so that many clients do not return at the same
+    moment. The service's Retry-After counts instead, unless it is longer than ``longest_retry_after``. All in seconds.
+    ``on_wait`` is called before each pause, maybe from several threads.
     """
 
     attempts: int = 7
     first_delay: float = 0.5
     longest_delay: float = 20
     longest_retry_after: float = 120
+    on_wait: Callable[[Wait], None] | None = None
 
-    def run(self, call: Callable[[], T], cancelled: Event, on_retry: Callable[[str, float], None] | None = None) -> T:
-        """Call until it succeeds.
+    def __post_init__(self) -> None:
+        """Check the number.
 
         Raises:
-            AccupError: it failed ``attempts`` times, or in a way that does not pass, or ``cancelled`` was set.
+            UsageError: it is below one.
+        """
+        if self.attempts < 1:
+            raise UsageError("A request is tried once at least: attempts must be 1 or more.")
+
+    def run(self, call: Callable[[], T], log: Callable[[str], None]) -> T:
+        """Call until it succeeds; ``log`` is called with a line before each repetition.
+
+        Raises:
+            AccupError: it failed ``attempts`` times, or in a way that does not pass.
         """
         for attempt in range(1, self.attempts + 1):
-            if cancelled.is_set():
-                raise InterruptedByUserError("Interrupted.")
             try:
                 return call()
             except TransientError as failure:
                 delay = self._delay(attempt, failure.retry_after)
                 if attempt == self.attempts or delay is None:
+                    failure.error.may_pass = True
                     raise failure.error from None
-                if on_retry is not None:
-                    on_retry(str(failure), delay)
-                cancelled.wait(delay)
+                log(f"retry in {delay:.1f} s: {failure}")
+                if self.on_wait is not None:
+                    self.on_wait(Wait(delay, attempt + 1, self.attempts, str(failure)))
+                time.sleep(delay)
         raise AssertionError("the last attempt returns or raises")
 
     def _delay(self, attempt: int, retry_after: float | None) -> float | None:
@@ -64,15 +84,16 @@ class RetryPolicy:
         return random.uniform(ceiling / 10, ceiling)  # noqa: S311  # no secret
 
 
-def seconds_of(retry_after: str | None, now: float | None = None) -> float | None:
+def seconds_of(retry_after: str | None) -> float | None:
     """The seconds of a Retry-After header: a number, or an HTTP date (RFC 9110, section 10.2.3)."""
     if not retry_after:
         return None
-    if retry_after.strip().isdigit():
-        return float(retry_after)
+    number = retry_after.strip()
+    if number.isascii() and number.isdecimal():
+        return float(number)
     from email.utils import parsedate_to_datetime  # noqa: PLC0415  # rarely needed
 
     try:
-        return max(0.0, parsedate_to_datetime(retry_after).timestamp() - (time.time() if now is None else now))
-    except (ValueError, TypeError):
+        return max(0.0, parsedate_to_datetime(retry_after).timestamp() - time.time())
+    except (ValueError, TypeError, OverflowError):
         return None

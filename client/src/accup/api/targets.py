@@ -29,14 +29,16 @@ class Target:
         Raises:
             UsageError: it is not an http or https URL, or it carries a user name, a query or a fragment.
         """
-        parts = urlsplit(url.strip())
         try:
+            parts = urlsplit(url.strip())
             valid = parts.scheme in _DEFAULT_PORTS and bool(parts.hostname) and parts.port != 0
         except ValueError:
             valid = False
         if not valid or parts.username or parts.password or parts.query or parts.fragment:
+            # What may be a password is not repeated.
+            given = "What was given" if "@" in url else f"'{url}'"
             raise UsageError(
-                f"'{url}' is not the URL of a service. Give one such as https://uploads.contoso.com or "
+                f"{given} is not the URL of a service. Give one such as https://uploads.contoso.com or "
                 "https://graph.microsoft.com/v1.0."
             )
         path = parts.path.rstrip("/")
@@ -59,6 +61,11 @@ class Target:
         return self.host in GRAPH_HOSTS
 
     @property
+    def known_scope(self) -> str | None:
+        """The scope of tokens for Graph; a service of ours says it."""
+        return f"https://{self.host}/.default" if self.is_graph else None
+
+    @property
     def is_loopback(self) -> bool:
         """Whether the service runs on this machine."""
         try:
@@ -72,9 +79,14 @@ class Target:
         return self.base.startswith("https://") or self.is_loopback
 
     @property
+    def address(self) -> str:
+        """The service's own URL, without the version of its API."""
+        return self.base.removesuffix(f"/{self.version}")
+
+    @property
     def configuration(self) -> str:
-        """The URL at which a service of ours tells its limits; it has no version."""
-        return self.base.removesuffix(f"/{self.version}") + "/uploads/config"
+        """The URL at which a service of ours tells its limits."""
+        return f"{self.address}/uploads/config"
 
     def sessions(self, catalog_id: str, resource_id: str) -> str:
         """The path of a resource's sessions, below ``base``."""
@@ -94,10 +106,14 @@ class Target:
         """
         if path.startswith("/"):
             return self.base + path
-        if _origin(path) != _origin(self.base):
+        try:
+            is_own = _origin(path) == _origin(self.base)
+        except ValueError:
+            is_own = False
+        if not is_own:
             raise ServiceError(
-                f"The service answered with a link to {urlsplit(path).hostname}, which is not {self.host}. It was not "
-                "followed. If the service is behind a gateway, its setting UPLOADS_PUBLIC_URL must name the gateway."
+                f"The service answered with a link that does not lead to {self.host}. It was not followed. If "
+                "the service is behind a gateway, its setting UPLOADS_PUBLIC_URL must name the gateway."
             )
         return path
 

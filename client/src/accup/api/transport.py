@@ -2,50 +2,30 @@
 
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager, suppress
-from json import loads
+from contextlib import contextmanager
 from ssl import PROTOCOL_TLS_CLIENT, SSLContext
-from threading import Event
-from typing import Any, Protocol, TypeVar
+from typing import Any, TypeVar
 from urllib.parse import urlsplit
 from uuid import uuid4
 
 import httpx
 
-from accup.api.host_answers import HOST_ANSWERS
+from accup import __version__
+from accup.api.answers import Answer, api_error, expected_shape, listed, optional_text, undecodable
+from accup.api.multipart import FileForm
+from accup.api.network import Certificates, certificate_error, proxy_of, unusable_proxy
 from accup.api.retries import RetryPolicy, TransientError, seconds_of
 from accup.api.targets import Target
-from accup.errors import ApiError, HostError, InterruptedByUserError, NotPermittedError, ServiceError
-from accup.findings import Finding
-from accup.signin.challenge import Challenge
+from accup.errors import NotPermittedError, ServiceError
+from accup.signin.tokens import Challenge, Tokens
 
 T = TypeVar("T")
 
 # Azure's load balancer gives up after 230 seconds, so an answer that takes longer never comes.
 _TIMEOUT = httpx.Timeout(connect=15, read=240, write=60, pool=None)
 _TRANSIENT = frozenset({408, 425, 429, 500, 502, 503, 504})
-_MAX_ERROR_BYTES = 4 * 1024 * 1024
-
-
-class Tokens(Protocol):
-    """Where tokens come from."""
-
-    def current(self) -> str | None:
-        """The token to send, if there is one."""
-
-    def answer(self, challenge: Challenge, refused: str | None) -> bool:
-        """Get a token after a 401; false if there is no other than the one that was refused."""
-
-
-class Body(Protocol):
-    """A request's body that can be sent again: each iteration starts from the beginning."""
-
-    @property
-    def headers(self) -> Mapping[str, str]:
-        """The headers that describe it."""
-
-    def __iter__(self) -> Iterator[bytes]:
-        """Its bytes."""
+# More pages than any list of the API has; a service that never ends its list must not keep us for ever.
+_MAX_PAGES = 10_000
 
 
 class Transport:
@@ -55,182 +35,152 @@ class Transport:
         self,
         target: Target,
         tokens: Tokens,
-        *,
-        retries: RetryPolicy | None = None,
-        user_agent: str = "accup",
-        log: Callable[[str], None] | None = None,
+        retries: RetryPolicy,
+        log: Callable[[str], None],
+        certificates: Certificates | None = None,
     ) -> None:
+        """Take all that it needs.
+
+        Raises:
+            UsageError: a certificate file or the proxy of the environment cannot be used.
+        """
         self.target = target
-        self.cancelled = Event()
         self._tokens = tokens
-        self._retries = retries or RetryPolicy()
+        self._retries = retries
         self._log = log
-        # Loading the certificate authorities takes 0.05 s, and http:// needs none.
-        verify = target.base.startswith("https://") or SSLContext(PROTOCOL_TLS_CLIENT)
-        self._http = httpx.Client(
-            verify=verify,
-            timeout=_TIMEOUT,
-            follow_redirects=False,
-            headers={"User-Agent": user_agent},
-            limits=httpx.Limits(max_connections=None),
-        )
+        self._proxy = proxy_of(target)
+        # Loading the certificate authorities takes time, and http:// needs none.
+        is_https = target.base.startswith("https://")
+        try:
+            self._http = httpx.Client(
+                verify=(certificates or Certificates()).context() if is_https else SSLContext(PROTOCOL_TLS_CLIENT),
+                proxy=self._proxy,
+                trust_env=False,
+                timeout=_TIMEOUT,
+                follow_redirects=False,
+                headers={"User-Agent": f"accup/{__version__}"},
+                limits=httpx.Limits(max_connections=None),
+            )
+        except (ImportError, ValueError, httpx.InvalidURL):
+            raise unusable_proxy(self._proxy or "") from None
 
     def close(self) -> None:
         """Close the connections."""
         self._http.close()
 
-    def request(
-        self,
-        method: str,
-        path: str,
-        *,
-        json: Any = None,
-        params: Mapping[str, str] | None = None,
-        headers: Mapping[str, str] | None = None,
-    ) -> httpx.Response:
+    def request(self, method: str, path: str, **options: Any) -> Answer:
         """Send a request that can be repeated safely, and give the answer, which is not an error.
+
+        ``options`` are ``json``, ``params`` and ``headers``, as for httpx.
 
         Raises:
             ApiError: the service answered with an error.
-            AccupError: there was no answer, or a redirect, or no token.
+            AccupError: there was no answer, or one that is not of the API, or no token.
         """
-        return self.retrying(lambda: self.once(method, path, json=json, params=params, headers=headers))
+        return self.retrying(lambda: self.once(method, path, **options))
+
+    def elements(self, path: str, params: Mapping[str, str] | None = None) -> Iterator[Any]:
+        """The elements of a collection, of which an answer has a page.
+
+        Raises:
+            AccupError: as for ``request``; or the list does not end.
+        """
+        page = self.request("GET", path, params=params).json()
+        seen = {path}
+        while True:
+            with expected_shape("a list"):
+                elements, link = listed(page["value"]), optional_text(page.get("@odata.nextLink"))
+            yield from elements
+            if link is None:
+                return
+            if link in seen or len(seen) == _MAX_PAGES:
+                raise ServiceError(f"{self.target.host} answers with a list that does not end. Check --url.")
+            seen.add(link)
+            page = self.request("GET", link).json()
 
     def retrying(self, call: Callable[[], T]) -> T:
-        """Repeat a call of ``once``, as the policy says."""
-        return self._retries.run(call, self.cancelled, self._on_retry)
+        """Repeat a call of ``once`` or ``stream``, as the policy says."""
+        return self._retries.run(call, self._log)
 
-    def once(
-        self,
-        method: str,
-        path: str,
-        *,
-        json: Any = None,
-        body: Body | None = None,
-        params: Mapping[str, str] | None = None,
-        headers: Mapping[str, str] | None = None,
-    ) -> httpx.Response:
-        """Send a request one time; after a 401 once more with a token.
+    def once(self, method: str, path: str, **options: Any) -> Answer:
+        """Send a request one time, as ``stream`` does, and read the answer."""
+        with self.stream(method, path, **options) as answer:
+            return Answer.of(self.target.host, answer)
+
+    @contextmanager
+    def stream(
+        self, method: str, path: str, *, body: FileForm | None = None, **options: Any
+    ) -> Iterator[httpx.Response]:
+        """Send a request one time, after a 401 once more with a token; the answer's body has not been read.
 
         Raises:
             TransientError: there was no answer, or one that says to try again.
             ApiError: the service answered with another error.
         """
-        sent = dict(headers or {}) | dict(body.headers if body else {})
-        with self._sent(method, path, json=json, content=body, params=params, headers=sent) as answer:
-            answer.read()
-            return answer
-
-    @contextmanager
-    def download(self, path: str) -> Iterator[httpx.Response]:
-        """An answer whose body has not been read, so that it need not fit into memory.
-
-        Raises:
-            TransientError: as ``once``.
-            ApiError: as ``once``.
-        """
-        with self._sent("GET", path, headers={"Accept": "application/octet-stream, application/json"}) as answer:
-            yield answer
-
-    @contextmanager
-    def _sent(self, method: str, path: str, **request: Any) -> Iterator[httpx.Response]:
+        if body is not None:
+            options |= {"content": body, "headers": body.headers}
         url = self.target.url(path)
         try:
             token = self._tokens.current()
-            answer = self._send(method, url, token, **request)
-            if answer.status_code == 401:
-                challenge = Challenge.of(answer.headers.get_list("WWW-Authenticate"))
-                if self._tokens.answer(challenge, token):
-                    answer.close()
-                    answer = self._send(method, url, self._tokens.current(), **request)
+            answer = self._send(method, url, token, **options)
             try:
+                if answer.status_code == 401:
+                    challenge = Challenge.of(answer.headers.get_list("WWW-Authenticate"))
+                    if self._tokens.answer(challenge, token):
+                        answer.close()
+                        answer = self._send(method, url, self._tokens.current(), **options)
                 self._check(answer)
                 yield answer
+            except httpx.DecodingError:
+                raise undecodable(answer) from None
             finally:
                 answer.close()
         except httpx.TransportError as error:
-            if self.cancelled.is_set():
-                raise InterruptedByUserError("Interrupted.") from None
-            raise TransientError(ServiceError(_unreachable(self.target, error))) from None
+            if permanent := certificate_error(self.target.host, error):
+                raise permanent from None
+            raise TransientError(ServiceError(self._unreachable(error))) from None
 
     def _send(
-        self, method: str, url: str, token: str | None, *, content: Body | None = None, **request: Any
+        self, method: str, url: str, token: str | None, *, headers: Mapping[str, str] | None = None, **options: Any
     ) -> httpx.Response:
-        request["headers"] = dict(request.get("headers") or {}) | {"client-request-id": str(uuid4())}
+        sent = dict(headers or {}) | {"client-request-id": str(uuid4())}
         if token is not None:
             if not self.target.may_carry_tokens:
                 raise NotPermittedError(
                     f"A token is sent over https only, or to this machine. Use https:// for {self.target.host}."
                 )
-            request["headers"]["Authorization"] = f"Bearer {token}"
+            sent["Authorization"] = f"Bearer {token}"
+        what = f"{method} {urlsplit(url).path}"
         began = time.monotonic()
         try:
-            built = self._http.build_request(method, url, content=content and iter(content), **request)
-            answer = self._http.send(built, stream=True)
+            answer = self._http.send(self._http.build_request(method, url, headers=sent, **options), stream=True)
         except httpx.TransportError as error:
-            self._say(f"{method} {urlsplit(url).path} failed: {type(error).__name__}")
+            self._log(f"{what} failed: {type(error).__name__}")
             raise
         took = (time.monotonic() - began) * 1000
         request_id = answer.headers.get("request-id", "none")
-        self._say(f"{method} {urlsplit(url).path} {answer.status_code} in {took:.0f} ms, request-id {request_id}")
+        self._log(f"{what} {answer.status_code} in {took:.0f} ms, request-id {request_id}")
         return answer
 
     def _check(self, answer: httpx.Response) -> None:
         if answer.is_success:
             return
-        if answer.is_redirect or 300 <= answer.status_code < 400:
+        if 300 <= answer.status_code < 400:
             raise ServiceError(
                 f"{self.target.host} answered with a redirect ({answer.status_code}), which is not followed: it may "
                 "lead to another host. Give the service's own URL."
             )
-        error = _api_error(answer, of_graph=self.target.is_graph)
+        error = api_error(answer, of_graph=self.target.is_graph)
         if answer.status_code in _TRANSIENT:
             raise TransientError(error, seconds_of(answer.headers.get("Retry-After")))
         raise error
 
-    def _on_retry(self, why: str, delay: float) -> None:
-        self._say(f"retry in {delay:.1f} s: {why}")
-
-    def _say(self, text: str) -> None:
-        if self._log is not None:
-            self._log(text)
-
-
-def _unreachable(target: Target, error: httpx.TransportError) -> str:
-    if isinstance(error, httpx.ConnectError):
-        return f"{target.host} cannot be reached: {error}."
-    if isinstance(error, httpx.TimeoutException):
-        return f"{target.host} did not answer in time."
-    return f"The connection to {target.host} broke: {error}."
-
-
-def _api_error(answer: httpx.Response, *, of_graph: bool) -> ApiError:
-    """The error of an answer, whether or not it has the shape that it should have."""
-    read = bytearray()
-    for piece in answer.iter_bytes():
-        read += piece
-        if len(read) > _MAX_ERROR_BYTES:
-            break
-    host_answer = HOST_ANSWERS.get(answer.status_code)
-    if host_answer and not read and "request-id" not in answer.headers and not of_graph:
-        message = (
-            f"The Functions host answered {answer.status_code} in place of the service. "
-            f"{host_answer.meaning} {host_answer.advice}"
-        )
-        return HostError(answer.status_code, message, headers=answer.headers)
-    error: Any = None
-    with suppress(ValueError, KeyError, TypeError):
-        error = loads(bytes(read))["error"]
-    if not isinstance(error, dict):
-        message = f"The service answered {answer.status_code} {answer.reason_phrase}."
-        return ApiError(answer.status_code, message, headers=answer.headers)
-    details = error.get("details")
-    inner = error.get("innerError")
-    return ApiError(
-        answer.status_code,
-        str(error.get("message") or f"The service answered {answer.status_code}."),
-        code=str(error.get("code", "")),
-        inner=inner if isinstance(inner, dict) else {},
-        findings=[Finding.from_detail(detail) for detail in details or () if isinstance(detail, dict)],
-        headers=answer.headers,
-    )
+    def _unreachable(self, error: httpx.TransportError) -> str:
+        host = self.target.host
+        if self._proxy is not None:
+            host += f" (through the proxy {urlsplit(self._proxy).hostname})"
+        if isinstance(error, httpx.ConnectError | httpx.ProxyError):
+            return f"{host} cannot be reached: {error}."
+        if isinstance(error, httpx.TimeoutException):
+            return f"{host} did not answer in time."
+        return f"The connection to {host} broke: {error}."

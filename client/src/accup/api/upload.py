@@ -1,17 +1,17 @@
-"""Uploads one file, as often as it takes, without counting it twice."""
+"""Uploads one file, as often as it takes, without counting it twice, and only if the service's limits allow it."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from pathlib import Path
-from typing import BinaryIO
+from threading import Lock
+from typing import Any
 
+from accup.api.answers import Answer
 from accup.api.host_answers import HOST_BODY_BYTES
-from accup.api.limits import Limits, ServiceLimits, body_too_large
-from accup.api.models import Session
-from accup.api.multipart import FileForm, Progress, compressed_length, form_length
+from accup.api.models import Checked, Session
+from accup.api.multipart import FileForm, Upload, too_large
 from accup.api.retries import TransientError
 from accup.api.transport import Transport
-from accup.errors import ApiError, ConflictError, HostError, ServiceError, UsageError
+from accup.errors import AccupError, ApiError, ConflictError, HostError, ServiceError
 
 # A smaller file is sent before its compression would have saved anything.
 _SMALLEST_TO_COMPRESS = 4 * 1024
@@ -26,36 +26,40 @@ for each byte of it; a chunked one streams (seen on Functions host 4.1037.0: 800
 
 
 @dataclass(frozen=True, slots=True)
-class Upload:
-    """What is uploaded: a name, a size in bytes, what opens the file, and its SHA-256 (hex) once that is known."""
+class Limits:
+    """The largest number of files in a session, file, and request body (both in bytes); ``None`` where unknown."""
 
-    name: str
-    size: int
-    opened: Callable[[], BinaryIO]
-    sha256: Callable[[], str | None]
+    max_files: int | None = None
+    max_file_bytes: int | None = None
+    max_body_bytes: int | None = None
 
     @classmethod
-    def of(
-        cls,
-        source: Path | Callable[[], BinaryIO],
-        *,
-        name: str | None,
-        size: int | None,
-        sha256: str | Callable[[], str | None] | None,
-    ) -> "Upload":
-        """An upload of a path, or of what a function opens.
+    def from_json(cls, body: Any) -> "Limits":
+        """The limits in an answer of ``/uploads/config``; none if it has another form."""
+        limits = body.get("limits") if isinstance(body, Mapping) else None
+        if not isinstance(limits, Mapping):
+            return cls()
+        values = [limits.get(name) for name in ("maxFiles", "maxFileBytes", "maxBodyBytes")]
+        return cls(*(value if isinstance(value, int) and value > 0 else None for value in values))
+
+    def check(self, upload: Upload, session: Session) -> None:
+        """Check that the service accepts a file of this size, and one more file.
 
         Raises:
-            UsageError: the name or the size is not known.
+            ApiError: the file is too large (413).
+            ConflictError: the session is full.
         """
-        digest = sha256 if callable(sha256) else lambda: sha256
-        if isinstance(source, Path):
-            return cls(
-                name or source.name, source.stat().st_size if size is None else size, lambda: source.open("rb"), digest
+        if self.max_file_bytes is not None and upload.size > self.max_file_bytes:
+            raise too_large(
+                f"'{upload.name}' has {upload.size:,} bytes, and the service accepts files of at most "
+                f"{self.max_file_bytes:,} bytes. "
+                "Split the file, or let the administrator raise UPLOADS_MAX_FILE_BYTES."
             )
-        if name is None or size is None:
-            raise UsageError("An upload from a stream needs its name and its size in bytes.")
-        return cls(name, size, source, digest)
+        if self.max_files is not None and len(session.files) >= self.max_files and session.file(upload.name) is None:
+            raise ConflictError(
+                f"'{upload.name}' cannot be uploaded: the upload session {session.id} has {self.max_files:,} files, "
+                "which is the most that the service accepts. The administrator can raise UPLOADS_MAX_FILES."
+            )
 
 
 class Uploader:
@@ -63,20 +67,13 @@ class Uploader:
 
     def __init__(self, transport: Transport) -> None:
         self._transport = transport
-        self._limits = ServiceLimits(transport)
         self._accepts_gzip = not transport.target.is_graph
+        self._limits: Limits | None = None
+        self._asking = Lock()
 
-    def run(
-        self,
-        path: str,
-        upload: Upload,
-        *,
-        read: Callable[[], Session],
-        progress: Progress | None,
-        compress: bool | None,
-    ) -> Session:
+    def run(self, path: str, upload: Upload, read: Callable[[], Session]) -> Session:
         """Upload a file into the session at ``path``; ``read`` gives the session with its files."""
-        large = form_length(upload.name, upload.size) > CHUNKED_ABOVE_BYTES and not self._transport.target.is_graph
+        large = FileForm(upload).plain_length > CHUNKED_ABOVE_BYTES and not self._transport.target.is_graph
         sent_before = sending = False
 
         def once() -> Session:
@@ -89,10 +86,12 @@ class Uploader:
                     return session
                 _check_is_active(upload, session)
                 if large and session.explains_refusals:
-                    limits = self._limits.get()
-                    _check_fits(upload, session, limits)
+                    limits = self._known_limits()
+                    limits.check(upload, session)
             sent_before = sending = True
-            return self._send(path, upload, limits, progress, compress)
+            answer = self._send(f"{path}/uploadFile", upload, limits)
+            upload.answered = True
+            return Session.from_json(answer.json())
 
         try:
             return self._transport.retrying(once)
@@ -106,53 +105,50 @@ class Uploader:
             _check_is_active(upload, session)
             raise
 
-    def _send(
-        self, path: str, upload: Upload, limits: Limits | None, progress: Progress | None, compress: bool | None
-    ) -> Session:
+    def _known_limits(self) -> Limits:
+        """The service's limits, asked once; all unknown where it does not tell them."""
+        with self._asking:
+            if self._limits is None:
+                try:
+                    answer = self._transport.request("GET", self._transport.target.configuration)
+                    self._limits = Limits.from_json(answer.json())
+                except (AccupError, ValueError):
+                    self._limits = Limits()
+            return self._limits
+
+    def check(self, path: str, upload: Upload) -> Checked:
+        """Have a service of ours check a file, of which the session at ``path`` gets nothing."""
+        limits = self._known_limits()
+        answer = self._transport.retrying(lambda: self._send(f"{path}/validateFile", upload, limits))
+        return Checked.from_json(answer.json())
+
+    def _send(self, path: str, upload: Upload, limits: Limits | None) -> Answer:
         """Send a file once. ``limits`` are those of a service of ours, which gets the file in chunks."""
         most = limits.max_body_bytes if limits else None
-        compressed = self._accepts_gzip and self._compresses(upload, most, compress)
-        if most is not None and not _fits(upload, most, compressed=compressed):
-            raise body_too_large(upload.name, most, compressed=compressed)
-        form = FileForm(
-            upload.name,
-            upload.size,
-            upload.opened,
-            sha256=upload.sha256(),
-            compressed=compressed,
-            chunked=limits is not None,
-            most=most,
-            progress=progress,
-            cancelled=self._transport.cancelled,
-        )
+        compressed = self._accepts_gzip and self._compresses(upload, most)
+        form = FileForm(upload, compressed, chunked=limits is not None, most=most)
+        form.check_length()
         try:
-            answer = self._transport.once("POST", f"{path}/uploadFile", body=form)
+            return self._transport.once("POST", path, body=form)
         except ApiError as error:
             if error.status != 415 or not compressed:
                 raise
             self._accepts_gzip = False
-            return self._send(path, upload, limits, progress, compress=False)
+            return self._send(path, upload, limits)
         except TransientError as failure:
             # Most likely the host's limit, which the service did not tell: the next attempt would end in the same way.
             refused = isinstance(failure.error, HostError) and failure.error.status == 500
             if refused and most is None and form.sent > HOST_BODY_BYTES:
                 raise failure.error from None
             raise
-        return Session.from_json(answer.json())
 
-    def _compresses(self, upload: Upload, most: int | None, compress: bool | None) -> bool:
+    def _compresses(self, upload: Upload, most: int | None) -> bool:
         """Whether to send a file compressed: as the caller says, or else if it saves time or does not fit otherwise."""
-        if compress is not None:
-            return compress
+        if upload.compress is not None:
+            return upload.compress
         # On this machine, compressing takes longer than sending.
         saves_time = upload.size >= _SMALLEST_TO_COMPRESS and not self._transport.target.is_loopback
-        return saves_time or (most is not None and form_length(upload.name, upload.size) > most)
-
-
-def _fits(upload: Upload, most: int, *, compressed: bool) -> bool:
-    """Whether a file's form has at most ``most`` bytes, or is likely to if it is compressed."""
-    plain = form_length(upload.name, upload.size)
-    return plain <= most or (compressed and compressed_length(upload.opened, plain) <= most)
+        return saves_time or (most is not None and FileForm(upload).plain_length > most)
 
 
 def _has_arrived(upload: Upload, session: Session) -> bool:
@@ -165,7 +161,7 @@ def _has_arrived(upload: Upload, session: Session) -> bool:
     if stored is None or stored.size != upload.size:
         return False
     if session.explains_refusals:
-        return stored.sha256 is not None and upload.sha256() == stored.sha256
+        return stored.sha256 is not None and upload.sha256 == stored.sha256
     return True
 
 
@@ -179,19 +175,4 @@ def _check_is_active(upload: Upload, session: Session) -> None:
         raise ConflictError(
             f"'{upload.name}' cannot be uploaded: the upload session {session.id} is {session.status}, so that nothing "
             "can be added to it."
-        )
-
-
-def _check_fits(upload: Upload, session: Session, limits: Limits) -> None:
-    """Check a file against the limits.
-
-    Raises:
-        ApiError: it is too large (413).
-        ConflictError: the session is full.
-    """
-    limits.check_file(upload.name, upload.size)
-    if limits.max_files is not None and len(session.files) >= limits.max_files and session.file(upload.name) is None:
-        raise ConflictError(
-            f"'{upload.name}' cannot be uploaded: the upload session {session.id} has {limits.max_files:,} files, "
-            "which is the most that the service accepts. The administrator can raise UPLOADS_MAX_FILES."
         )

@@ -1,57 +1,80 @@
 """``accup check``: the service's own validator, without a service."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import click
 
-from accup.commands.options import Given, common
-from accup.exit_codes import ExitCode
-from accup.local.checking import PRINCIPAL_TYPES, CheckedFile
-from accup.local.checking import check as check_file
-from accup.local.files import find_files
-from accup.screen import tables
-from accup.screen.progress import reporter
-from accup.screen.wording import plural
+from accup.commands.choosing import chosen_files, show_skipped
+from accup.commands.options import Given, common, principal_types
+from accup.declared import Declared
+from accup.errors import ExitCode
+from accup.folders import Chosen
+from accup.local import CheckedFile
+from accup.local import check as check_file
+from accup.progress import reporter
+from accup.screen import count_text, plural, size_text
 
 
 @click.command()
-@click.argument("paths", nargs=-1, required=True, type=click.Path(path_type=Path), metavar="FILE|FOLDER...")
+@chosen_files
+@principal_types
 @click.option(
-    "--principal-type",
-    "principal_types",
-    multiple=True,
-    metavar="TYPE",
-    help=f"Allowed principalType; may be repeated (default: {', '.join(PRINCIPAL_TYPES)}).",
+    "--import",
+    "declaration",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="JSON file with what is declared for the application of the files (columns, constants, ...).",
+)
+@click.option(
+    "--directory",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="CSV file of the directory, with which accounts are matched as 'principals' of --import says.",
+)
+@click.option(
+    "--accounts",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="CSV file with the application's own list of accounts, for the same.",
 )
 @common
-def check(**values: Any) -> int:
+def check(given: Given, chosen: Chosen, principal_types: Sequence[str], **known: Path | None) -> ExitCode:
     """Check files, or the CSV files of folders, on this machine. Nothing is sent.
 
     The rules are those of the service: it is the same code.
     """
-    screen = Given.of(values).screen
-    files = find_files(values["paths"])
-    types = values["principal_types"] or PRINCIPAL_TYPES
-    with reporter(screen) as shown:
-        checked = []
-        for file in files:
-            checked.append(check_file(file, types, shown.checking(file)))
+    screen = given.screen
+    checked: list[CheckedFile] = []
+    declared = Declared(principal_types, **known)
+    with reporter(screen, [file.size for file in chosen.files]) as shown:
+        for file in chosen.files:
+            checked.append(check_file(file, principal_types, shown.begins(file, "checking"), declared=declared))
             shown.ended(file, accepted=checked[-1].accepted)
-    refused = [each for each in checked if not each.accepted]
-    if screen.as_json:
-        screen.result({"files": [_as_json(each) for each in checked]})
-    else:
-        for each in checked:
-            if each.finding_count:
-                tables.findings(screen.out(), each.file.name, each.findings, each.finding_count)
-            if each.warning_count:
-                tables.findings(screen.out(), each.file.name, each.warnings, each.warning_count, "warning")
-        tables.checks(screen.out(), checked)
-    if refused:
-        screen.say(
-            f"{plural(len(refused), 'file')} of {len(checked)} would be refused. Fix the findings and check again."
+    skipped = [each.as_json() for each in chosen.skipped]
+    screen.result({"files": [_as_json(each) for each in checked], "skipped": skipped})
+    for each in checked:
+        if each.finding_count:
+            screen.findings(each.file.name, each.findings, each.finding_count)
+        if each.warning_count:
+            screen.findings(each.file.name, each.warnings, each.warning_count, "warning")
+    rows = [
+        (
+            file.file.name,
+            size_text(file.file.size),
+            count_text(file.rows),
+            file.layout or "unknown",
+            "accepted" if file.accepted else plural(file.finding_count, "finding"),
+            plural(file.warning_count, "warning") if file.warning_count else "",
         )
+        for file in checked
+    ]
+    screen.table(("File", "#Size", "#Rows", "Layout", "Result", "Warnings"), rows)
+    show_skipped(screen, chosen.skipped)
+    refused = sum(not each.accepted for each in checked)
+    if refused:
+        screen.say(f"{plural(refused, 'file')} of {len(checked)} would be refused. Fix the findings and check again.")
         return ExitCode.REFUSED
     screen.say(f"{plural(len(checked), 'file')} checked, all would be accepted.")
     return ExitCode.DONE

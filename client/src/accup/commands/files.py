@@ -1,51 +1,43 @@
 """``accup files``, ``get``, ``remove`` and ``withdraw``: the files of a session."""
 
-import os
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
 from accup.api.models import Refusal, Session, StoredFile
+from accup.api.multipart import normalized
 from accup.commands.options import Given, on_session
-from accup.errors import ApiError, NotPermittedError, UsageError
-from accup.exit_codes import ExitCode
-from accup.local.files import LocalFile
-from accup.screen import tables
-from accup.screen.progress import reporter
-from accup.screen.wording import plural, size_text
+from accup.errors import ApiError, NotPermittedError
+from accup.progress import reporter
+from accup.receiving import receive
+from accup.screen import count_text, plural, size_text
 
 if TYPE_CHECKING:
-    from accup.api.multipart import Progress
     from accup.api.resource import Resource
 
 
 @click.command()
 @on_session
-def files(**values: Any) -> int:
+def files(given: Given) -> None:
     """List a session's files, and the files that were refused and not replaced."""
-    given = Given.of(values)
-    with given.client() as client:
-        resource = given.resource(client)
-        session = given.session(resource)
-        refused = _refusals(resource, session)
-    if given.screen.as_json:
-        body = {
+    resource, session = given.session()
+    refused = _refusals(resource, session)
+    given.screen.result(
+        {
             "session": session.id,
-            "files": [_file_json(file) for file in session.files],
+            "files": [file.as_json() for file in session.files],
             "refusals": [{"id": each.id, "name": each.name, "findingCount": each.findings} for each in refused],
         }
-        given.screen.result(body)
-        return ExitCode.DONE
+    )
     rows = [
-        (file.id, file.name, size_text(file.size), "" if file.rows is None else f"{file.rows:,}", file.sha256 or "")
-        for file in session.files
+        (file.id, file.name, size_text(file.size), count_text(file.rows), file.sha256 or "") for file in session.files
     ]
-    tables.table(given.screen.out(), ("Id", "Name", "#Size", "#Rows", "SHA-256"), rows)
+    given.screen.table(("Id", "Name", "#Size", "#Rows", "SHA-256"), rows)
     if refused:
         refusals = [(each.id, each.name, "" if each.findings is None else str(each.findings)) for each in refused]
-        tables.table(given.screen.out(), ("Id", "Name", "#Findings"), refusals, title="Refused and not replaced")
-    return ExitCode.DONE
+        given.screen.table(("Id", "Name", "#Findings"), refusals, title="Refused and not replaced")
 
 
 @click.command()
@@ -53,77 +45,55 @@ def files(**values: Any) -> int:
 @click.option(
     "--output", "-o", type=click.Path(path_type=Path, file_okay=False), default=Path(), help="Folder (default: here)."
 )
-@click.option("--overwrite", is_flag=True, help="Replace files that exist.")
+@click.option("--overwrite", is_flag=True, help="Replace files that exist with other contents.")
 @on_session
-def get(**values: Any) -> int:
-    """Download files of a session (all, if none is named), and verify their digests."""
-    given = Given.of(values)
-    folder: Path = values["output"]
-    got = []
-    with given.client() as client:
-        resource = given.resource(client)
-        session = given.session(resource)
-        chosen = [_chosen(session, name) for name in values["names"]] or list(session.files)
-        folder.mkdir(parents=True, exist_ok=True)
-        with reporter(given.screen) as shown:
-            for file in chosen:
-                path = folder / _safe_name(file.name)
-                if path.exists() and not values["overwrite"]:
-                    raise UsageError(f"{path} exists. Say --overwrite to replace it.")
-                progress = shown.uploading(LocalFile(path, file.name, file.size))
-                got.append(_download(resource, session, file, path, progress))
+def get(given: Given, names: Sequence[str], output: Path, overwrite: bool) -> None:
+    """Download files of a session (all, if none is named), and verify their digests.
+
+    The same command continues after any failure: what is there already is not downloaded again.
+    """
+    resource, session = given.session()
+    chosen = [_chosen(session, name) for name in names] or list(session.files)
+    with reporter(given.screen, [file.size for file in chosen]) as shown:
+        received = receive(resource, session, chosen, output, shown, overwrite=overwrite)
+    given.screen.result({"session": session.id, "files": [each.as_json() for each in received]})
+    for each in received:
+        given.screen.line(f"{each.sha256}  {each.path}")
+    there = sum(each.was_there for each in received)
     verified = all(file.sha256 for file in chosen)
-    if given.screen.as_json:
-        given.screen.result({"session": session.id, "files": got})
-    else:
-        for each in got:
-            given.screen.line(f"{each['sha256']}  {each['path']}")
     how = "verified against the session's digests" if verified else "sizes verified; the service tells no digests"
-    given.screen.say(f"{plural(len(got), 'file')} downloaded, {how}.")
-    return ExitCode.DONE
+    had = f", {there} of them before" if there else ""
+    given.screen.say(f"{plural(len(received), 'file')} downloaded{had}, {how}.")
 
 
 @click.command()
 @click.argument("name", metavar="NAME|ID")
 @on_session
-def remove(**values: Any) -> int:
+def remove(given: Given, name: str) -> None:
     """Remove one file from a session (not on Graph)."""
-    given = Given.of(values)
-    with given.client() as client:
-        resource = given.resource(client)
-        session = given.session(resource)
-        file = _chosen(session, values["name"])
-        resource.remove(session.id, file.id)
-    if given.screen.as_json:
-        given.screen.result({"session": session.id, "removed": file.name})
+    resource, session = given.session()
+    file = _chosen(session, name)
+    resource.remove(session.id, file.id)
+    given.screen.result({"session": session.id, "removed": file.name})
     given.screen.say(f"'{file.name}' was removed from session {session.id}.")
-    return ExitCode.DONE
 
 
 @click.command()
 @click.argument("name", metavar="NAME|ID")
 @on_session
-def withdraw(**values: Any) -> int:
+def withdraw(given: Given, name: str) -> None:
     """Withdraw a refusal: the file is not needed, and no longer blocks completion (not on Graph)."""
-    given = Given.of(values)
-    with given.client() as client:
-        resource = given.resource(client)
-        session = given.session(resource)
-        wanted = values["name"]
-        found = next((each for each in resource.refusals(session.id) if wanted in (each.id, each.name)), None)
-        if found is None:
-            raise NotPermittedError(
-                f"Session {session.id} has no open refusal of '{wanted}'. 'accup files' lists them."
-            )
-        resource.withdraw(session.id, found.id)
-    if given.screen.as_json:
-        given.screen.result({"session": session.id, "withdrawn": found.name})
+    resource, session = given.session()
+    found = next((each for each in resource.refusals(session.id) if normalized(name) in (each.id, each.name)), None)
+    if found is None:
+        raise NotPermittedError(f"Session {session.id} has no open refusal of '{name}'. 'accup files' lists them.")
+    resource.withdraw(session.id, found.id)
+    given.screen.result({"session": session.id, "withdrawn": found.name})
     given.screen.say(f"The refusal of '{found.name}' was withdrawn.")
-    return ExitCode.DONE
 
 
 def _chosen(session: Session, wanted: str) -> StoredFile:
-    found = next((file for file in session.files if wanted in (file.name, file.id)), None)
+    found = session.file(wanted) or next((file for file in session.files if file.id == wanted), None)
     if found is None:
         raise NotPermittedError(f"Session {session.id} has no file '{wanted}'. 'accup files' lists them.")
     return found
@@ -139,29 +109,3 @@ def _refusals(resource: "Resource", session: Session) -> tuple[Refusal, ...]:
         if error.status not in (404, 405):
             raise
         return ()
-
-
-def _safe_name(name: str) -> str:
-    """A file's name that stays inside the folder, whatever the service says."""
-    safe = Path(name.replace("\\", "/")).name
-    if safe in ("", ".", "..") or not safe.isprintable() or (os.name == "nt" and set(safe) & set('<>:"|?*')):
-        raise UsageError(f"{name!r} cannot be a file's name on this machine.")
-    return safe
-
-
-def _download(
-    resource: "Resource", session: Session, file: StoredFile, path: Path, progress: "Progress"
-) -> dict[str, Any]:
-    """Download beside the destination, so that a file with this name is always whole."""
-    partial = path.with_name(path.name + ".part")
-    try:
-        with partial.open("wb+") as to:
-            digest = resource.download(session.id, file, to, progress)
-        partial.replace(path)
-    finally:
-        partial.unlink(missing_ok=True)
-    return {"name": file.name, "path": str(path), "size": file.size, "sha256": digest}
-
-
-def _file_json(file: StoredFile) -> dict[str, Any]:
-    return {"id": file.id, "name": file.name, "size": file.size, "rows": file.rows, "sha256": file.sha256}

@@ -1,16 +1,17 @@
 """The command line: the group of all commands, and what happens when one fails."""
 
+import errno
 import os
 import sys
 from importlib import import_module
-from typing import Any
+from traceback import format_exception
 
 import click
 
-from accup.errors import AccupError, ApiError
-from accup.exit_codes import ExitCode
-from accup.screen.console import Screen
-from accup.version import VERSION
+from accup import __version__
+from accup.commands.streams import guard_standard_streams
+from accup.errors import AccupError, ExitCode, InterruptedByUserError, OutputError, UsageError
+from accup.screen import Screen
 
 # Modules that httpx imports where they are installed, and that no command uses: its own command line, and HTTP/2. Each
 # takes 15 to 50 ms.
@@ -36,6 +37,9 @@ _COMMANDS = {
     "withdraw": ("files", "withdraw"),
     "watch": ("sessions", "watch"),
     "login": ("login", "login"),
+    "logout": ("login", "logout"),
+    "directory": ("people", "directory"),
+    "accounts": ("people", "accounts"),
     "audit": ("audit", "audit"),
 }
 
@@ -57,49 +61,61 @@ class Commands(click.Group):
 
 
 @click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
-@click.version_option(VERSION, prog_name="accup")
+@click.version_option(__version__, prog_name="accup")
 def cli() -> None:
     """Send access data to an upload session of Microsoft Graph, or of a service with the same API."""
 
 
-def main(arguments: list[str] | None = None) -> None:
+def main() -> None:
     """Run the command line and end the process with an exit code of ``ExitCode``."""
-    given = sys.argv[1:] if arguments is None else arguments
-    screen = Screen(as_json="--json" in given, debug="--debug" in given)
+    stdout = guard_standard_streams()
+    screen = Screen(as_json="--json" in sys.argv)
+    code = run(screen)
+    sys.stdout.flush()
+    if stdout.fault is not None and code == ExitCode.DONE:
+        code = ExitCode.OUTPUT
+        # Who closes a pipe does not want to read more.
+        if stdout.fault.errno != errno.EPIPE:
+            screen.say(f"accup: Done, but the result could not be written to stdout: {stdout.fault.strerror}.")
+    sys.stderr.flush()
+    # At once: threads that wait for an answer are not waited for. The next run finds out what became of uploads that
+    # were interrupted.
+    os._exit(code)
+
+
+def run(screen: Screen, arguments: list[str] | None = None) -> int:
+    """Run the command line; gives the exit code. However a command fails, that is said, and never with a traceback."""
     try:
-        code: Any = cli.main(given, prog_name="accup", standalone_mode=False)
+        return cli.main(arguments, prog_name="accup", standalone_mode=False) or ExitCode.DONE
     except click.ClickException as error:
         error.show(sys.stderr)
-        code = ExitCode.USAGE
-    except (KeyboardInterrupt, click.Abort):
-        screen.say("\nInterrupted. The same command continues where it stopped.")
-        code = ExitCode.INTERRUPTED
-    except AccupError as error:
-        code = failed(screen, error)
-    except BrokenPipeError:
-        # Whoever read stdout has gone; writing what is buffered at exit would fail again.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        code = ExitCode.SERVICE
-    _end(code if isinstance(code, int) else ExitCode.DONE)
+        screen.result({"error": UsageError(error.format_message()).as_json()})
+        return ExitCode.USAGE
+    except SystemExit as end:
+        # Click's completion of the shell.
+        return end.code if isinstance(end.code, int) else ExitCode.DONE
+    except (Exception, KeyboardInterrupt) as error:  # noqa: BLE001  # nobody is above us
+        return failed(screen, _meaning(screen, error))
+
+
+def _meaning(screen: Screen, error: BaseException) -> AccupError:
+    """What ended a command, as one of our errors."""
+    match error:
+        case AccupError():
+            return error
+        case KeyboardInterrupt() | click.Abort():
+            return InterruptedByUserError("Interrupted. The same command continues where it stopped.")
+        case OSError():
+            return OutputError.of(error)
+    for line in format_exception(error) if "--debug" in sys.argv else ():
+        screen.say(line.rstrip())
+    return AccupError(
+        f"A fault in the client itself ({type(error).__name__}). Please report it with what --debug says."
+    )
 
 
 def failed(screen: Screen, error: AccupError) -> ExitCode:
     """Say why a command failed; gives its exit code."""
-    if screen.as_json:
-        body: dict[str, Any] = {"message": str(error)}
-        if isinstance(error, ApiError):
-            body |= {"code": error.code, "innerCode": error.inner_code, "requestId": error.request_id}
-            body["details"] = [finding.as_json() for finding in error.findings]
-        screen.result({"error": body})
+    screen.result({"error": error.as_json()})
     screen.say(f"accup: {error.explanation}")
     return error.exit_code
-
-
-def _end(code: int) -> None:
-    """End the process at once: threads that wait for an answer are not waited for, and nothing is left to be freed.
-
-    The next run finds out what became of uploads that were interrupted.
-    """
-    sys.stdout.flush()
-    sys.stderr.flush()
-    os._exit(code)

@@ -1,42 +1,38 @@
 """The options that commands share, and where their values come from: the command line, the environment, the profile."""
 
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, TypeVar
-from uuid import UUID
+from functools import partial, wraps
+from typing import TYPE_CHECKING, Any
 
 import click
+from click.core import ParameterSource
 
+from accup.api.network import Certificates
 from accup.api.retries import RetryPolicy
 from accup.api.targets import Target
+from accup.commands.profiles import EXISTING_FILE, guid, profile_of, settings_folder
 from accup.errors import NotPermittedError, UsageError
-from accup.profiles import config_folder, load_profile
-from accup.screen.console import Screen
-from accup.signin.credentials import KINDS, SignIn
+from accup.local import PRINCIPAL_TYPES
+from accup.screen import Screen
+from accup.signin.credentials import KINDS, PEOPLE, SignIn, credential
+from accup.signin.entra import EntraTokens
+from accup.signin.remembered import SignIns
+from accup.signin.tokens import CommandToken, StaticToken, Tokens
 
 if TYPE_CHECKING:
     from accup.api.client import Client
     from accup.api.models import Session
     from accup.api.resource import Resource
-    from accup.api.transport import Tokens
 
-Command = TypeVar("Command", bound=Callable[..., Any])
+Command = Callable[..., Any]
 
-
-class Guid(click.ParamType[str]):
-    """A GUID, in any case and with or without braces."""
-
-    name = "guid"
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
-        """The GUID in lower case."""
-        try:
-            return str(UUID(str(value)))
-        except ValueError:
-            self.fail(f"'{value}' is not a GUID such as 8f3c1a52-94de-4f0b-9c2f-0d6a5b1e7c11.", param, ctx)
+# The ways to get a token. Of two that come from the same place, the first counts.
+_WAYS = ("token", "token_command", "credential")
 
 
-def option(name: str, help: str, **more: Any) -> Callable[[Command], Command]:  # noqa: A002  # click's name
+def option(name: str, help: str, **more: Any) -> Callable[[Any], Any]:  # noqa: A002  # click's name
     """An option that can also come from ``ACCUP_<NAME>``."""
     variable = "ACCUP_" + name.lstrip("-").replace("-", "_").upper()
     return click.option(name, envvar=variable, show_envvar=True, help=help, **more)
@@ -64,54 +60,72 @@ _TARGET = (
         show_default=True,
     ),
     option("--client-id", "Application to sign in with, or the managed identity's client id.", metavar="GUID"),
+    option("--ca-cert", "Authority to trust besides the system's (PEM).", metavar="FILE", type=EXISTING_FILE),
+    option("--client-cert", "Own certificate, followed by its key (PEM).", metavar="FILE", type=EXISTING_FILE),
 )
 _RESOURCE = (
-    option("--catalog", "Catalog of the resource.", type=Guid(), metavar="GUID"),
-    option("--resource", "Resource (the application).", type=Guid(), metavar="GUID"),
+    option("--catalog", "Catalog of the resource.", type=guid, metavar="GUID"),
+    option("--resource", "Resource (the application).", type=guid, metavar="GUID"),
 )
 _SESSION = (
-    click.option("--session", "session_id", type=Guid(), metavar="GUID", help="Upload session; or name --review."),
-    option("--review", "Review instance whose session is meant.", type=Guid(), metavar="GUID"),
+    click.option("--session", "session_id", type=guid, metavar="GUID", help="Upload session; or name --review."),
+    option("--review", "Review instance whose session is meant.", type=guid, metavar="GUID"),
 )
 
 SHARED = (
     *("session_id", "review", "catalog", "resource", "url", "profile", "token", "token_command", "credential"),
-    *("scope", "tenant", "client_id", "retries", "as_json", "quiet", "debug"),
+    *("scope", "tenant", "client_id", "ca_cert", "client_cert", "retries", "as_json", "quiet", "debug"),
 )
 """The names of the options above, in the order of the documentation."""
 
+principal_types = click.option(
+    "--principal-type",
+    "principal_types",
+    multiple=True,
+    default=PRINCIPAL_TYPES,
+    metavar="TYPE",
+    help=f"Allowed principalType; may be repeated (default: {', '.join(PRINCIPAL_TYPES)}).",
+)
+
 
 def common(command: Command) -> Command:
-    """Add what every command has."""
-    return _all(command, _COMMON)
+    """Add what every command has. The function gets ``Given``, and its own options by their names."""
+    return _with_options(command, _COMMON)
 
 
 def on_service(command: Command) -> Command:
     """Add what a command needs that calls the service."""
-    return _all(command, (*_TARGET, *_COMMON))
+    return _with_options(command, (*_TARGET, *_COMMON))
 
 
 def on_resource(command: Command) -> Command:
     """Add what a command needs that works on one resource."""
-    return _all(command, (*_RESOURCE, *_TARGET, *_COMMON))
+    return _with_options(command, (*_RESOURCE, *_TARGET, *_COMMON))
 
 
 def on_session(command: Command) -> Command:
     """Add what a command needs that works on one session."""
-    return _all(command, (*_SESSION, *_RESOURCE, *_TARGET, *_COMMON))
+    return _with_options(command, (*_SESSION, *_RESOURCE, *_TARGET, *_COMMON))
 
 
-def _all(command: Command, options: tuple[Callable[[Any], Any], ...]) -> Command:
-    for option in reversed(options):
-        command = option(command)
-    return command
+def _with_options(command: Command, options: tuple[Callable[[Any], Any], ...]) -> Command:
+    @wraps(command)
+    def run(**values: Any) -> Any:
+        given = Given.of(values)
+        own = {name: value for name, value in given.values.items() if name not in SHARED}
+        return command(given, **own)
+
+    for each in reversed(options):
+        run = each(run)
+    return run
 
 
 @dataclass(slots=True)
 class Given:
-    """The options of one call, completed from the profile."""
+    """The options of one call, completed from the profile; ``places`` says where each came from, the first counts."""
 
     values: dict[str, Any]
+    places: dict[str, int]
     screen: Screen
 
     @classmethod
@@ -121,78 +135,103 @@ class Given:
         Raises:
             UsageError: there is no such profile.
         """
-        profile = load_profile(values.get("profile"))
         filled = dict(values)
+        # A command without a service has no profile, and a broken one does not stop it.
+        profile = profile_of(values["profile"]) if "profile" in values else {}
         for name, value in profile.items():
             if name in filled and filled[name] is None:
-                filled[name] = Guid().convert(value, None, None) if name in ("catalog", "resource", "review") else value
-        screen = Screen(as_json=values["as_json"], quiet=values["quiet"], debug=values["debug"])
-        return cls(filled, screen)
+                filled[name] = value
+        context = click.get_current_context()
+        order = (ParameterSource.COMMANDLINE, ParameterSource.ENVIRONMENT)
+        found = {name: context.get_parameter_source(name) for name in filled}
+        places = {name: order.index(place) if place in order else len(order) for name, place in found.items()}
+        return cls(filled, places, Screen(values["as_json"], values["quiet"], values["debug"]))
 
-    def need(self, name: str) -> str:
-        """An option without which the command cannot run.
+    def need(self, name: str, *others: str) -> str:
+        """An option without which the command cannot run; ``others`` are needed, too.
 
         Raises:
-            UsageError: it is not there.
+            UsageError: one is not there.
         """
-        value = self.values.get(name)
-        if value is None:
-            raise UsageError(
-                f"--{name.replace('_', '-')} is missing. Give it, set ACCUP_{name.upper()}, or put it into a profile."
-            )
-        return str(value)
+        missing = [each for each in (name, *others) if self.values.get(each) is None]
+        if missing:
+            options = ", ".join(f"--{each.replace('_', '-')}" for each in missing)
+            variables = ", ".join(f"ACCUP_{each.upper()}" for each in missing)
+            what, it = ("is missing", "it") if len(missing) == 1 else ("are missing", "them")
+            raise UsageError(f"{options} {what}. Give {it}, set {variables}, or put {it} into a profile.")
+        return str(self.values[name])
 
     def target(self) -> Target:
         """The service."""
         return Target.parse(self.need("url"))
 
-    def sign_in(self) -> SignIn:
-        """How to sign in to Microsoft Entra."""
+    def certificates(self) -> Certificates:
+        """Which certificates to trust, and our own."""
+        return Certificates(self.values["ca_cert"], self.values["client_cert"])
+
+    def sign_in(self, target: Target) -> SignIn:
+        """How to sign in to Microsoft Entra: as the options say, and else as ``accup login`` has settled it."""
+        known = SignIns(settings_folder()).of(target)
+        kind = self.values["credential"] or (known.kind if known else "auto")
         return SignIn(
-            kind=self.values.get("credential") or "auto",
-            scope=self.values.get("scope"),
-            tenant=self.values.get("tenant"),
-            client_id=self.values.get("client_id"),
-            record=config_folder() / "sign-in.json",
+            kind=kind,
+            scope=self.values["scope"] or (known.scope if known else None),
+            tenant=self.values["tenant"] or (known.tenant if known else None),
+            client_id=self.values["client_id"] or (known.client_id if known else None),
+            authority=known.authority if known else None,
+            certificates=self.certificates(),
+            folder=settings_folder(),
+            account=known.account if known and kind in PEOPLE else None,
+            # Who has not asked for it does not expect to be asked, and a pipeline would wait for ever.
+            asks=self.values["credential"] in PEOPLE and sys.stderr.isatty(),
         )
 
     def client(self) -> "Client":
-        """The client of the service, with the tokens that the options describe."""
+        """The client of the service, with the tokens that the options describe; closed at the command's end."""
         from accup.api.client import Client  # noqa: PLC0415  # HTTP takes 0.2 s to import; ``check`` needs none
 
         target = self.target()
-        retries = RetryPolicy(attempts=self.values["retries"] + 1)
-        return Client(target, self._tokens(target), retries=retries, log=self.screen.log)
+        client = Client(
+            target,
+            self._tokens(target),
+            retries=RetryPolicy(attempts=self.values["retries"] + 1, on_wait=self.screen.waits),
+            certificates=self.certificates(),
+            log=self.screen.log,
+        )
+        return click.get_current_context().with_resource(client)
 
-    def resource(self, client: "Client") -> "Resource":
+    def resource(self) -> "Resource":
         """The sessions of the resource that the options name."""
-        return client.resource(self.need("catalog"), self.need("resource"))
+        self.need("url", "catalog", "resource")
+        return self.client().resource(self.need("catalog"), self.need("resource"))
 
-    def session(self, resource: "Resource") -> "Session":
-        """The session that the options name, by its id or by its review instance, with its files.
+    def session(self) -> "tuple[Resource, Session]":
+        """The resource, and its session that the options name by its id or by its review instance, with its files.
 
         Raises:
             NotPermittedError: there is none.
             UsageError: the options name none.
         """
-        if self.values.get("session_id"):
-            return resource.get(self.values["session_id"])
-        if not self.values.get("review"):
+        review, session_id = self.values["review"], self.values["session_id"]
+        if not review and not session_id:
             raise UsageError("Name the upload session with --session, or its review instance with --review.")
-        of_review = resource.find(self.values["review"])
-        if of_review is None:
+        resource = self.resource()
+        if session_id:
+            return resource, resource.get(session_id)
+        found = resource.find(review)
+        if found is None:
             raise NotPermittedError(
-                f"Review instance {self.values['review']} has no upload session for this resource that is active or "
-                "complete. 'accup list' shows all sessions."
+                f"Review instance {review} has no upload session for this resource that is active or complete. "
+                "'accup list' shows all sessions."
             )
-        return of_review
+        return resource, found
 
-    def _tokens(self, target: Target) -> "Tokens":
-        from accup.signin.entra import EntraTokens  # noqa: PLC0415
-        from accup.signin.tokens import CommandToken, StaticToken  # noqa: PLC0415
-
-        if self.values.get("token"):
+    def _tokens(self, target: Target) -> Tokens:
+        """Tokens as the options say: the command line counts before the environment, and that before the profile."""
+        given = [name for name in _WAYS if self.values[name]]
+        way = min(given, key=lambda name: self.places[name], default="credential")
+        if way == "token":
             return StaticToken(self.values["token"])
-        if self.values.get("token_command"):
+        if way == "token_command":
             return CommandToken(self.values["token_command"])
-        return EntraTokens(target, self.sign_in())
+        return EntraTokens(target, self.sign_in(target), partial(credential, say=self.screen.say))

@@ -1,30 +1,32 @@
 """``accup send``: files in, a complete session out, or the reasons why not."""
 
-from collections.abc import Sequence
-from pathlib import Path
+import sys
+from contextlib import ExitStack
 from typing import Any
 
 import click
 
 from accup.api.models import Review
-from accup.commands.options import Given, Guid, on_resource, option
-from accup.errors import InterruptedByUserError
-from accup.local.checking import PRINCIPAL_TYPES
-from accup.local.files import LocalFile, find_files
-from accup.screen import tables
-from accup.screen.console import Screen
-from accup.screen.progress import reporter
-from accup.screen.wording import duration_text, plural
-from accup.sending.outcome import SendOutcome
-from accup.sending.sender import UPLOADS_AT_ONCE, Sender, SendOptions
+from accup.commands.choosing import chosen_files, show_skipped
+from accup.commands.options import Given, on_resource, option, principal_types
+from accup.commands.profiles import guid
+from accup.conclusion import conclusion, question
+from accup.errors import AccupError, ExitCode, InterruptedByUserError
+from accup.folders import Chosen
+from accup.outcome import SendOutcome
+from accup.progress import reporter
+from accup.screen import Screen, count_text, listing, plural, size_text
+from accup.sending import UPLOADS_AT_ONCE, send_files
 
 
 @click.command()
-@click.argument("paths", nargs=-1, required=True, type=click.Path(path_type=Path), metavar="FILE|FOLDER...")
-@option("--review", "Review instance that the data is for.", type=Guid(), metavar="GUID")
-@option("--definition", "Review definition (default: the review instance's id).", type=Guid(), metavar="GUID")
+@chosen_files
+@option("--review", "Review instance that the data is for.", type=guid, metavar="GUID")
+@option("--definition", "Review definition, to create a session.", type=guid, metavar="GUID")
+@click.option("--dry-run", is_flag=True, help="Check the files by the service's rules and say what would be done.")
 @click.option("--complete", is_flag=True, help="Complete the session if every file was accepted, without a question.")
 @click.option("--allow-change", is_flag=True, help="Complete although the number of rows differs from the last time.")
+@click.option("--allow-others", is_flag=True, help="Complete although the session has files that are not sent now.")
 @click.option("--replace", is_flag=True, help="Replace files of the session that have other contents (not on Graph).")
 @click.option(
     "--compress/--no-compress",
@@ -39,102 +41,68 @@ from accup.sending.sender import UPLOADS_AT_ONCE, Sender, SendOptions
     show_default=True,
     help="Parallel uploads.",
 )
-@click.option(
-    "--principal-type",
-    "principal_types",
-    multiple=True,
-    metavar="TYPE",
-    help=f"Allowed principalType; may be repeated (default: {', '.join(PRINCIPAL_TYPES)}).",
-)
+@principal_types
 @on_resource
-def send(**values: Any) -> int:
+def send(given: Given, chosen: Chosen, definition: str | None, complete: bool, **how: Any) -> ExitCode:
     """Send files, or the CSV files of folders, into the upload session of a review instance.
 
     Creates the session or continues with the existing one, uploads what is missing, compares the result with the local
     files, and completes the session only if every file was accepted. The same command continues after any failure:
     nothing is sent twice.
     """
-    given = Given.of(values)
     screen = given.screen
-    files = find_files(values["paths"])
-    review = Review(given.need("review"), given.values.get("definition") or given.need("review"))
-    sender = Sender(
-        SendOptions(
-            replace=values["replace"],
-            allow_change=values["allow_change"],
-            compress=values["compress"],
-            at_once=values["at_once"],
-            principal_types=values["principal_types"] or PRINCIPAL_TYPES,
+    review = Review(given.need("review"), definition)
+    resource = given.resource()
+    outcome = SendOutcome()
+    seen = False
+    with ExitStack() as bars:
+        shown = bars.enter_context(reporter(screen, [file.size for file in chosen.files]))
+
+        def agreed(found: SendOutcome) -> bool:
+            nonlocal seen
+            bars.close()
+            # On a terminal the receipt is not shown a second time.
+            seen = sys.stdout.isatty()
+            _show_receipt(screen, found, err=not seen)
+            return screen.ask(question(found))
+
+        confirm = complete or (agreed if screen.can_ask else False)
+        try:
+            send_files(resource, chosen, review, confirm=confirm, reporter=shown, outcome=outcome, **how)
+        except AccupError as error:
+            outcome.error = error
+        except KeyboardInterrupt:
+            outcome.error = InterruptedByUserError("Interrupted. The same command continues where it stopped.")
+    screen.result(outcome.as_json())
+    if not seen:
+        _show_receipt(screen, outcome)
+    screen.say(conclusion(outcome))
+    return outcome.exit_code
+
+
+def _show_receipt(screen: Screen, outcome: SendOutcome, *, err: bool = False) -> None:
+    """Show findings and warnings, the files that the session was seen to have, and what else it has or was left out."""
+    for file in outcome.files:
+        if file.refused:
+            screen.findings(file.name, file.findings, file.finding_count, err=err)
+        elif file.warning_count:
+            screen.findings(file.name, file.warnings, file.warning_count, "warning", err=err)
+    # There is little room for digests.
+    warned = outcome.warning_count > 0
+    rows = [
+        (
+            *(file.name, size_text(file.file.size), count_text(file.rows)),
+            *[str(file.warning_count or "")] * warned,
+            *(file.sha256 or "", file.verified or ""),
         )
-    )
-    try:
-        _run(given, sender, files, review)
-    except KeyboardInterrupt:
-        sender.outcome.error = InterruptedByUserError("Interrupted. The same command continues where it stopped.")
-    _show(screen, sender.outcome)
-    return sender.outcome.exit_code
-
-
-def _run(given: Given, sender: Sender, files: Sequence[LocalFile], review: Review) -> None:
-    with reporter(given.screen) as shown:
-        resource = given.resource(given.client())
-        outcome = sender.send(files, resource, review, shown)
-    if given.values["complete"] or _confirmed(given.screen, outcome):
-        sender.complete(resource)
-
-
-def _confirmed(screen: Screen, outcome: SendOutcome) -> bool:
-    """Ask whether to complete, if there is something to complete and someone to ask."""
-    if outcome.error is not None or outcome.refused or outcome.complete or not screen.can_ask:
-        return False
-    tables.receipt(screen.err(), outcome.files)
-    _tell_others(screen, outcome)
-    return screen.ask("All files were accepted. Complete the session? Nothing can be added afterwards.")
-
-
-def _show(screen: Screen, outcome: SendOutcome) -> None:
-    """Print the outcome: as JSON, or as tables and a last line."""
-    if screen.as_json:
-        screen.result(outcome.as_json())
-    else:
-        for file in outcome.refused:
-            tables.findings(screen.out(), file.name, file.findings, file.finding_count)
-        tables.receipt(screen.out(), outcome.files)
-        _tell_others(screen, outcome)
-    screen.say(last_line(outcome))
-
-
-def _tell_others(screen: Screen, outcome: SendOutcome) -> None:
-    if outcome.others:
-        names = ", ".join(file.name for file in outcome.others[:5])
-        more = f" and {len(outcome.others) - 5} more" if len(outcome.others) > 5 else ""
-        screen.say(
-            f"The session also has {plural(len(outcome.others), 'file')} that this command did not send: {names}{more}."
-        )
-
-
-def last_line(outcome: SendOutcome) -> str:
-    """What happened, and what to do next."""
-    where = f"Session {outcome.session.id}" if outcome.session else "No session was opened"
-    refused = outcome.refused
-    if outcome.error is not None:
-        return f"accup: {outcome.error.explanation}\n{where}: not completed. {_next_step(outcome)}"
-    if refused:
-        names = ", ".join(file.name for file in refused[:3]) + (" ..." if len(refused) > 3 else "")
-        return (
-            f"{where}: {plural(len(refused), 'file')} of {len(outcome.files)} refused, nothing was completed. "
-            f"Fix {names} and run the same command again."
-        )
-    count = plural(len(outcome.files), "file")
-    if outcome.complete:
-        return f"{where} is complete: {count} accepted and verified."
-    left = outcome.session.time_left() if outcome.session else None
-    time = "" if left is None else f" It expires in {duration_text(left)} if nothing happens."
-    return f"{where}: {count} accepted and verified. Run the same command with --complete to complete it.{time}"
-
-
-def _next_step(outcome: SendOutcome) -> str:
-    code = outcome.error.exit_code if outcome.error else None
-    if code is not None and code.name in ("SERVICE", "INTERRUPTED"):
-        return "Run the same command again: it continues where it stopped."
-    return "Nothing is lost: what was accepted stays in the session." if outcome.session else "Nothing was sent."
+        for file in outcome.files
+        if file.accepted
+    ]
+    if rows:
+        columns = ("File", "#Size", "#Rows", *["#Warnings"] * warned, "SHA-256", "Verified by")
+        screen.table(columns, rows, err=err)
+    show_skipped(screen, outcome.skipped)
+    if outcome.others and not screen.as_json:
+        count = plural(len(outcome.others), "file")
+        names = listing([file.name for file in outcome.others])
+        screen.say(f"The session also has {count} that this command did not send: {names}.")

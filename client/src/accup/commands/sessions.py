@@ -1,59 +1,52 @@
 """``accup status``, ``list``, ``complete``, ``redeliver``, ``delete`` and ``watch``: whole sessions."""
 
+import math
 import time
 from typing import Any
 
 import click
 
-from accup.api.models import Delivery, Session, StoredFile
+from accup.api.models import Delivery, Session
 from accup.commands.options import Given, on_resource, on_session
-from accup.errors import ConflictError, UsageError
-from accup.exit_codes import ExitCode
-from accup.screen import tables
-from accup.screen.console import Screen
-from accup.screen.wording import duration_text, plural, size_text
+from accup.completing import complete_as_shown
+from accup.errors import AccupError, ConflictError, ExitCode, UsageError
+from accup.screen import Screen, duration_text, listing, plural, size_text
 
 _TARGETS = ("graph", "events")
 _STATES = ("active", "complete", "expired")
 
+_yes = click.option("--yes", is_flag=True, help="Do not ask.")
+
 
 @click.command()
 @on_session
-def status(**values: Any) -> int:
-    """Show a session: its status, its files, the time left, and what its deliveries have come to."""
-    given = Given.of(values)
-    with given.client() as client:
-        _show(given.screen, given.session(given.resource(client)))
-    return ExitCode.DONE
+def status(given: Given) -> None:
+    """Show a session: its status, its files, the time left, and the states of its deliveries."""
+    _, session = given.session()
+    _show(given.screen, session)
 
 
 @click.command("list")
 @click.option("--status", type=click.Choice(_STATES), help="Only sessions of this status.")
 @on_resource
-def list_sessions(**values: Any) -> int:
+def list_sessions(given: Given, status: str | None) -> None:
     """List the sessions of a resource."""
-    given = Given.of(values)
-    chosen = None if values["status"] is None else f"status eq '{values['status']}'"
-    with given.client() as client:
-        sessions = list(given.resource(client).list(chosen))
-    if given.screen.as_json:
-        given.screen.result({"sessions": [_as_json(session) for session in sessions]})
-        return ExitCode.DONE
+    sessions = list(given.resource().list(None if status is None else f"status eq '{status}'"))
+    given.screen.result({"sessions": [_as_json(session) for session in sessions]})
     rows = [
         (
             session.id,
             session.status,
             session.reference_id or "",
             "" if session.created is None else f"{session.created:%Y-%m-%d %H:%M}Z",
-            _left(session),
+            duration_text(session.time_left),
             f"{session.files_uploaded}",
             size_text(session.total_bytes),
         )
         for session in sessions
     ]
     columns = ("Session", "Status", "Review instance", "Created", "Time left", "#Files", "#Size")
-    tables.table(given.screen.out(), columns, rows)
-    return ExitCode.DONE
+    given.screen.table(columns, rows)
 
 
 @click.command()
@@ -61,21 +54,16 @@ def list_sessions(**values: Any) -> int:
 @click.option(
     "--allow-change", is_flag=True, help="Although the number of rows differs from the last time by too much."
 )
-@click.option("--yes", is_flag=True, help="Do not ask.")
+@_yes
 @on_session
-def complete(**values: Any) -> int:
+def complete(given: Given, allow_incomplete: bool, allow_change: bool, yes: bool) -> None:
     """Complete a session: nothing can be added afterwards."""
-    given = Given.of(values)
-    with given.client() as client:
-        resource = given.resource(client)
-        session = given.session(resource)
-        files = plural(session.files_uploaded, "file")
-        _confirm(given, f"Complete session {session.id} with {files}? Nothing can be added afterwards.")
-        session = resource.complete(
-            session.id, allow_incomplete=values["allow_incomplete"], allow_change=values["allow_change"]
-        )
-        _show(given.screen, session)
-    return ExitCode.DONE
+    resource, session = given.session()
+    if not yes:
+        files = _files_text(session)
+        _confirm(given.screen, f"Complete session {session.id} with {files}? Nothing can be added afterwards.")
+    session = complete_as_shown(resource, session, allow_incomplete=allow_incomplete, allow_change=allow_change)
+    _show(given.screen, session)
 
 
 @click.command()
@@ -87,94 +75,86 @@ def complete(**values: Any) -> int:
     help="Which delivery: the forwarding to Microsoft Graph, or the events.",
 )
 @on_session
-def redeliver(**values: Any) -> int:
+def redeliver(given: Given, target: str) -> None:
     """Try a delivery of a complete session again at once (not on Graph)."""
-    given = Given.of(values)
-    with given.client() as client:
-        resource = given.resource(client)
-        session = given.session(resource)
-        delivery = resource.redeliver(session.id, values["target"])
-    if given.screen.as_json:
-        given.screen.result({"session": session.id, "delivery": _delivery_json(delivery)})
+    resource, session = given.session()
+    delivery = resource.redeliver(session.id, target)
+    given.screen.result({"session": session.id, "delivery": delivery.as_json()})
     given.screen.say(f"Session {session.id} is delivered again to {delivery.target}. 'accup status' shows the result.")
-    return ExitCode.DONE
 
 
 @click.command()
-@click.option("--yes", is_flag=True, help="Do not ask.")
+@_yes
 @on_session
-def delete(**values: Any) -> int:
+def delete(given: Given, yes: bool) -> None:
     """Delete a session that is not complete, with its files."""
-    given = Given.of(values)
-    with given.client() as client:
-        resource = given.resource(client)
-        session = given.session(resource)
-        files = plural(session.files_uploaded, "file")
-        _confirm(given, f"Delete session {session.id} with {files}?")
-        resource.delete(session.id)
-    if given.screen.as_json:
-        given.screen.result({"session": session.id, "deleted": True})
+    resource, session = given.session()
+    if not yes:
+        _confirm(given.screen, f"Delete session {session.id} with {_files_text(session)}?")
+    resource.delete(session.id, if_match=session.etag)
+    given.screen.result({"session": session.id, "deleted": True})
     given.screen.say(f"Session {session.id} was deleted.")
-    return ExitCode.DONE
 
 
 @click.command()
 @click.option(
     "--interval",
-    type=click.FloatRange(1, 3600),
+    type=click.IntRange(1, 3600),
     metavar="N",
     default=15,
     show_default=True,
-    help="Seconds between looks.",
+    help="Seconds between requests.",
 )
-@click.option("--timeout", type=click.FloatRange(0), metavar="N", help="Seconds after which to give up.")
+@click.option("--timeout", type=click.IntRange(0), metavar="N", help="Seconds after which to give up.")
 @on_session
-def watch(**values: Any) -> int:
+def watch(given: Given, interval: int, timeout: int | None) -> ExitCode:
     """Wait until a session is complete or has expired."""
-    given = Given.of(values)
-    deadline = None if values["timeout"] is None else time.monotonic() + values["timeout"]
-    with given.client() as client:
-        resource = given.resource(client)
-        session = given.session(resource)
-        while session.status not in ("complete", "expired"):
-            if deadline is not None and time.monotonic() + values["interval"] > deadline:
-                raise ConflictError(
-                    f"Session {session.id} is still {session.status} after {values['timeout']:g} seconds."
-                )
-            if given.screen.shows_progress:
-                given.screen.say(
-                    f"{session.status}, {plural(session.files_uploaded, 'file')}, time left: {_left(session)}"
-                )
-            time.sleep(values["interval"])
-            session = resource.get(session.id)
-        _show(given.screen, session)
-        if session.status == "expired":
-            raise ConflictError(f"Session {session.id} has expired without being completed.")
-    return ExitCode.DONE
+    screen = given.screen
+    deadline = None if timeout is None else time.monotonic() + timeout
+    resource, session = given.session()
+    while session.status not in ("complete", "expired"):
+        left = math.inf if deadline is None else deadline - time.monotonic()
+        if left <= 0:
+            raise ConflictError(f"Session {session.id} is still {session.status} after {timeout} seconds.")
+        if screen.shows_progress:
+            ends = duration_text(session.time_left)
+            screen.say(f"{session.status}, {plural(session.files_uploaded, 'file')}, time left: {ends}")
+        time.sleep(min(interval, left))
+        session = resource.get(session.id)
+    if session.status == "complete":
+        _show(screen, session)
+        return ExitCode.DONE
+    error = ConflictError(f"Session {session.id} has expired without being completed.")
+    _show(screen, session, error)
+    screen.say(f"accup: {error.explanation}")
+    return error.exit_code
 
 
-def _confirm(given: Given, question: str) -> None:
+def _confirm(screen: Screen, question: str) -> None:
     """Ask before a step that cannot be undone.
 
     Raises:
         UsageError: there is nobody to ask, or the answer was no.
     """
-    if given.values["yes"]:
-        return
-    if not given.screen.can_ask:
+    if not screen.can_ask:
         raise UsageError("This cannot be undone. In a script, say --yes.")
-    if not given.screen.ask(question):
+    if not screen.ask(question):
         raise UsageError("Nothing was changed.")
 
 
-def _show(screen: Screen, session: Session) -> None:
-    if screen.as_json:
-        screen.result(_as_json(session) | {"files": [_file_json(file) for file in session.files]})
-        return
+def _files_text(session: Session) -> str:
+    """The number of a session's files, and the names of the first."""
+    names = listing([file.name for file in session.files])
+    return plural(session.files_uploaded, "file") + (f" ({names})" if names else "")
+
+
+def _show(screen: Screen, session: Session, error: AccupError | None = None) -> None:
+    body = _as_json(session) | {"files": [file.as_json() for file in session.files]}
+    screen.result(body if error is None else body | {"error": error.as_json()})
     screen.line(f"Session          {session.id}")
     screen.line(f"Status           {session.status}")
     screen.line(f"Review instance  {session.reference_id or 'unknown'}")
-    screen.line(f"Time left        {_left(session) or 'none'}")
+    screen.line(f"Time left        {duration_text(session.time_left) or 'none'}")
     screen.line(f"Files            {session.files_uploaded} ({size_text(session.total_bytes)})")
     for delivery in session.deliveries:
         screen.line(f"{f'To {delivery.target}':<17}{_delivery_text(delivery)}")
@@ -190,13 +170,8 @@ def _delivery_text(delivery: Delivery) -> str:
     return f"waiting, {tried}{soon}" + (f": {delivery.last_error}" if delivery.last_error else "")
 
 
-def _left(session: Session) -> str:
-    left = session.time_left()
-    return "" if left is None else duration_text(left)
-
-
 def _as_json(session: Session) -> dict[str, Any]:
-    left = session.time_left()
+    left = session.time_left
     return {
         "session": session.id,
         "status": session.status,
@@ -206,20 +181,5 @@ def _as_json(session: Session) -> dict[str, Any]:
         "secondsLeft": None if left is None else int(left.total_seconds()),
         "filesUploaded": session.files_uploaded,
         "totalBytesUploaded": session.total_bytes,
-        "deliveries": [_delivery_json(delivery) for delivery in session.deliveries],
+        "deliveries": [delivery.as_json() for delivery in session.deliveries],
     }
-
-
-def _delivery_json(delivery: Delivery) -> dict[str, Any]:
-    return {
-        "target": delivery.target,
-        "state": delivery.state,
-        "attempts": delivery.attempts,
-        "lastError": delivery.last_error,
-        "nextAttemptDateTime": None if delivery.next_attempt is None else delivery.next_attempt.isoformat(),
-        "upstreamId": delivery.upstream_id,
-    }
-
-
-def _file_json(file: StoredFile) -> dict[str, Any]:
-    return {"id": file.id, "name": file.name, "size": file.size, "rows": file.rows, "sha256": file.sha256}

@@ -1,23 +1,50 @@
-"""Builds azure-identity's credentials; the only module that imports it, and only when a token is needed."""
+"""The ways to get a token of Microsoft Entra: azure-identity's, and a person's sign-in.
 
-import json
-from dataclasses import dataclass, replace
+The libraries are imported when a token is needed: they take half a second.
+"""
+
+import logging
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import Any, NamedTuple, Protocol
 
-from accup.errors import NotPermittedError, UsageError
-from accup.signin.challenge import Challenge
+from accup.api.network import Certificates
+from accup.errors import UsageError
+from accup.signin.audience import PUBLIC_AUTHORITY
+from accup.signin.tokens import Challenge
 
-Kind = Literal["auto", "cli", "device-code", "browser", "managed-identity", "workload-identity", "environment"]
-KINDS: tuple[str, ...] = get_args(Kind)
-_CACHE_NAME = "accup"
+PEOPLE = ("device-code", "browser")
+KINDS = ("auto", "cli", *PEOPLE, "managed-identity", "workload-identity", "environment")
+
+
+class Token(NamedTuple):
+    """A token, and until when it is valid (seconds since 1970)."""
+
+    value: str
+    valid_until: float
+
+    @classmethod
+    def lasting(cls, value: str, seconds: float) -> "Token":
+        """A token that is valid for that long from now."""
+        return cls(value, time.time() + seconds)
+
+
+class Credential(Protocol):
+    """Something that gets tokens."""
+
+    def token(self, scope: str) -> Token:
+        """A token for a scope. It raises whatever its library does."""
 
 
 @dataclass(frozen=True, slots=True)
 class SignIn:
     """How to sign in: the kind of credential, and the settings that it may need.
 
-    ``record`` is the file that remembers who signed in with ``accup login``; it contains no token.
+    ``folder`` is where tokens of people are kept between runs; nowhere if it is not given. ``account`` is the one that
+    signed in with ``accup login``. ``asks``: whether a person can be asked to sign in now.
     """
 
     kind: str = "auto"
@@ -25,75 +52,78 @@ class SignIn:
     tenant: str | None = None
     client_id: str | None = None
     authority: str | None = None
-    record: Path | None = None
+    certificates: Certificates = field(default_factory=Certificates)
+    folder: Path | None = None
+    account: str | None = None
+    asks: bool = False
+
+    @property
+    def entra(self) -> str:
+        """The address of Microsoft Entra."""
+        return self.authority or PUBLIC_AUTHORITY
 
     def of_tenant(self, challenge: Challenge) -> "SignIn":
         """The same, in the tenant that a challenge names, unless one was given."""
         return replace(self, tenant=self.tenant or challenge.tenant, authority=self.authority or challenge.authority)
 
 
-def credential(sign_in: SignIn) -> Any:
-    """The credential that a sign-in describes.
+def _on_stderr(text: str) -> None:
+    sys.stderr.write(f"{text}\n")
+
+
+def credential(sign_in: SignIn, say: Callable[[str], None] = _on_stderr) -> Credential:
+    """The credential that a sign-in describes; ``say`` tells a person what to do.
 
     Raises:
         UsageError: there is no such kind.
+        ValueError: a setting is missing or wrong, as azure-identity says.
     """
-    from azure import identity  # noqa: PLC0415  # half a second
+    if sign_in.kind in PEOPLE:
+        from accup.signin.person import Person  # noqa: PLC0415
 
+        return Person(sign_in, say)
+    return _OfAzure(_azure_credential(sign_in), sign_in.tenant)
+
+
+class _OfAzure:
+    """A credential of azure-identity, in a tenant."""
+
+    def __init__(self, wrapped: Any, tenant: str | None) -> None:
+        self._wrapped = wrapped
+        self._tenant = tenant
+
+    def token(self, scope: str) -> Token:
+        """A token for a scope."""
+        got = self._wrapped.get_token(scope, **({"tenant_id": self._tenant} if self._tenant else {}))
+        return Token(got.token, float(got.expires_on))
+
+
+def _azure_credential(sign_in: SignIn) -> Any:
+    from azure import identity  # noqa: PLC0415
+    from azure.core.pipeline.transport import RequestsTransport  # noqa: PLC0415
+
+    from accup.signin.connection import session_of  # noqa: PLC0415
+
+    # Its warnings repeat the error that it raises then, line by line.
+    logging.getLogger("azure.identity").addHandler(logging.NullHandler())
+    options: dict[str, Any] = {
+        "transport": RequestsTransport(session=session_of(sign_in.certificates), session_owner=False)
+    }
+    if sign_in.authority:
+        options["authority"] = sign_in.authority
     client: dict[str, Any] = {"client_id": sign_in.client_id} if sign_in.client_id else {}
+    tenant: dict[str, Any] = {"tenant_id": sign_in.tenant} if sign_in.tenant else {}
     match sign_in.kind:
         case "auto":
-            chain: list[Any] = []
-            if sign_in.record is not None and sign_in.record.exists():
-                chain.append(interactive(sign_in, may_ask=False))
-            chain.append(identity.DefaultAzureCredential(authority=sign_in.authority))
-            return identity.ChainedTokenCredential(*chain)
+            # The client id is that of an identity of this machine; the tenant goes with each request.
+            own = {"managed_identity_client_id": sign_in.client_id} if sign_in.client_id else {}
+            return identity.DefaultAzureCredential(**own, **options)
         case "cli":
-            return identity.AzureCliCredential(tenant_id=sign_in.tenant or "")
-        case "device-code" | "browser":
-            return interactive(sign_in, may_ask=True)
+            return identity.AzureCliCredential(**tenant)
         case "managed-identity":
-            return identity.ManagedIdentityCredential(**client)
+            return identity.ManagedIdentityCredential(**client, **options)
         case "workload-identity":
-            return identity.WorkloadIdentityCredential(**_where(sign_in), **client)
+            return identity.WorkloadIdentityCredential(**tenant, **client, **options)
         case "environment":
-            return identity.EnvironmentCredential()
+            return identity.EnvironmentCredential(**options)
     raise UsageError(f"'{sign_in.kind}' is not a kind of credential. Possible: {', '.join(KINDS)}.")
-
-
-def interactive(sign_in: SignIn, *, may_ask: bool) -> Any:
-    """The credential of a person, whose tokens are kept in the system's own encrypted store between runs."""
-    from azure import identity  # noqa: PLC0415  # half a second
-
-    options: dict[str, Any] = dict(_where(sign_in))
-    if sign_in.client_id:
-        options["client_id"] = sign_in.client_id
-    options["cache_persistence_options"] = identity.TokenCachePersistenceOptions(name=_CACHE_NAME)
-    if sign_in.record is not None and sign_in.record.exists():
-        options["authentication_record"] = identity.AuthenticationRecord.deserialize(sign_in.record.read_text("utf-8"))
-    if not may_ask:
-        options["disable_automatic_authentication"] = True
-    kind = identity.InteractiveBrowserCredential if sign_in.kind == "browser" else identity.DeviceCodeCredential
-    return kind(**options)
-
-
-def log_in(sign_in: SignIn) -> str:
-    """Let a person sign in, and remember who it was; gives their user name.
-
-    Raises:
-        NotPermittedError: it did not work.
-    """
-    if sign_in.scope is None or sign_in.record is None:
-        raise UsageError("The scope to sign in for is not known. Give --scope.")
-    try:
-        record = interactive(replace(sign_in, record=None), may_ask=True).authenticate(scopes=[sign_in.scope])
-    except Exception as error:  # noqa: BLE001  # azure-identity raises errors of azure-core, msal and others
-        raise NotPermittedError(f"The sign-in failed: {str(error).strip().splitlines()[0]}") from None
-    sign_in.record.parent.mkdir(parents=True, exist_ok=True)
-    sign_in.record.write_text(record.serialize(), "utf-8")
-    return str(json.loads(record.serialize()).get("username", ""))
-
-
-def _where(sign_in: SignIn) -> dict[str, Any]:
-    where = {"tenant_id": sign_in.tenant, "authority": sign_in.authority}
-    return {name: value for name, value in where.items() if value}

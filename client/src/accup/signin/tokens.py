@@ -1,27 +1,60 @@
-"""Tokens that are given, or that a command prints."""
+"""Where tokens come from, and what a service says about them."""
 
+import re
 import subprocess
+from collections.abc import Sequence
+from dataclasses import dataclass
 from threading import Lock
 
 from accup.errors import NotPermittedError
-from accup.signin.challenge import Challenge
 
+_PARAMETER = re.compile(r'([A-Za-z_]+)\s*=\s*(?:"((?:[^"\\]|\\.)*)"|([^\s,"]+))')
+_TENANT = re.compile(r"(https?://[^/]+)/([^/]+)/oauth2(?:/v2\.0)?/authorize/?")
 _COMMAND_SECONDS = 120
 
 
-class NoToken:
-    """For a service that requires no authentication."""
+@dataclass(frozen=True, slots=True)
+class Challenge:
+    """What a 401's ``WWW-Authenticate`` says (RFC 6750, section 3): for which audience tokens must be, and of whom.
+
+    Every part may be missing.
+    """
+
+    scope: str | None = None
+    authority: str | None = None
+    tenant: str | None = None
+
+    @classmethod
+    def of(cls, headers: Sequence[str]) -> "Challenge":
+        """The Bearer challenge among the headers."""
+        rest = next((header[7:] for header in headers if header.lower().startswith("bearer ")), "")
+        found = {name.lower(): quoted or plain for name, quoted, plain in _PARAMETER.findall(rest)}
+        issuer = _TENANT.fullmatch(found.get("authorization_uri", ""))
+        resource = found.get("resource_id") or found.get("resource")
+        return cls(
+            scope=found.get("scope") or (f"{resource}/.default" if resource else None),
+            authority=issuer[1] if issuer else None,
+            tenant=issuer[2] if issuer else None,
+        )
+
+
+class Tokens:
+    """Where tokens come from. This one has none, for a service that requires no authentication."""
 
     def current(self) -> str | None:
-        """No token."""
+        """The token to send, if there is one.
+
+        Raises:
+            NotPermittedError: it cannot be had.
+        """
         return None
 
     def answer(self, challenge: Challenge, refused: str | None) -> bool:
-        """There is no token to get."""
+        """Get a token after a 401; false if there is no other than the one that was refused."""
         return False
 
 
-class StaticToken:
+class StaticToken(Tokens):
     """A token that was given, for as long as it is valid."""
 
     def __init__(self, token: str) -> None:
@@ -34,16 +67,12 @@ class StaticToken:
         if not self._token or not self._token.isascii() or not self._token.isprintable() or " " in self._token:
             raise NotPermittedError("The token is empty, or contains characters that no token has.")
 
-    def current(self) -> str | None:
+    def current(self) -> str:
         """The token."""
         return self._token
 
-    def answer(self, challenge: Challenge, refused: str | None) -> bool:
-        """There is no other token to get."""
-        return False
 
-
-class CommandToken:
+class CommandToken(Tokens):
     """Tokens that a command prints, such as ``az account get-access-token ... --output tsv``."""
 
     def __init__(self, command: str) -> None:
@@ -51,12 +80,8 @@ class CommandToken:
         self._lock = Lock()
         self._token: str | None = None
 
-    def current(self) -> str | None:
-        """The token that the command printed last.
-
-        Raises:
-            NotPermittedError: the command failed.
-        """
+    def current(self) -> str:
+        """The token that the command printed last."""
         with self._lock:
             if self._token is None:
                 self._token = self._run()
@@ -79,4 +104,4 @@ class CommandToken:
             raise NotPermittedError(f"The token command took longer than {_COMMAND_SECONDS} seconds.") from None
         if done.returncode:
             raise NotPermittedError(f"The token command failed with exit code {done.returncode}.")
-        return StaticToken(done.stdout.decode(errors="replace")).current() or ""
+        return StaticToken(done.stdout.decode(errors="replace")).current()
