@@ -130,7 +130,7 @@ class RowCauses:
 
     def _of_one_cell(self, raw: bytes, record: CsvRecord) -> Iterator[tuple[Code, str]]:
         cell = record.cells[0]
-        if cell.quoted and not cell.fault and cell.value:
+        if len(self._names) > 1 and cell.quoted and not cell.fault and cell.value:
             inner = read_record(cell.value, 0, final=True, separator=self._separator)
             if inner is not None and len(inner.cells) == len(self._names):
                 yield Code.ROW_IN_QUOTES, ""

@@ -233,3 +233,10 @@ def test_rows_are_those_of_a_plain_implementation(part: int) -> None:
     assert compared == FILES // 10
     assert made > compared // 2
     assert compared // 20 < refused < compared // 2
+
+
+def test_a_cell_in_quotes_is_not_a_row_in_quotes_where_a_row_is_one_cell() -> None:
+    constants = {"principalType": "user", "permissionId": "1", "permissionName": "Door"}
+    report, _ = make(b'principalId\n"nobody"\n', parse_declaration({"constants": constants}, TYPES))
+
+    assert [each.code for each in report.findings] == [Code.INVALID_PRINCIPAL_ID]
