@@ -13,7 +13,7 @@ from shared.core.version import VERSION
 from shared.domain.callers import READ_ALL, READ_WRITE_ALL, Need
 from shared.models import responses
 from shared.models.dialects import Dialect
-from shared.models.requests import SCHEMAS
+from shared.models.requests import SCHEMAS, RequestBody
 from shared.query.capabilities import Capabilities
 from shared.query.options import MAX_PAGE, MAX_SKIP
 from shared.web import header_fields
@@ -157,9 +157,20 @@ def _operation(method: str, function: HttpFunction, dialect: Dialect, schemas: J
         },
     }
     if contract.body is not None:
-        content = {body.media_type: {"schema": _lifted(body.schema(dialect), schemas)} for body in contract.body.kinds}
-        operation["requestBody"] = {"required": True, "content": content}
+        operation["requestBody"] = {"required": True, "content": _request_content(contract.body, dialect, schemas)}
     return operation
+
+
+def _request_content(body: RequestBody, dialect: Dialect, schemas: Json) -> Json:
+    """What a request's body may be, by media type."""
+    given = [(kind.media_type, kind.schema(dialect)) for kind in body.kinds]
+    name = given[0][1].get("title", "")
+    lifted = [_lifted(schema, schemas) for _, schema in given]
+    if len(lifted) > 1 and all(schema == lifted[0] for schema in lifted):
+        # Generators make a class of a schema for each place in which it stands without a name.
+        schemas[name] = lifted[0]
+        lifted = [{"$ref": SCHEMAS.format(model=name)}] * len(lifted)
+    return {media_type: {"schema": schema} for (media_type, _), schema in zip(given, lifted, strict=True)}
 
 
 def _query_parameters(contract: Contract) -> list[Json]:

@@ -24,7 +24,7 @@ from uploads_api.models import (
     ReviewData,
     SessionEntity,
     SessionEntityStatus,
-    UpdateSessionBody,
+    UpdateSession,
     UploadedSession,
     UploadFileBody,
 )
@@ -50,7 +50,7 @@ with Client(base_url=service, raise_on_unexpected_status=True) as client:
     assert isinstance(uploaded, UploadedSession)
 
     etag = get_session.sync_detailed(**resource, session_id=session.id).headers["ETag"]
-    update = UpdateSessionBody(is_upload_done=True)
+    update = UpdateSession(is_upload_done=True)
     complete = update_session.sync(**resource, session_id=session.id, body=update, if_match=etag)
     assert complete.status is SessionEntityStatus.COMPLETE
 
