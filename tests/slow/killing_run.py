@@ -83,6 +83,12 @@ class Mortal:
         with self._process.stdout:
             self._process.stdout.read()
         self._process.wait()
+        self._process = None
+
+    def close(self) -> None:
+        """End it, if it runs."""
+        if self._process is not None:
+            self.end(signal.SIGTERM)
 
 
 class Client:

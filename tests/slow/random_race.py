@@ -14,7 +14,7 @@ import tempfile
 import threading
 import time
 from collections.abc import Awaitable, Callable, Sequence
-from contextlib import closing
+from contextlib import ExitStack, closing
 from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
@@ -56,6 +56,8 @@ class Round:
     sealed: Json | None = None
     deleted: bool = False
     found: list[str] = field(default_factory=list)
+    told: list[str] = field(default_factory=list)
+    """What was said of uploads that were not accepted."""
 
     @property
     def collection(self) -> str:
@@ -69,12 +71,12 @@ class Round:
         return f"{self.collection}/{self.session}"
 
     async def ask(self, method: str, path: str, **request: Any) -> httpx.Response | None:
-        """The answer of either instance; ``None`` if it was killed, or storage has failed."""
+        """The answer of either instance; ``None`` if it was killed, storage has failed, or it has too much to do."""
         try:
             answer = await self.dice.choice(self.clients).request(method, path, **request)
         except httpx.TransportError:
             return None
-        if answer.status_code == 503:
+        if answer.status_code in (429, 503):
             return None
         if answer.status_code >= 500:
             self.found.append(f"session {self.session}: {method} {answer.status_code} {answer.text}")
@@ -95,6 +97,7 @@ class Round:
             "POST", f"{self.path}/uploadFile", files={"file": (name, content, "text/csv")}
         )
         if answer.status_code != 200:
+            self.told.append(f"{name}: {answer.status_code} {answer.text[:400]}")
             return None
         self.compare(answer.json())
         return next((file["id"] for file in answer.json()["files"] if file["name"] == name), None)
@@ -160,8 +163,8 @@ class Round:
         body = created.json()
         self.session = body["id"] if created.status_code == 201 else body["error"]["innerError"]["uploadSessionId"]
         first, second = [await self.put(name, access_file(rows)) for name, rows in (("a.csv", 30), ("b.csv", 40))]
-        assert first is not None
-        assert second is not None
+        assert first is not None, self.told
+        assert second is not None, self.told
         replace = self.replace(first, "a.csv"), self.replace(second, "c.csv")
         others = [*replace, self.complete, self.accept, self.refuse, self.refuse, self.read, self.list, self.list]
         # One round in eight is deleted.
@@ -216,12 +219,14 @@ def run(rounds: int, kills: int, seed: int) -> list[str]:
         tempfile.TemporaryDirectory() as folder,
         azurite(Path(folder)) as account,
         closing(Storage(account.connection_string)) as storage,
+        ExitStack() as running,
     ):
         clock = Clock(Path(folder) / "seconds")
         module, *arguments = clock.program
         late = ("tests.support.late", str(LATE_SECONDS), str(ANSWERS_LOST), *arguments)
         services = [Mortal(account.connection_string, late) for _ in range(2)]
         for service in services:
+            running.callback(service.close)
             service.start()
         done = threading.Event()
         killed = threading.Thread(target=lambda: kill_them(services, kills, dice, done))
@@ -247,8 +252,6 @@ def run(rounds: int, kills: int, seed: int) -> list[str]:
 
         while (left := unswept()) and time.monotonic() < deadline:
             time.sleep(1)
-        for service in services:
-            service.end(signal.SIGTERM)
     print(f"{rounds} rounds, {kills} kills, {len(found + left)} violations, {time.monotonic() - began:.0f} s")
     return found + left
 
