@@ -47,9 +47,9 @@ class Issuer:
         self.publish(keys)
 
     def registered(self, registration: Registration) -> None:
-        """Issue tokens for this registration from now on, to itself as the client."""
+        """Issue tokens for this registration from now on, to itself as the client. An administrator has consented."""
         self.registration = registration
-        self._sign_in = SignIn(registration, self._minted)
+        self.sign_in = SignIn(registration, self._minted, registration.scopes)
 
     def publish(self, keys: Mapping[str, rsa.RSAPrivateKey]) -> None:
         """Publish these keys by their ids from now on, and no others; tokens are signed with the first."""
@@ -82,23 +82,20 @@ class Issuer:
             case "discovery/v2.0/keys":
                 return Answer(HTTPStatus.OK, self.document, "application/json")
             case "oauth2/v2.0/authorize":
-                return self._sign_in.page(query)
+                return self.sign_in.page(query)
             case "oauth2/v2.0/pick":
-                return self._sign_in.pick(query)
+                return self.sign_in.pick(query)
             case _:
                 return Answer(HTTPStatus.NOT_FOUND, b"Tokens come from 'python3 dev.py token'.\n")
 
     def post(self, path: str, form: Mapping[str, str]) -> Answer:
         """The answer to a POST of a form: the tokens of who has signed in."""
-        return self._sign_in.token(form) if path == "oauth2/v2.0/token" else Answer(HTTPStatus.NOT_FOUND)
+        return self.sign_in.token(form) if path == "oauth2/v2.0/token" else Answer(HTTPStatus.NOT_FOUND)
 
     def _minted(self, person: Person, kind: str) -> str:
-        """A token of a person who has signed in: for the service, or for the page, which shows the name in it.
-
-        An administrator has consented to the scopes, so that everybody's token has them.
-        """
+        """A token of a person who has signed in: for the service, or for the page, which shows the name in it."""
         if kind == "access":
-            return self.token(oid=person.oid, scp=" ".join(self.registration.scopes), roles=list(person.roles))
+            return self.token(oid=person.oid, scp=" ".join(self.sign_in.consented), roles=list(person.roles))
         return signed({"name": person.name, "oid": person.oid}, self._key_id, self._key)
 
 

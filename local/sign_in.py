@@ -9,7 +9,7 @@ import hashlib
 import json
 import secrets
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from html import escape
 from http import HTTPStatus
@@ -82,10 +82,15 @@ class _Code(NamedTuple):
 
 @dataclass(slots=True)
 class SignIn:
-    """The sign-ins of one issuer. ``mint(person, kind)`` makes a token: ``access`` or ``id``."""
+    """The sign-ins of one issuer. ``mint(person, kind)`` makes a token: ``access`` or ``id``.
+
+    ``consented`` has the scopes to which an administrator has consented, and everybody's token has them.
+    """
 
     registration: Registration
     mint: Callable[[Person, str], str]
+    consented: Sequence[str]
+    people: Sequence[Person] = PEOPLE
     _codes: dict[str, _Code] = field(default_factory=dict)
     _refresh_tokens: dict[str, Person] = field(default_factory=dict)
 
@@ -101,15 +106,18 @@ class SignIn:
         choices = "".join(
             f'<li><a href="pick?{escape(urlencode(kept | {"person": person.key}))}">{escape(person.name)}</a> '
             f"{escape(person.about)}<br><small>{person.oid}</small></li>"
-            for person in PEOPLE
+            for person in self.people
         )
         return _document(HTTPStatus.OK, f"<h1>Sign in as</h1><ul>{choices}</ul>")
 
     def pick(self, query: Mapping[str, str]) -> Answer:
         """Back to the page with a code for the person who was picked; 404 for one who is not known."""
-        person = next((each for each in PEOPLE if each.key == query.get("person")), None)
+        person = next((each for each in self.people if each.key == query.get("person")), None)
         if person is None or not _is_local(query):
             return Answer(HTTPStatus.NOT_FOUND)
+        refusal = self.registration.refusal_to(person.roles, self.consented)
+        if refusal is not None:
+            return _document(HTTPStatus.BAD_REQUEST, f"<p>{escape(refusal.error_description)}</p>")
         code = secrets.token_urlsafe()
         self._codes[code] = _Code(person, query, time.monotonic() + CODE_SECONDS)
         back = f"{query['redirect_uri']}?{urlencode({'code': code, 'state': query.get('state', '')})}"
@@ -132,7 +140,7 @@ class SignIn:
         tokens = {
             "token_type": "Bearer",
             "expires_in": TOKEN_MINUTES * 60,
-            "scope": " ".join(self.registration.scopes),
+            "scope": " ".join(self.consented),
             "access_token": self.mint(person, "access"),
             "id_token": self.mint(person, "id"),
             "refresh_token": refresh_token,
