@@ -27,7 +27,7 @@ from tests.support.instances import running_instances
 from tests.support.invariants import Storage
 from tests.support.service import fire_timer
 
-pytestmark = pytest.mark.own_host("on a clock that tests move")
+pytestmark = [pytest.mark.grows, pytest.mark.own_host("on a clock that tests move")]
 
 IDLE = 2 * 3600
 GRACE = 24 * 3600

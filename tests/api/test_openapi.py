@@ -21,6 +21,7 @@ from tests.support.client import CODES, Resource, as_object, assert_error, http_
 from tests.support.contract import check_fields, document
 from tests.support.invariants import Storage
 from tests.support.registered import functions
+from tests.support.selection import tries_all
 from tests.support.service import running_service
 
 VERSIONS = ("v1.0", "beta")
@@ -170,6 +171,7 @@ def test_it_has_exactly_the_registered_functions(http: httpx.Client, version: st
     assert len(told) > 25
 
 
+@pytest.mark.grows
 @pytest.mark.parametrize("methods", [("GET", "POST", "PUT", "PATCH"), ("DELETE",)], ids=["all but DELETE", "DELETE"])
 @pytest.mark.parametrize(
     "version", ["v1.0", pytest.param("beta", marks=pytest.mark.slow("of random requests to beta"))]
@@ -203,7 +205,7 @@ def test_the_service_conforms_to_the_document(
     )
     command = [sys.executable, "-m", "schemathesis.cli", "--config-file", str(config), "run", "--no-color"]
     command += [f"{patient}/{version}/uploads/openapi", "-H", f"Authorization: Bearer {token}"]
-    run = "all" if pytestconfig.getoption("--all") else "quick"
+    run = "all" if tries_all(pytestconfig) else "quick"
     examples = os.environ.get("FUZZ_EXAMPLES", EXAMPLES[run])
     command += ["--seed", "1", "--max-examples", examples, "--phases", PHASES[run]]
     # What a schema of text cannot say (a filter's grammar, a CSV file), the service refuses. The methods that an

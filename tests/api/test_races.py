@@ -24,6 +24,7 @@ from tests.support.client import (
 from tests.support.clocked import Clock
 from tests.support.instances import running_instances
 from tests.support.invariants import Storage
+from tests.support.selection import tries_all
 from tests.support.service import eventually, fire_timer
 
 BLOCK_BYTES = 64 * 1024
@@ -56,7 +57,7 @@ def racing_service(storage: Storage, clock: Clock, request: pytest.FixtureReques
 @pytest.fixture(scope="module")
 def rounds(pytestconfig: pytest.Config) -> Rounds:
     """How often a race is run: so often, or half of it unless all tests run."""
-    return lambda number: range(number if pytestconfig.getoption("--all") else -(-number // 2))
+    return lambda number: range(number if tries_all(pytestconfig) else -(-number // 2))
 
 
 @pytest.fixture

@@ -15,7 +15,7 @@ from tests.faults.answers import fail_each_call
 from tests.faults.cases import Outcome
 from tests.faults.kills import kill_at_each_call
 from tests.faults.operations import OPERATIONS, Operation
-from tests.faults.service import configure, running
+from tests.faults.service import configure, prepare_to_run, running
 from tests.faults.transport import Fault, FaultyTransport
 from tests.support.invariants import Storage
 
@@ -46,8 +46,7 @@ async def run_answers(storage: str) -> None:
 
 def run_kills(storage: str) -> None:
     """The cases in which the process is killed."""
-    import function_app  # noqa: F401, PLC0415  # before the forks, and after the settings
-
+    prepare_to_run()
     for operation, _ in work():
         tell(kill_at_each_call(storage, operation))
 

@@ -3,13 +3,17 @@
 import os
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import httpx
 
 from tests.support.clock import Clock
 from tests.support.service import ONE_CALLER
+
+if TYPE_CHECKING:
+    from local.host.app import Host
 
 ROOT = Path(__file__).parent.parent.parent
 
@@ -67,17 +71,26 @@ def configure(storage: str) -> None:
     }
 
 
-@asynccontextmanager
-async def running() -> AsyncIterator[Service]:
-    """The app in this process, with small batches so that small sessions need several."""
+@cache
+def prepare_to_run() -> "Host":
+    """The app in a host; made once, since forks of this process need not import and compile it again."""
     import function_app  # noqa: PLC0415  # it reads the settings
     import shared.services.sessions.ending  # noqa: PLC0415
+    import shared.services.sessions.expiry  # noqa: PLC0415
     from local.host.app import Host  # noqa: PLC0415
+
+    # Small batches, so that small sessions need several.
+    shared.services.sessions.ending.MAX_TRANSACTION = 3  # type: ignore[attr-defined]
+    return Host(function_app.app, ROOT / "host.json")
+
+
+@asynccontextmanager
+async def running() -> AsyncIterator[Service]:
+    """The app in this process."""
     from shared.storage.account import close_storage  # noqa: PLC0415
 
-    shared.services.sessions.ending.MAX_TRANSACTION = 3  # type: ignore[attr-defined]
-    host = Host(function_app.app, ROOT / "host.json")
-    client = httpx.AsyncClient(transport=httpx.ASGITransport(app=host), base_url="http://localhost", timeout=60)
+    transport = httpx.ASGITransport(app=prepare_to_run())
+    client = httpx.AsyncClient(transport=transport, base_url="http://localhost", timeout=60)
     with Clock().installed() as clock:
         async with client:
             try:

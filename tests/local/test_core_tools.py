@@ -253,6 +253,13 @@ def test_tests_that_need_our_own_host_are_left_out_and_counted(func: StandIn) ->
     assert "Left out 1 test (1 of another thing). Run all: python3 dev.py test --all" in there
 
 
+def test_what_a_quick_run_leaves_out_can_be_run_alone(func: StandIn) -> None:
+    alone = run_tests(func.folder, "test_some.py", "--slow")
+
+    assert "2 passed" in alone
+    assert "Left out 3 tests (3 quick). Run all: python3 dev.py test --all" in alone
+
+
 def test_without_paths_the_tests_of_the_api_and_of_deliveries_run(func: StandIn) -> None:
     for name in ("api", "deliveries", "unit"):
         folder = func.folder / "tests" / name

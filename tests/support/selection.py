@@ -1,7 +1,7 @@
 """A pytest plugin: which tests a run has, and how many processes share them.
 
-A run without ``--all`` leaves out the tests that are marked ``slow`` and says so at its end. It also tries less random
-input in the property tests, and runs races less often.
+A run without ``--all`` leaves out the tests that are marked ``slow`` and says so at its end. It also tries less in
+tests that are marked ``grows``: random input, and rounds of races. ``--slow`` runs what such a run does not have.
 
 With ``--host func`` the services of ``tests/api`` and ``tests/deliveries`` run under Core Tools. What can only be tried
 on our own host is marked ``own_host``; it is left out then, and counted by its reasons.
@@ -35,6 +35,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     """Add the options of ``python3 dev.py test``."""
     group = parser.getgroup("selection")
     group.addoption("--all", action="store_true", help="run the slow tests, too")
+    group.addoption("--slow", action="store_true", help="run only what --all adds")
     group.addoption("--no-browser", action="store_true", help="leave out the tests that use a browser")
     group.addoption(
         "--host",
@@ -61,13 +62,19 @@ def pytest_configure(config: pytest.Config) -> None:
     if _asks_for_the_page(config) and not config.getoption("--no-browser"):
         chromium()
     config.addinivalue_line("markers", "slow(what): takes long by nature; runs with --all. what: named at the end")
+    config.addinivalue_line("markers", "grows: tries more with --all and --slow, as every test of Hypothesis does")
     config.addinivalue_line("markers", "waits: mostly waits, so that it starts first, while others use the processor")
     config.addinivalue_line("markers", "own_host(reason): can only be tried on our own host. reason: named at the end")
     config.stash[_LEFT_OUT] = Counter()
     config.stash[_OWN_HOST] = Counter()
     for profile, examples in (("long", 100_000), ("all", 300), ("quick", 100)):
         settings.register_profile(profile, max_examples=examples, deadline=None)
-    settings.load_profile(config.getoption("--hypothesis-profile") or ("all" if config.getoption("--all") else "quick"))
+    settings.load_profile(config.getoption("--hypothesis-profile") or ("all" if tries_all(config) else "quick"))
+
+
+def tries_all(config: pytest.Config) -> bool:
+    """Whether tests that grow try everything."""
+    return bool(config.getoption("--all") or config.getoption("--slow"))
 
 
 def _asks_for_the_page(config: pytest.Config) -> bool:
@@ -92,8 +99,10 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         own_host = item.get_closest_marker("own_host")
         if own_host is not None and config.getoption("host") != "local":
             config.stash[_OWN_HOST][own_host.args[0]] += 1
-        elif slow is not None and not config.getoption("--all"):
+        elif slow is not None and not tries_all(config):
             config.stash[_LEFT_OUT][slow.args[0]] += 1
+        elif slow is None and not _grows(item) and config.getoption("--slow"):
+            config.stash[_LEFT_OUT]["quick"] += 1
         elif "browser" in getattr(item, "fixturenames", ()) and config.getoption("--no-browser"):
             config.stash[_LEFT_OUT]["in a browser"] += 1
         else:
@@ -103,6 +112,11 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     if left_out:
         config.hook.pytest_deselected(items=left_out)
         items[:] = chosen
+
+
+def _grows(item: pytest.Item) -> bool:
+    random = getattr(getattr(item, "obj", None), "is_hypothesis_test", False)
+    return random or item.get_closest_marker("grows") is not None
 
 
 def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
