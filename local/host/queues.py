@@ -11,7 +11,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
 from typing import Any
 
-from azure.core.exceptions import AzureError, ResourceExistsError
+from azure.core.exceptions import AzureError, ResourceExistsError, ServiceRequestError, ServiceResponseError
 from azure.functions.queue import QueueMessage
 from azure.storage.queue import TextBase64DecodePolicy, TextBase64EncodePolicy
 from azure.storage.queue.aio import QueueClient
@@ -80,6 +80,9 @@ class QueueTrigger:
         try:
             try:
                 await self._function(**{self._parameter: QueueMessage(id=message.id, body=message.content.encode())})
+            except (ServiceRequestError, ServiceResponseError) as error:
+                _log.warning("%s did not reach storage: %s", self._name, type(error).__name__)
+                await self._fail(queue, message)
             except Exception:  # noqa: BLE001  # whatever it is, the message is handled again
                 _log.exception("%s failed", self._name)
                 await self._fail(queue, message)

@@ -61,7 +61,7 @@ KNOWN = (
     re.compile(r"uploads\.directory the directory was fetched: \d+ users"),
     re.compile(r"uploads\.directory the directory was not fetched(?:: [A-Z][^\"]*\.| within \d+ seconds; .*)"),
     re.compile(r"uploads\.directory the directory that was fetched is refused: [a-zA-Z, ]+"),
-    re.compile(r"local\.host\.queues queue [a-z0-9]+: \w+"),
+    re.compile(r"local\.host\.queues (?:queue [a-z0-9]+|[a-z_]+ did not reach storage): \w+"),
     re.compile(r"uvicorn\.error (?:Started|Finished) server process \[\d+\]"),
     re.compile(r"uvicorn\.error (?:Waiting for|Application) [a-z ]+\.|uvicorn\.error Shutting down"),
     re.compile(
