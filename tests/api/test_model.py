@@ -251,7 +251,7 @@ def test_sessions_behave_as_the_model(world: World) -> None:
     run_state_machine_as_test(
         SessionLifecycle,
         settings=settings(
-            max_examples=settings().max_examples // 20,
+            max_examples=settings().max_examples // 25,
             stateful_step_count=25,
             deadline=None,
             suppress_health_check=list(HealthCheck),

@@ -101,7 +101,7 @@ def test_a_killed_send_is_continued(installed: Command, resource: Resource, tmp_
 def test_a_hundred_kills_lose_nothing(installed: Command, resource: Resource, tmp_path: Path) -> None:
     seed = random.SystemRandom().randrange(10**6)
     dice = random.Random(seed)
-    files = {f"file{number}": access_file(10_000) for number in range(12)}
+    files = {f"file{number}": access_file(4_000) for number in range(12)}
     folder = folder_of(tmp_path / "in", **files)
     killed = 0
     while killed < 100:

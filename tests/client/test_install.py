@@ -21,7 +21,7 @@ from tests.client.entra import SCOPE, Entra, naming
 from tests.support.authority import Authority
 from tests.support.client import Resource
 
-LARGE = 2**29
+LARGE = 5 * 2**26
 
 
 def python_of(version: str) -> str | None:

@@ -3,6 +3,7 @@
 import traceback
 from dataclasses import dataclass, field
 from datetime import timedelta
+from functools import partial
 
 from tests.faults.operations import Case, Operation
 from tests.faults.service import Service
@@ -47,9 +48,10 @@ async def verify(service: Service, storage: Storage, operation: Operation, case:
     """Check that everything acknowledged is stored, and that after a sweep nothing is left over."""
     for step in operation.verify:
         await step(service, case)
-    assert (found := storage.broken(case.catalog, case.resource)) == [], found
+    broken = partial(storage.broken, case.catalog, case.resource, directory=operation.has_directory)
+    assert (found := broken()) == [], found
     await sweep(service)
-    assert (found := storage.broken(case.catalog, case.resource, swept=True)) == [], found
+    assert (found := broken(swept=True)) == [], found
 
 
 async def sweep(service: Service) -> None:

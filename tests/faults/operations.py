@@ -77,6 +77,11 @@ class Operation:
         """Whether another operation here makes most of the same storage calls; it runs with ``--all``."""
         return "," in self.name
 
+    @property
+    def has_directory(self) -> bool:
+        """Whether it touches the tenant's directory, whose rows the others need not read."""
+        return "directory" in self.name or "matched" in self.name
+
 
 # Requests
 

@@ -17,6 +17,10 @@ from tests.faults.transport import Fault
 
 # Each by itself, but for those that take turns.
 FAULTS = [NOT_DONE, *((fault,) for fault in ANSWERS if fault not in NOT_DONE)]
+# The calls of a variant take turns with what another operation has by itself: what was done although it does not look
+# so, and what was not although it does.
+LOST = (Fault.ANSWER_LOST, Fault.ANSWER_LOST_ALWAYS, Fault.DONE_BUT_BROKEN)
+VARIANTS = [NOT_DONE, LOST, tuple(fault for fault in ANSWERS if fault not in (*NOT_DONE, *LOST))]
 # The fault of the quick run: a change whose answer says that it failed.
 QUICK = (Fault.DONE_BUT_BROKEN,)
 
@@ -75,28 +79,20 @@ def kills(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Harness]:
         yield harness
 
 
-_OPERATIONS = [
-    pytest.param(
-        operation,
-        marks=pytest.mark.slow("of variants of operations") if operation.is_variant else (),
-        id=operation.name,
-    )
-    for operation in OPERATIONS
-]
+OF_VARIANTS = pytest.mark.slow("of variants of operations")
+OF_FAULTS = pytest.mark.slow("of storage faults")
 
 
-_FAULTS = [
-    pytest.param(
-        faults,
-        marks=() if faults == QUICK else pytest.mark.slow("of storage faults"),
-        id="not_done" if faults is NOT_DONE else faults[0].name.lower(),
-    )
-    for faults in FAULTS
-]
+def _cases() -> Iterator[object]:
+    for operation in OPERATIONS:
+        for faults in VARIANTS if operation.is_variant else FAULTS:
+            mark = OF_VARIANTS if operation.is_variant else OF_FAULTS
+            name = "_or_".join(fault.name.lower() for fault in faults)
+            marks = () if faults == QUICK else mark
+            yield pytest.param(operation, faults, marks=marks, id=f"{operation.name}-{name}")
 
 
-@pytest.mark.parametrize("operation", _OPERATIONS)
-@pytest.mark.parametrize("faults", _FAULTS)
+@pytest.mark.parametrize(("operation", "faults"), _cases())
 def test_no_fault_loses_doubles_or_leaves_anything(
     answers: Harness, operation: Operation, faults: tuple[Fault, ...], record_property: Record
 ) -> None:
@@ -108,7 +104,7 @@ def test_no_fault_loses_doubles_or_leaves_anything(
 
 
 @pytest.mark.slow("of kills")
-@pytest.mark.parametrize("operation", _OPERATIONS)
+@pytest.mark.parametrize("operation", OPERATIONS, ids=lambda operation: operation.name)
 def test_no_kill_loses_doubles_or_leaves_anything(
     kills: Harness, operation: Operation, record_property: Record
 ) -> None:

@@ -122,11 +122,12 @@ class Storage:
         """Every broken invariant of the resource, in words, except those that the next sweep repairs."""
         return self.broken(resource.catalog_id, resource.resource_id)
 
-    def broken(self, catalog: str, resource: str, *, swept: bool = False) -> list[str]:
-        """The same; ``swept`` if the timer has nothing more to do."""
+    def broken(self, catalog: str, resource: str, *, swept: bool = False, directory: bool = True) -> list[str]:
+        """The same; ``swept`` if the timer has nothing more to do, and the ``directory``'s, too."""
         there = self.account.contents(catalog, resource)
         found = [violation for contents in there for violation in violations(contents, self.account, swept=swept)]
-        return [*found, *unlisted(self.account, catalog), *directory_violations(self.account, swept=swept)]
+        found += unlisted(self.account, catalog)
+        return [*found, *directory_violations(self.account, swept=swept)] if directory else found
 
 
 def _etag(row: Row) -> object:
