@@ -23,7 +23,7 @@ async def get_session(req: Request) -> Response:
     key = session_key(req)
     query = parse_options(req)
     here = context(req)
-    if query.expand_files:
+    if query.expanded:
         (session, files), deliveries = await asyncio.gather(reading.get_snapshot(here, key), deliveries_of(here, key))
         return session_response(req, session, files, query=query, deliveries=deliveries)
     session, deliveries = await asyncio.gather(reading.get_session(here, key), deliveries_of(here, key))

@@ -30,7 +30,7 @@ async def list_sessions(req: Request) -> Response:
     resource = resource_key(req)
     query = parse_options(req)
     page = await listing.page_of_sessions(context(req), resource, query)
-    if query.expand_files:
+    if query.expanded:
         found = await reading.get_snapshots(context(req), resource, page.sessions, page.file_ranges)
     else:
         found = [Snapshot(session, ()) for session in page.sessions]

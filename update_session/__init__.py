@@ -34,7 +34,7 @@ async def update_session(req: Request) -> Response:
 
     def check(session: Session, files: Sequence[StoredFile]) -> None:
         if given:
-            check_read_only(given, session_body(req, session, Query(expand_files=Query()), files))
+            check_read_only(given, session_body(req, session, Query(expanded=Query()), files))
 
     applied = [each for each in PREFERENCES if prefers(req, each)]
     session, files = await complete_session(

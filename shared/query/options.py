@@ -42,7 +42,7 @@ class Query(NamedTuple):
     counted: bool = False
     select: tuple[str, ...] | None = None
     """The selected properties, for ``select_properties``; ``None`` for all."""
-    expand_files: "Query | None" = None
+    expanded: "Query | None" = None
     """The options inside ``$expand=files(...)``; ``None`` if files are not expanded."""
     skip_token: str | None = None
     options: tuple[tuple[str, str], ...] = ()
@@ -89,8 +89,8 @@ def parse_query(pairs: Iterable[tuple[str, str]], *, capabilities: Capabilities,
         given[name] = text
 
     select = _select(given["$select"], capabilities) if "$select" in given else None
-    expand_files = _expand(given["$expand"], capabilities) if "$expand" in given else None
-    if select is not None and expand_files is not None:
+    expanded = _expand(given["$expand"], capabilities) if "$expand" in given else None
+    if select is not None and expanded is not None:
         # Expanded properties are in the response even if $select does not name them (OData 4.01 part 1, 11.2.5.1).
         select = tuple(dict.fromkeys((*select, "files")))
     predicate, required = _filter(given["$filter"], capabilities) if "$filter" in given else (None, ())
@@ -102,7 +102,7 @@ def parse_query(pairs: Iterable[tuple[str, str]], *, capabilities: Capabilities,
         skip=_number("$skip", given["$skip"], 0, MAX_SKIP) if "$skip" in given else 0,
         counted=_boolean("$count", given["$count"]) if "$count" in given else False,
         select=select,
-        expand_files=expand_files,
+        expanded=expanded,
         skip_token=given.get("$skiptoken"),
         options=options,
     )

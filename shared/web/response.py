@@ -46,7 +46,7 @@ def session_response(
         report: the report on the uploaded file, whose warnings are included.
         deliveries: the session's, if they were read.
     """
-    query = query or Query(expand_files=Query())
+    query = query or Query(expanded=Query())
     if action:
         founding = dialect(req) is Dialect.BETA and session.review.source is not None
         context = metadata_url(
@@ -66,13 +66,13 @@ def session_response(
 def session_body(req: Request, session: Session, query: Query, files: Sequence[StoredFile]) -> dict[str, Any]:
     """A session as JSON, with the properties and the files that the query selects."""
     body: dict[str, Any] = dict(session_json(session, dialect=dialect(req), now=utc_now(), idle=settings().idle))
-    if query.expand_files is not None:
-        matching = matching_files(files, query.expand_files)
-        if query.expand_files.counted:
+    if query.expanded is not None:
+        matching = matching_files(files, query.expanded)
+        if query.expanded.counted:
             body["files@odata.count"] = len(matching)
-        body["files"], end = page_of_files(matching, query.expand_files)
+        body["files"], end = page_of_files(matching, query.expanded)
         if end is not None:
-            body["files@odata.nextLink"] = next_link(files_url(req, session.key), query.expand_files, "$skip", end)
+            body["files@odata.nextLink"] = next_link(files_url(req, session.key), query.expanded, "$skip", end)
     return select_properties(body, query.select)
 
 

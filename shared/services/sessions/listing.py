@@ -74,7 +74,7 @@ async def _page(context: Context, resource: ResourceKey, query: Query) -> Page:
     read = files = skipped = 0
     async for session in scan_sessions(context, resource, newest_first=newest_first, beyond=last, page_size=page_size):
         wanted = matches(session, session.review.instance_id)
-        expanded = session.files_uploaded if query.expand_files else 0
+        expanded = session.files_uploaded if query.expanded else 0
         full = len(found) == top or (found and files + expanded > MOST_FILES)
         if read == MOST_READ or (wanted and not to_skip and full):
             token = f"{last}.{to_skip}" if to_skip else last

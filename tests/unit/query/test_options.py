@@ -51,7 +51,7 @@ def refusal(*pairs: tuple[str, str], capabilities: Capabilities = SESSION) -> Gr
 def test_a_query_without_options_selects_everything() -> None:
     query = ask()
 
-    assert query == Query(filter=None, order_by=(), top=None, skip=0, counted=False, select=None, expand_files=None)
+    assert query == Query(filter=None, order_by=(), top=None, skip=0, counted=False, select=None, expanded=None)
 
 
 @pytest.mark.parametrize("name", ["$search", "$Search", "$", "$format", "$filter ", "$" + "x" * 500])
@@ -303,13 +303,13 @@ def test_no_selection_keeps_all() -> None:
 
 
 def test_files_expand_without_options() -> None:
-    assert ask(("$expand", "files")).expand_files == Query()
+    assert ask(("$expand", "files")).expanded == Query()
 
 
 def test_files_expand_with_several_options() -> None:
     text = "files($filter=size ge 5;$orderby=uploadedDateTime desc,name;$top=5;$skip=1;$select=name,size;$count=true)"
 
-    query = ask(("$expand", text)).expand_files
+    query = ask(("$expand", text)).expanded
 
     assert query is not None
     assert query.filter is not None
@@ -318,7 +318,7 @@ def test_files_expand_with_several_options() -> None:
 
 
 def test_spaces_around_nested_options_are_ignored() -> None:
-    query = ask(("$expand", " files( $top=5 ; $skip=2 ) ")).expand_files
+    query = ask(("$expand", " files( $top=5 ; $skip=2 ) ")).expanded
 
     assert query is not None
     assert (query.top, query.skip) == (5, 2)
@@ -328,7 +328,7 @@ def test_spaces_around_nested_options_are_ignored() -> None:
 def test_separators_in_quoted_text_are_not_split(name: str) -> None:
     quoted = name.replace("'", "''")
 
-    query = ask(("$expand", f"files($filter=(name eq '{quoted}' and (size gt 5));$top=3)")).expand_files
+    query = ask(("$expand", f"files($filter=(name eq '{quoted}' and (size gt 5));$top=3)")).expanded
 
     assert query is not None
     assert query.filter is not None

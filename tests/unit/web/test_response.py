@@ -24,7 +24,7 @@ async def test_the_largest_page_does_not_block_the_event_loop() -> None:
     review = Review(str(uuid4()), str(uuid4()))
     session = Session(SessionKey(ResourceKey(str(uuid4()), str(uuid4())), str(uuid4())), review, now, now)
     file = StoredFile(str(uuid4()), "a.csv", 1, "0" * 64, rows=1, layout="graph", warnings=0, uploaded=now)
-    query = Query(expand_files=Query())
+    query = Query(expanded=Query())
     stalls: list[float] = []
 
     async def watch() -> None:
