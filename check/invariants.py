@@ -13,7 +13,9 @@ from shared.domain.audit import file_details
 from shared.domain.directory import DIRECTORIES
 from shared.domain.sessions import ResourceKey, mark_of
 from shared.models.manifest import manifest
+from shared.models.serializers import file_json
 from shared.storage.azure.blobs import MANIFEST
+from shared.storage.azure.packed import unpacked
 from shared.storage.indexes.access import TENANT
 from shared.storage.resource_partition.rows import complement, file_of, session_of
 
@@ -54,6 +56,7 @@ def violations(contents: Contents, account: Account, *, quick: bool = False, swe
         if (session := complement(key)) not in sessions:
             yield f"16: the row newest:{key} is of session {session}, which does not exist: delete the row"
     yield from _broken_last_complete(contents)
+    yield from _broken_receipts(contents)
     yield from _broken_references(contents)
     yield from _leftovers(contents, swept=swept)
     yield from _missing_records(contents, account)
@@ -143,6 +146,20 @@ def _broken_last_complete(contents: Contents) -> Iterator[str]:
             yield f"15: the last complete session is {session}, which is {row.get('Status', 'not there')}"
         elif not row.get("FilesRemoved") and number(last["Rows"]) != rows:
             yield f"15: the last complete session {session} has {rows} rows, and {number(last['Rows'])} are noted"
+
+
+def _broken_receipts(contents: Contents) -> Iterator[str]:
+    for session, row in contents.rows["session"].items():
+        if "SealedFiles" not in row:
+            continue  # not complete, or completed by a version that stored none
+        receipt = contents.rows["receipt"].get(session)
+        files = [file_of(each) for each in contents.of_session("file", session).values()]
+        listed = [] if receipt is None else json.loads(unpacked(receipt))
+        noted = (row["SealedFiles"], number(row["SealedRows"]), number(row["SealedBytes"]))
+        if noted != (len(listed), *(sum(each[name] for each in listed) for name in ("@uploads.rowCount", "size"))):
+            yield f"19: session {session} was completed with (files, rows, bytes) {noted}, and its receipt lists others"
+        elif not row.get("FilesRemoved") and listed != [*map(file_json, files)]:
+            yield f"19: the receipt of session {session} differs from its files"
 
 
 def _broken_references(contents: Contents) -> Iterator[str]:

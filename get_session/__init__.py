@@ -8,6 +8,7 @@ from fastapi import Request, Response
 from shared.models.responses import SessionEntity
 from shared.services.deliveries.attempts import deliveries_of
 from shared.services.sessions import reading
+from shared.services.sessions.receipts import removed_files
 from shared.web.contracts import Contract
 from shared.web.endpoint import operation
 from shared.web.request import context, parse_options, session_key
@@ -25,6 +26,7 @@ async def get_session(req: Request) -> Response:
     here = context(req)
     if query.expanded:
         (session, files), deliveries = await asyncio.gather(reading.get_snapshot(here, key), deliveries_of(here, key))
-        return session_response(req, session, files, query=query, deliveries=deliveries)
+        removed = await removed_files(here, session)
+        return session_response(req, session, files, query=query, deliveries=deliveries, removed=removed)
     session, deliveries = await asyncio.gather(reading.get_session(here, key), deliveries_of(here, key))
     return session_response(req, session, [], query=query, deliveries=deliveries)

@@ -46,11 +46,25 @@ class Review(NamedTuple):
     data_type: str | None = None
 
 
+class Sealed(NamedTuple):
+    """What a session had when it was completed, and who completed it. It stays when its files are removed.
+
+    ``size`` in bytes, ``rows`` without headers. The ids are those of the caller; ``None`` without authentication.
+    """
+
+    files: int
+    rows: int
+    size: int
+    object_id: str | None
+    app_id: str | None
+
+
 class Session(NamedTuple):
     """An upload session. ``status`` is the stored state; ``status_at`` gives the current one.
 
     ``files_mark`` is the mark of its files (``mark_of``); ``None`` in a row of a version that stored none.
     ``files_removed`` is when the retention of a complete session ended and the removal of its files began.
+    ``sealed`` is what a complete session had; ``None`` in a row of a version that stored none.
     """
 
     key: SessionKey
@@ -63,6 +77,7 @@ class Session(NamedTuple):
     files_mark: int | None = 0
     open_refusals: int = 0
     files_removed: datetime | None = None
+    sealed: Sealed | None = None
     etag: str = ""
 
 

@@ -121,6 +121,29 @@ class Delivery(TypedDict):
     upstreamId: str | None
 
 
+class CompletedBy(TypedDict):
+    """The caller who completed a session; ids are null without authentication."""
+
+    objectId: Guid | None
+    appId: Guid | None
+
+
+class Receipt(TypedDict):
+    """What a session had when it was completed, the same at any time later.
+
+    Numbers are null for a session that a version before 1.0 completed. ``files`` is there with ``$expand=files`` when
+    the retention has removed the session's files.
+    """
+
+    completedDateTime: Instant
+    completedBy: CompletedBy
+    fileCount: Count | None
+    rowCount: Count | None
+    totalBytes: Count | None
+    filesRemovedDateTime: Instant | None
+    files: NotRequired[list[File]]
+
+
 class DeliveryEntity(Entity, Delivery):
     """A delivery as a response of its own."""
 
@@ -144,6 +167,7 @@ Session = TypedDict(
         "files@odata.nextLink": NotRequired[str],
         "files": NotRequired[list[File]],
         "@uploads.delivery": NotRequired[list[Delivery]],
+        "@uploads.receipt": NotRequired[Receipt],
     },
 )
 """``customDataProvidedResourceUploadSession``."""

@@ -11,7 +11,7 @@ from shared.domain.deliveries import Delivery, DeliveryState
 from shared.domain.directory import Directory
 from shared.domain.lifecycle import expires_at, status_at
 from shared.domain.resources import ResourceDescription, VisibleResource
-from shared.domain.sessions import Refusal, ResourceKey, Session, StoredFile
+from shared.domain.sessions import Refusal, ResourceKey, Session, Status, StoredFile
 from shared.models import responses
 from shared.models.dialects import Dialect
 
@@ -56,7 +56,22 @@ def session_json(session: Session, *, dialect: Dialect, now: datetime, idle: tim
             "reviewInstanceId": review.instance_id,
         }
     shape["stats"] = {"filesUploaded": session.files_uploaded, "totalBytesUploaded": session.total_bytes}
+    if status is Status.COMPLETE:
+        shape["@uploads.receipt"] = _receipt_json(session)
     return shape
+
+
+def _receipt_json(session: Session) -> responses.Receipt:
+    """What a complete session was completed with. It does not change after that, so ``last_active`` is when."""
+    sealed, removed = session.sealed, session.files_removed
+    return {
+        "completedDateTime": format_instant(session.last_active),
+        "completedBy": {"objectId": sealed and sealed.object_id, "appId": sealed and sealed.app_id},
+        "fileCount": None if sealed is None else sealed.files,
+        "rowCount": None if sealed is None else sealed.rows,
+        "totalBytes": None if sealed is None else sealed.size,
+        "filesRemovedDateTime": format_instant(removed) if removed else None,
+    }
 
 
 def file_json(file: StoredFile) -> responses.File:

@@ -13,6 +13,7 @@ from shared.core.settings import settings
 from shared.domain.deliveries import Delivery
 from shared.domain.sessions import Session, StoredFile
 from shared.models.dialects import Dialect
+from shared.models.responses import File
 from shared.models.serializers import delivery_json, session_json
 from shared.query.options import Query, select_properties
 from shared.services.sessions.listing import matching_files, page_of_files
@@ -32,6 +33,7 @@ def session_response(
     headers: Mapping[str, str] | None = None,
     report: Report | None = None,
     deliveries: Sequence[Delivery] = (),
+    removed: Sequence[File] | None = None,
 ) -> Response:
     """The response with one session.
 
@@ -45,6 +47,7 @@ def session_response(
         headers: headers besides the ETag.
         report: the report on the uploaded file, whose warnings are included.
         deliveries: the session's, if they were read.
+        removed: the files that the session was completed with, if the retention has removed them.
     """
     query = query or Query(expanded=Query())
     if action:
@@ -60,6 +63,8 @@ def session_response(
         body |= warnings_json(report)
     if deliveries:
         body["@uploads.delivery"] = [delivery_json(each) for each in deliveries]
+    if removed is not None:
+        body["@uploads.receipt"] |= {"files": removed}
     return json_response(body, status=status, headers={"ETag": session.etag} | dict(headers or {}))
 
 

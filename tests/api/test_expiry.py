@@ -417,7 +417,8 @@ def test_a_complete_sessions_files_are_deleted_after_the_retention(
         resource = Resource(http)
         session = resource.new_session()
         session.uploaded("access.csv")
-        session.completed()
+        sealed = session.completed()
+        receipt = sealed["@uploads.receipt"]
         done = datetime.now(UTC)
         _wait_until(done + timedelta(seconds=2.5))
         fire_timer(service)
@@ -432,6 +433,11 @@ def test_a_complete_sessions_files_are_deleted_after_the_retention(
         assert eventually(gone)
         after = session.read({"$expand": "files"})
         assert (after["status"], after["files"]) == ("complete", [])
+        told = after["@uploads.receipt"]
+        assert told.pop("files") == sealed["files"], "names, rows and digests are evidence, and stay"
+        assert (receipt.pop("filesRemovedDateTime"), told.pop("filesRemovedDateTime") is None) == (None, False)
+        assert told == receipt
+        assert (told["fileCount"], told["rowCount"]) == (1, sealed["files"][0]["@uploads.rowCount"])
         assert storage.violations(resource) == []
 
         with storage.unchanged(resource):

@@ -235,6 +235,25 @@ def test_update_takes_no_query_options(ready: Session) -> None:
     assert ready.read()["status"] == "active"
 
 
+def test_a_complete_session_has_a_receipt_in_every_response(session: Session) -> None:
+    contents = {"a.csv": access_file(2), "b.csv": access_file(5)}
+    for name, content in contents.items():
+        session.uploaded(name, content)
+    assert "@uploads.receipt" not in session.read()
+
+    receipt = session.completed()["@uploads.receipt"]
+
+    assert receipt["fileCount"] == 2
+    assert receipt["rowCount"] == 7
+    assert receipt["totalBytes"] == sum(map(len, contents.values()))
+    assert receipt["completedBy"] == {"objectId": None, "appId": None}
+    assert receipt["filesRemovedDateTime"] is None
+    assert session.read({"$select": "id"})["@uploads.receipt"] == receipt
+    (listed,) = session.http.get(session.resource.path).json()["value"]
+    assert listed["@uploads.receipt"] == receipt
+    assert session.completed()["@uploads.receipt"] == receipt
+
+
 def test_completion_writes_a_manifest_of_one_consistent_set(session: Session, storage: Storage) -> None:
     contents = {"a.csv": access_file(2), "b.csv": access_file(5)}
     ids = [session.uploaded(name, content)["id"] for name, content in contents.items()]

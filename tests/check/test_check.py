@@ -248,6 +248,19 @@ def test_other_rows_than_those_of_the_last_complete_session_are_reported(session
     assert [violation.split(":")[0] for violation in storage.violations(session.resource)] == ["15"]
 
 
+def test_a_receipt_that_differs_from_the_files_is_reported(session: Session, storage: Storage) -> None:
+    session.uploaded("access.csv")
+    session.completed()
+    _change(session, storage, f"session:{session.id}", SealedFiles=2)
+    assert [violation.split(":")[0] for violation in storage.violations(session.resource)] == ["19"]
+    _change(session, storage, f"session:{session.id}", SealedFiles=1)
+    assert storage.violations(session.resource) == []
+
+    storage.sessions.delete_entity(_keys(session, f"receipt:{session.id}"))
+
+    assert [violation.split(":")[0] for violation in storage.violations(session.resource)] == ["19"]
+
+
 def test_a_complete_session_without_a_manifest_waits_for_the_timer(session: Session, storage: Storage) -> None:
     session.uploaded("access.csv")
     session.completed()

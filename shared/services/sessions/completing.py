@@ -16,6 +16,7 @@ from shared.services.changes import change
 from shared.services.context import Context
 from shared.services.sessions import outbox
 from shared.services.sessions.reading import get_snapshot
+from shared.services.sessions.receipts import sealed
 from shared.storage.azure.blobs import MANIFEST
 from shared.storage.azure.table import Operation
 from shared.storage.resource_partition.rows import put_last_complete
@@ -58,13 +59,15 @@ async def complete_session(
             outbox.forwards(context, key.resource),
         )
         after = completed(session, refusals, allow_incomplete=allow_incomplete, now=utc_now())
+        after, put_receipt = sealed(after, files, context.actor)
         details = _details(context, session, files, last, allow_change=allow_change)
         record = new_record(Activity.COMPLETE_SESSION, key, context.actor, Outcome.SUCCESS, **details)
         outgoing = outbox.completion(context, after, files, forwarded=forwarded, after=session.last_active)
         await asyncio.gather(outbox.expect(context, key, outgoing), context.storage.audit.expect(record))
         time_left = idle_deadline(session, context.settings.idle) - utc_now()
         put_last = put_last_complete(after, files, last, compared=_compares(context))
-        return Snapshot(await context.storage.sessions.update_session(after, record, put_last, *outgoing), files)
+        also = (put_last, put_receipt, *outgoing)
+        return Snapshot(await context.storage.sessions.update_session(after, record, *also), files)
 
     snapshot = await change(context, attempt) or await get_snapshot(context, key)
     if time_left is not None:

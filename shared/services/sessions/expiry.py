@@ -23,6 +23,7 @@ from shared.services.sessions import outbox
 from shared.services.sessions.completing import write_manifest
 from shared.services.sessions.ending import end, purge, remove_files
 from shared.services.sessions.reading import snapshot_of
+from shared.services.sessions.receipts import sealed
 from shared.storage.azure.blobs import MANIFEST
 from shared.storage.indexes.due_sessions import DueSession
 from shared.storage.resource_partition.sessions import CREATE_TAKES_AT_MOST
@@ -180,7 +181,12 @@ async def _settle_retired(context: Context, session: Session, now: datetime) -> 
         record = new_record(
             Activity.REMOVE_FILES, session.key, SERVICE, files=session.files_uploaded, bytes=session.total_bytes
         )
-        session = await context.storage.sessions.update_session(session._replace(files_removed=now), record)
+        retired, also = session._replace(files_removed=now), []
+        if session.sealed is None:
+            # A version completed it that stored no receipt. Who did it is in the audit.
+            retired, put_receipt = sealed(retired, await context.storage.sessions.files(session.key), SERVICE)
+            also.append(put_receipt)
+        session = await context.storage.sessions.update_session(retired, record, *also)
     await remove_files(context, session, await context.storage.blobs.names(session.key))
     sweep_at = (session.files_removed or now) + context.settings.max_upload
     return "purged", sweep_at if now < sweep_at else None

@@ -17,6 +17,7 @@ from shared.domain.sessions import (
     Refusal,
     ResourceKey,
     Review,
+    Sealed,
     Session,
     SessionKey,
     Status,
@@ -69,6 +70,11 @@ def refusal_prefix(key: SessionKey, refusal_id: str) -> str:
     return f"refusal:{key.session_id}:{refusal_id.replace('-', '')}"
 
 
+def receipt_row(key: SessionKey) -> str:
+    """RowKey of what a session was completed with."""
+    return f"receipt:{key.session_id}"
+
+
 _LARGEST_ID = 2**128 - 1
 
 LAST_COMPLETE_ROW = "lastcomplete"
@@ -96,6 +102,7 @@ def session_entity(session: Session) -> dict[str, Any]:
         "FilesMark": None if session.files_mark is None else str(UUID(int=session.files_mark)),
         "OpenRefusals": session.open_refusals,
         "FilesRemoved": session.files_removed,
+        **({} if session.sealed is None else _sealed_properties(session.sealed)),
     }
     return {name: value for name, value in entity.items() if value is not None}
 
@@ -120,6 +127,7 @@ def session_of(resource: ResourceKey, row: Mapping[str, Any]) -> Session:
         files_mark=_mark(row),
         open_refusals=row["OpenRefusals"],
         files_removed=instant(row["FilesRemoved"]) if "FilesRemoved" in row else None,
+        sealed=_sealed(row) if "SealedFiles" in row else None,
         etag=row.metadata["etag"],  # type: ignore[attr-defined]  # rows are TableEntity, which has it
     )
 
@@ -129,6 +137,26 @@ def _mark(row: Mapping[str, Any]) -> int | None:
     if "FilesMark" in row:
         return UUID(row["FilesMark"]).int
     return None if row["FilesUploaded"] else 0
+
+
+def _sealed_properties(sealed: Sealed) -> dict[str, Any]:
+    return {
+        "SealedFiles": sealed.files,
+        "SealedRows": EntityProperty(sealed.rows, EdmType.INT64),
+        "SealedBytes": EntityProperty(sealed.size, EdmType.INT64),
+        "SealedBy": sealed.object_id,
+        "SealedByApp": sealed.app_id,
+    }
+
+
+def _sealed(row: Mapping[str, Any]) -> Sealed:
+    return Sealed(
+        files=row["SealedFiles"],
+        rows=row["SealedRows"].value,
+        size=row["SealedBytes"].value,
+        object_id=row.get("SealedBy"),
+        app_id=row.get("SealedByApp"),
+    )
 
 
 def reference_entity(session: Session) -> dict[str, Any]:
@@ -252,6 +280,12 @@ def update_session(session: Session) -> Operation:
 def delete_row(key: SessionKey, row: str) -> Operation:
     """Delete one of the session's other rows."""
     return "delete", {"PartitionKey": partition(key.resource), "RowKey": row}, {}
+
+
+def put_receipt(key: SessionKey, content: bytes) -> Operation:
+    """Store what a session is completed with: JSON of its at most 1,000 files, for which a row has room."""
+    entity = {"PartitionKey": partition(key.resource), "RowKey": receipt_row(key), **packed(content)}
+    return "upsert", entity, {"mode": UpdateMode.REPLACE}
 
 
 def put_last_complete(

@@ -28,6 +28,7 @@ from shared.storage.resource_partition.rows import (
     last_complete_of,
     newest_row,
     partition,
+    receipt_row,
     reference_of,
     reference_row,
     refusal_entity,
@@ -167,6 +168,11 @@ class SessionTable:
         """The last complete session of a resource, by a point read; ``None`` if it has none."""
         row = await self._sessions.get(partition(resource), LAST_COMPLETE_ROW)
         return None if row is None else last_complete_of(row)
+
+    async def receipt(self, key: SessionKey) -> bytes | None:
+        """What a session was completed with, by a point read; ``None`` if a version completed it that stored none."""
+        row = await self._sessions.get(partition(key.resource), receipt_row(key))
+        return None if row is None else unpacked(row)
 
     # Changing. Every change of a session is conditional on the ETag that was read, and adds an audit record.
 
