@@ -57,6 +57,11 @@ def id_prefix(at: datetime) -> str:
     return f"{milliseconds[:8]}-{milliseconds[8:]}"
 
 
+def prefix_time(text: str) -> datetime:
+    """The time of an id, or of a prefix that ``id_prefix`` made."""
+    return id_time(f"{text[:ID_PREFIX_LENGTH]}-7000-8000-000000000000")
+
+
 def parse_guid(text: str) -> str | None:
     """The GUID in lower case, or ``None`` if this is not one in its 8-4-4-4-12 form (Edm.Guid of OData 4.01)."""
     return text.lower() if GUID.fullmatch(text) else None

@@ -88,6 +88,6 @@ AUDIT_RECORD = Capabilities(
         "resourceId": FieldType(Kind.GUID, ("eq",)),
         "sessionId": FieldType(Kind.GUID, ("eq",)),
     },
-    orderable=(),
+    orderable=("activityDateTime",),
     selectable=(),
 )

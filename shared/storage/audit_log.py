@@ -32,7 +32,7 @@ _MAX_REMEMBERED = 1_000
 _HOUR = "%Y%m%d%H"
 
 # Earlier than every record; and a character that sorts after every id, or after every id with a given prefix.
-_EARLIEST = datetime(2026, 1, 1, tzinfo=UTC)
+EARLIEST = datetime(2026, 1, 1, tzinfo=UTC)
 _LAST = "~"
 
 
@@ -137,8 +137,8 @@ class AuditLog:
 
     async def _first(self, key: SessionKey, activity: Activity) -> AuditRecord | None:
         """A session's first record of an activity."""
-        span = _Span("", _place(subject_of(key)), key.session_id[:ID_PREFIX_LENGTH], _LAST, key.session_id)
-        async for record in self._records(span):
+        span = Span("", _place(subject_of(key)), key.session_id[:ID_PREFIX_LENGTH], _LAST, key.session_id)
+        async for record in self.records(span):
             if record.activity is activity:
                 return record
         return None
@@ -154,7 +154,7 @@ class AuditLog:
         read = places = 0
         end = after
         async for span in self._spans(scope, after):
-            async for record in self._records(span):
+            async for record in self.records(span):
                 if len(found) == size or read == MAX_RECORDS_READ:
                     return Page(found, end)
                 read += 1
@@ -166,7 +166,7 @@ class AuditLog:
                 return Page(found, Position(span.hour, span.place, _LAST))
         return Page(found, None)
 
-    async def _spans(self, scope: Scope, after: Position | None) -> AsyncIterator["_Span"]:
+    async def _spans(self, scope: Scope, after: Position | None) -> AsyncIterator["Span"]:
         """Where records of a scope may be, in order, starting with the span that contains ``after``."""
         first = id_prefix(scope.since) if scope.since else ""
         end = id_prefix(scope.until) + _LAST if scope.until else _LAST
@@ -183,7 +183,7 @@ class AuditLog:
                 span_first, span_end = max(first, id_prefix(begins)), min(end, id_prefix(ends))
             if after and (hour, place) == (after.hour, after.place):
                 span_first = max(span_first, after.record_id)
-            yield _Span(hour, place, span_first, span_end, scope.session_id)
+            yield Span(hour, place, span_first, span_end, scope.session_id)
 
     async def _hours(self, scope: Scope, after: Position | None) -> AsyncIterator[tuple[str, str]]:
         """Hours and partitions that may have records of a scope. For one resource: its partitions, without hours."""
@@ -195,12 +195,12 @@ class AuditLog:
         # Clamped: the minimum and maximum of datetime cannot be converted to every time zone.
         latest = utc_now() + timedelta(hours=1)
         until = min(scope.until or latest, latest)
-        since = min(max(scope.since or _EARLIEST, _EARLIEST), latest)
+        since = min(max(scope.since or EARLIEST, EARLIEST), latest)
         rows = self._activity.query(
             "PartitionKey ge @since and PartitionKey le @until and RowKey ge @first and RowKey lt @end",
             {
                 "since": max(f"{since.astimezone(UTC):{_HOUR}}", after.hour if after else ""),
-                "until": f"{max(until, _EARLIEST).astimezone(UTC):{_HOUR}}",
+                "until": f"{max(until, EARLIEST).astimezone(UTC):{_HOUR}}",
                 "first": scope.catalog_id or "",
                 "end": (scope.catalog_id or "") + _LAST,
             },
@@ -208,7 +208,8 @@ class AuditLog:
         async for row in rows:
             yield row["PartitionKey"], row["RowKey"]
 
-    async def _records(self, span: "_Span") -> AsyncIterator[AuditRecord]:
+    async def records(self, span: "Span") -> AsyncIterator[AuditRecord]:
+        """The records of a span, sorted by time."""
         condition = "PartitionKey eq @place and RowKey gt @first and RowKey lt @end"
         parameters = {"place": span.place, "first": _row(span.first), "end": _row(span.end)}
         if span.session_id:
@@ -221,7 +222,7 @@ class AuditLog:
         return self._sessions if "_" in place else self._grants
 
 
-class _Span(NamedTuple):
+class Span(NamedTuple):
     """Records of one partition with ids between ``first`` and ``end``, both exclusive; optionally of one session."""
 
     hour: str

@@ -10,15 +10,19 @@ from uuid import uuid4
 import httpx
 import pytest
 
+from shared.core.ids import new_id
 from shared.core.settings import Settings
-from shared.domain.audit import AuditRecord
+from shared.domain.audit import SERVICE, Activity, AuditRecord, new_record
+from shared.domain.sessions import ResourceKey, SessionKey
 from shared.query.audit_scope import Scope
-from shared.storage import audit_log
+from shared.storage import audit_log, newest_records
 from shared.storage.account import Storage as OwnStorage
 from tests.api.test_grants import Administrator
 from tests.support.access_files import access_file
 from tests.support.authority import READ_ALL, Authority
 from tests.support.client import Json, Resource, Session, assert_error, create_body, http_client
+from tests.support.costs import Costs
+from tests.support.in_process import own_context
 from tests.support.invariants import Storage
 from tests.support.service import fire_timer, running_service
 
@@ -336,3 +340,67 @@ async def test_the_number_of_records_read_for_a_page_is_limited(
 
     assert len(found) == len({record.id for record in found}) == 6
     assert pages >= 6 // min(records_read, 2 * places_read)
+
+
+@pytest.mark.parametrize("top", ["1", "2", "999"])
+def test_the_newest_records_of_a_resource_come_first(theirs: httpx.Client, top: str) -> None:
+    resource = Resource(theirs)
+    Administrator(theirs).put(str(uuid4()), resource.catalog_id, resource.resource_id, role="owner")
+    session = resource.new_session()
+    session.upload("access.csv", BAD_FILE)
+    session.uploaded("access.csv")
+    Administrator(theirs).put(str(uuid4()), resource.catalog_id, resource.resource_id, role="reader")
+    options = {"$orderby": "activityDateTime desc", "$top": top}
+
+    found = records(theirs, of_resource(resource), **options)
+
+    assert [each["activity"] for each in found] == ["putGrant", "uploadFile", "uploadFile", "createSession", "putGrant"]
+    assert [each["id"] for each in found] == sorted((each["id"] for each in found), reverse=True)
+    assert records(theirs, of_resource(resource, " and result eq 'refused'"), **options) == [found[2]]
+    since = of_resource(resource, f" and activityDateTime ge {found[2]['activityDateTime']}")
+    assert records(theirs, since, **options)[:3] == found[:3]
+
+
+@pytest.mark.parametrize("order", ["activityDateTime", "activityDateTime asc"])
+def test_records_have_no_other_order(http: httpx.Client, resource: Resource, order: str) -> None:
+    answer = audit(http, of_resource(resource), **{"$orderby": order})
+    assert_error(answer, 400, "invalidRequest", "invalidQueryOption", target="$orderby")
+
+
+def test_only_the_records_of_a_resource_can_be_read_backwards(http: httpx.Client) -> None:
+    answer = audit(http, f"activityDateTime ge {_ago(minutes=1)}", **{"$orderby": "activityDateTime desc"})
+    error = assert_error(answer, 400, "invalidRequest", "invalidQueryOption", target="$orderby")
+    assert "catalogId eq" in error["message"]
+
+
+@pytest.mark.parametrize("most_read", [5_000, 40, 7])
+async def test_reading_backwards_costs_what_is_read(
+    storage: Storage, costs: Costs, most_read: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A hundred records of the last minutes and a hundred of 200 days: all are found, however little a page reads."""
+    key = ResourceKey(str(uuid4()), str(uuid4()))
+    now = datetime.now(UTC)
+    ages = [*(timedelta(seconds=each) for each in range(100)), *(timedelta(days=2 * each) for each in range(1, 101))]
+    made = [
+        new_record(Activity.CREATE_SESSION, SessionKey(key, str(uuid4())), SERVICE)._replace(id=new_id(now - age))
+        for age in ages
+    ]
+    for record in made:
+        storage.sessions.create_entity(audit_log._entity(record))
+    monkeypatch.setattr(newest_records, "MAX_RECORDS_READ", most_read)
+    monkeypatch.setattr(newest_records, "EARLIEST", now - timedelta(days=365))
+    found: list[AuditRecord] = []
+    end = None
+    async with own_context(storage) as context:
+        costs.clear()
+        log = context.storage.audit
+        for _ in range(100):
+            page = await newest_records.newest_records(log, key, lambda _: True, since=None, before=end, size=50)
+            if end is None and most_read == 5_000:
+                assert (len(page.records), len(costs.calls)) == (50, 2), "one span, in two partitions"
+            found += page.records
+            end = page.end
+            if end is None:
+                break
+
+    assert [record.id for record in found] == [record.id for record in made]
