@@ -4,7 +4,7 @@ Plain Python without I/O: every rule is a function from a session and the curren
 the error that says why not. ``shared.services.sessions`` stores the result.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 
 from shared.core.errors import (
@@ -75,6 +75,29 @@ def keeps_files(session: Session, now: datetime, retention: timedelta | None) ->
 def holds_reference(session: Session, now: datetime, idle: timedelta) -> bool:
     """Whether the session holds its reference: while it is active or complete."""
     return status_at(session, now, idle) in (Status.ACTIVE, Status.COMPLETE)
+
+
+def asked_for(newest: Iterable[Session], now: datetime, idle: timedelta) -> list[Session]:
+    """What is asked for of a resource: active sessions by deadline, expired ones that still wait, the last complete.
+
+    An expired session still waits if its review instance has no later one, and no later session was completed.
+    ``newest`` are the resource's sessions, the newest first.
+    """
+    active: list[Session] = []
+    over: list[Session] = []
+    last: list[Session] = []
+    seen = set[str]()
+    for session in newest:
+        status = status_at(session, now, idle)
+        if status is Status.ACTIVE:
+            active.append(session)
+        elif status is Status.COMPLETE and not last:
+            last.append(session)
+        elif status is Status.EXPIRED and not last and session.review.instance_id not in seen:
+            over.append(session)
+        seen.add(session.review.instance_id)
+    active.sort(key=lambda each: idle_deadline(each, idle))
+    return [*active, *over, *last]
 
 
 def check_open(session: Session, now: datetime, idle: timedelta) -> None:

@@ -13,7 +13,7 @@ from typing_extensions import TypedDict
 from shared.access_data.layouts import LAYOUTS
 from shared.core import errors
 from shared.domain.audit import Activity, Outcome
-from shared.domain.callers import Role
+from shared.domain.callers import Right, Role
 from shared.domain.deliveries import DeliveryState, Target
 from shared.query.capabilities import SESSION
 
@@ -305,15 +305,23 @@ class Resource(Tagged):
 ImportOfResource = TypedDict("ImportOfResource", {"import": Declared | None})
 
 
-class ResourceEntity(Entity, Resource, ImportOfResource):
-    """A resource's description as a response of its own, and what is declared for its files."""
+CallerRight = TypedDict("CallerRight", {"@uploads.right": Annotated[str, _one_of(each.name.lower() for each in Right)]})
 
 
-VisibleResource = TypedDict("VisibleResource", {"@uploads.role": GrantedRole | None})
+class ResourceEntity(Entity, Resource, ImportOfResource, CallerRight):
+    """A resource's description as a response of its own, what is declared for its files, and what the caller may do."""
+
+
+VisibleResource = TypedDict(
+    "VisibleResource", {"@uploads.role": GrantedRole | None, "uploadSessions": NotRequired[list[Session]]}
+)
 
 
 class ListedResource(Resource, VisibleResource):
-    """A resource that the caller may see, and the role that a grant gives there; null for a tenant-wide permission."""
+    """A resource that the caller may see, and the role that a grant gives there; null for a tenant-wide permission.
+
+    ``uploadSessions`` are those that wait for files, by deadline, and the last complete one, if they are asked for.
+    """
 
 
 CallerPermission = TypedDict(

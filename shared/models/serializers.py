@@ -155,7 +155,8 @@ def declared_json(declaration: Declaration) -> responses.Declared:
 def visible_resource_json(resource: VisibleResource) -> responses.ListedResource:
     """A resource as a list shows it to its caller."""
     role = None if resource.role is None else resource.role.value
-    return {**resource_json(resource.key, resource.description), "@uploads.role": role}
+    shape = {**resource_json(resource.key, resource.description), "@uploads.role": role}
+    return cast(responses.ListedResource, shape)
 
 
 def directory_json(directory: Directory) -> responses.Directory:

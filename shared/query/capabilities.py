@@ -74,6 +74,13 @@ SESSION = Capabilities(
     expandable={"files": FILE},
 )
 
+RESOURCE = Capabilities(
+    example="",
+    filterable={},
+    orderable=(),
+    selectable=(),
+    expandable={"uploadSessions": Capabilities(example="", filterable={}, orderable=(), selectable=())},
+)
 
 AUDIT_RECORD = Capabilities(
     example="activityDateTime ge 2026-11-01T00:00:00Z and activity eq 'uploadFile'",

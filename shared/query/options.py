@@ -43,7 +43,7 @@ class Query(NamedTuple):
     select: tuple[str, ...] | None = None
     """The selected properties, for ``select_properties``; ``None`` for all."""
     expanded: "Query | None" = None
-    """The options inside ``$expand=files(...)``; ``None`` if files are not expanded."""
+    """The options inside ``$expand=files(...)``; ``None`` if nothing is expanded."""
     skip_token: str | None = None
     options: tuple[tuple[str, str], ...] = ()
     """All query parameters as they were sent, for the nextLink, which repeats them."""
@@ -92,7 +92,7 @@ def parse_query(pairs: Iterable[tuple[str, str]], *, capabilities: Capabilities,
     expanded = _expand(given["$expand"], capabilities) if "$expand" in given else None
     if select is not None and expanded is not None:
         # Expanded properties are in the response even if $select does not name them (OData 4.01 part 1, 11.2.5.1).
-        select = tuple(dict.fromkeys((*select, "files")))
+        select = tuple(dict.fromkeys((*select, *capabilities.expandable)))
     predicate, required = _filter(given["$filter"], capabilities) if "$filter" in given else (None, ())
     return Query(
         filter=predicate,
@@ -213,7 +213,10 @@ def _expand(text: str, capabilities: Capabilities) -> Query:
     for item in items:
         name, parenthesis, nested = item.partition("(")
         if name not in capabilities.expandable or (parenthesis and not nested.endswith(")")):
-            known = ", ".join(f"{name} or {name}($filter=...;$orderby=...)" for name in capabilities.expandable)
+            known = ", ".join(
+                f"{each} or {each}($filter=...;$orderby=...)" if of_each.selectable else each
+                for each, of_each in capabilities.expandable.items()
+            )
             raise invalid_option("$expand", f"cannot expand '{shortened(item)}'. Supported: {known}")
     if len(items) > 1:
         raise invalid_option(
@@ -229,8 +232,9 @@ def _expand(text: str, capabilities: Capabilities) -> Query:
             # Outside of $expand this would be a custom option, which is ignored. There are none inside.
             raise invalid_option("$expand", f"{name}(...) can contain options such as $top=5, not '{shortened(part)}'")
         pairs.append((option.rstrip(), value.strip()))
+    of_name = capabilities.expandable[name]
     try:
-        return parse_query(pairs, capabilities=capabilities.expandable[name], allowed=NESTED_OPTIONS)
+        return parse_query(pairs, capabilities=of_name, allowed=NESTED_OPTIONS if of_name.selectable else ())
     except GraphError as error:
         raise invalid_option("$expand", f"in {name}(...): {error.message.removesuffix('.')}") from error
 

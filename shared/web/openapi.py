@@ -201,7 +201,8 @@ def _pattern(option: str, entity: Capabilities) -> str | None:
         return None
     name = f"({'|'.join(map(re.escape, names[option]))})"
     if option == "$expand":
-        return rf"^\s*{name}(\([\s\S]+\))?\s*$"
+        options = r"(\([\s\S]+\))?" if any(each.selectable for each in entity.expandable.values()) else ""
+        return rf"^\s*{name}{options}\s*$"
     item = rf"{name}(\s+([Aa][Ss][Cc]|[Dd][Ee][Ss][Cc]))?" if option == "$orderby" else name
     return rf"^\s*{item}\s*(,\s*{item}\s*)*$"
 

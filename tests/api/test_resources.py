@@ -176,6 +176,58 @@ def test_tenant_wide_callers_see_all_that_is_named_in_pages(
         assert_error(http.get("/v1.0/uploads/resources?$skiptoken=made-up"), 400, "invalidRequest", target="$skiptoken")
 
 
+def test_a_list_has_the_sessions_that_are_asked_for(administrator: httpx.Client, catalog: str) -> None:
+    named = [str(uuid4()) for _ in range(3)]
+    for resource in named:
+        administrator.put(path(catalog, resource), json={"displayName": resource})
+    done = Resource(administrator, catalog_id=catalog, resource_id=named[1]).new_session()
+    done.uploaded("access.csv")
+    sealed = done.completed()
+    waiting = done.resource.new_session()
+
+    listed: dict[str, list[dict[str, object]]] = {}
+    url = "/v1.0/uploads/resources?$expand=uploadSessions&$top=2"
+    while url:
+        page = administrator.get(url).json()
+        listed |= {each["resourceId"]: each["uploadSessions"] for each in page["value"]}
+        url = page.get("@odata.nextLink", "")
+
+    assert [listed[resource] for resource in (named[0], named[2])] == [[], []]
+    assert [each["id"] for each in listed[named[1]]] == [waiting.id, done.id]
+    assert listed[named[1]][0]["expirationDateTime"] == waiting.read()["expirationDateTime"]
+    assert listed[named[1]][1]["@uploads.receipt"] == sealed["@uploads.receipt"]
+    assert "uploadSessions" not in seen(administrator)[named[1]]
+
+
+@pytest.mark.parametrize("expand", ["files", "uploadSessions($top=5)", "uploadSessions,uploadSessions"])
+def test_a_list_expands_nothing_else(administrator: httpx.Client, expand: str) -> None:
+    answer = administrator.get("/v1.0/uploads/resources", params={"$expand": expand})
+    assert_error(answer, 400, "invalidRequest", "invalidQueryOption", target="$expand")
+
+
+def test_a_description_says_what_the_caller_may_do(
+    guarded: str, authority: Authority, administrator: httpx.Client, catalog: str
+) -> None:
+    resource, group = str(uuid4()), str(uuid4())
+    assert administrator.put(path(catalog, resource), json=DESCRIPTION).json()["@uploads.right"] == "declare"
+    grants = f"/v1.0/uploads/grants/catalogs/{catalog}"
+    for grant, of_group, roles, right in [
+        ({"role": "reader"}, None, None, "read"),
+        ({"role": "owner"}, None, None, "write"),
+        ({"role": "owner", "mayDeclare": True}, None, None, "declare"),
+        ({"role": "reader"}, {"role": "owner"}, None, "write"),
+        ({"role": "owner"}, None, [READ_ALL], "write"),
+        (None, None, [READ_ALL], "read"),
+    ]:
+        oid = str(uuid4())
+        for principal, given in ((oid, grant), (group, of_group)):
+            if given:
+                administrator.put(f"{grants}/resources/{resource}/principals/{principal}", json=given)
+        with http_client(guarded, authority.token(roles=roles or [], oid=oid, groups=[group])) as http:
+            assert http.get(path(catalog, resource)).json()["@uploads.right"] == right, (grant, of_group, roles)
+        administrator.delete(f"{grants}/resources/{resource}/principals/{group}")
+
+
 def test_a_change_of_a_description_leaves_an_audit_record(administrator: httpx.Client, catalog: str) -> None:
     resource = str(uuid4())
     administrator.put(path(catalog, resource), json=DESCRIPTION)

@@ -170,10 +170,14 @@ def _form(action: str, content: str, name: str = "access.csv") -> Request:
     return build
 
 
-def _list_resources(host: str, place: Place, headers: Headers) -> bytes:
+def _list_resources(more: str = "") -> Request:
     """A list that begins at this catalog, since all samples have theirs in the same list."""
-    before = f"{place.catalog}_{'0' * 8}-0000-0000-0000-{'0' * 12}"
-    return request("GET", host, f"{_RESOURCES}?$top=1&$skiptoken={before}", headers)
+
+    def build(host: str, place: Place, headers: Headers) -> bytes:
+        before = f"{place.catalog}_{'0' * 8}-0000-0000-0000-{'0' * 12}"
+        return request("GET", host, f"{_RESOURCES}?$top=1&$skiptoken={before}{more}", headers)
+
+    return build
 
 
 def _put_accounts(host: str, place: Place, headers: Headers) -> bytes:
@@ -301,7 +305,13 @@ OPERATIONS = (
     Operation("a list of accounts: get", _plain("GET", _ACCOUNTS), (_listed,)),
     Operation("a list of accounts: put", _put_accounts),
     Operation("a list of accounts: delete", _plain("DELETE", _ACCOUNTS), (_listed,), 204),
-    Operation("resources", _list_resources, (_described, _another_described), sizes={"n": 1, "p": 1}),
+    Operation("resources", _list_resources(), (_described, _another_described), sizes={"n": 1, "p": 1}),
+    Operation(
+        "resources, `$expand=uploadSessions`",
+        _list_resources("&$expand=uploadSessions"),
+        (_described, _another_described, _session),
+        sizes={"n": 1, "p": 1},
+    ),
     Operation("the directory: get", _plain("GET", _DIRECTORY), (_directory,), by_grant=False),
     Operation("the directory: put, n parts", _put_directory, (_directory,), by_grant=False, sizes={"n": 2}),
     Operation(

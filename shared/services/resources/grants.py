@@ -6,11 +6,21 @@ from collections.abc import Sequence
 from shared.core.errors import GRANT_NOT_FOUND, GraphError
 from shared.core.optional import briefly
 from shared.domain.audit import Activity, new_record
-from shared.domain.callers import Grant, GrantKey
+from shared.domain.callers import Grant, GrantKey, Need, Right
 from shared.domain.etags import Conditions
+from shared.domain.sessions import ResourceKey
 from shared.services.changes import change
 from shared.services.context import Context
 from shared.storage.indexes.access import Entry
+
+
+async def right(context: Context, resource: ResourceKey) -> Right:
+    """The most that the caller may do with a resource that the caller may read."""
+    caller = context.actor.caller
+    assert caller is not None  # noqa: S101  # the wrapper has authenticated the request
+    if caller.may(Need.DECLARE):
+        return Right.DECLARE
+    return await context.storage.grants.right(resource, caller, enough=Right.DECLARE) or Right.READ
 
 
 async def list_grants(context: Context, catalog_id: str, *, after: str | None, size: int) -> Sequence[Grant]:

@@ -8,6 +8,7 @@ import pytest
 
 from shared.core.errors import GraphError
 from shared.domain.lifecycle import (
+    asked_for,
     check_deletable,
     check_file_count,
     check_open,
@@ -225,3 +226,37 @@ def test_only_a_complete_session_cannot_be_deleted(status: Status, deletable: bo
         with pytest.raises(GraphError) as raised:
             check_deletable(a_session(status))
         assert (raised.value.problem.status, raised.value.problem.code) == (409, "notAllowed")
+
+
+@pytest.mark.parametrize(
+    ("newest", "expected"),
+    [
+        ("", ""),
+        ("complete", "0"),
+        ("complete complete", "0"),
+        ("active complete", "0 1"),
+        # By deadline: the second one was created before, and is due before.
+        ("active active", "1 0"),
+        ("expired active", "1 0"),
+        ("expired complete", "0 1"),
+        # A review that came later was completed.
+        ("complete expired", "0"),
+        ("complete active", "1 0"),
+        ("deleted", ""),
+    ],
+)
+def test_what_is_asked_for_of_a_resource(newest: str, expected: str) -> None:
+    now = BEGIN + IDLE
+    sessions = [
+        a_session(Status(status))._replace(last_active=now - timedelta(minutes=each + 1))
+        for each, status in enumerate(newest.split())
+    ]
+
+    assert " ".join(str(sessions.index(each)) for each in asked_for(sessions, now, IDLE)) == expected
+
+
+def test_an_expired_session_is_not_asked_for_if_its_review_has_a_later_one() -> None:
+    first = a_session(Status.EXPIRED)
+    for status in (Status.ACTIVE, Status.EXPIRED):
+        second = a_session(status)._replace(review=first.review)
+        assert asked_for([second, first], BEGIN, IDLE) == [second]
