@@ -8,6 +8,8 @@
 // the sign-in page of Microsoft may cut the tie between the windows (Cross-Origin-Opener-Policy), so that the window has
 // no opener and no name any more ("redirect bridge" of MSAL.js).
 
+import { KnownError, NetworkError } from "./errors.js";
+
 const CHANNEL = "uploads-sign-in";
 const PENDING = "uploads-sign-in-pending";
 const EARLY_SECONDS = 120;
@@ -22,12 +24,29 @@ let settings = { mode: "none" };
 let tokens = null;
 let renewing = null;
 let asking = null;
-let onSignedOut = async () => false;
+let prompts = { askAgain: async () => false, goOnAs: async () => false, signedIn: () => {} };
 
-/** Prepares signing in; `askAgain` is called when the page needs the person to sign in again, and resolves to whether. */
-export async function start(configured, askAgain) {
+const NOT_SIGNED_IN = {
+  title: "You could not be signed in",
+  text: ["The sign-in did not come to its end, or was refused. Try again.", "If it happens again, ask the governance team whether you may use this service."],
+  again: true,
+};
+
+const BLOCKED = {
+  title: "The browser blocked the sign-in window",
+  text: ["Allow this site to open windows (the browser asks beside the address), then sign in."],
+  again: true,
+};
+
+/**
+ * Prepares signing in; resolves to whether the page can begin.
+ *
+ * `askAgain` asks the person to sign in again, and resolves to whether; `goOnAs(name, before)` whether to go on as
+ * somebody else than before; `signedIn(name)` is told who is signed in, now and after each change.
+ */
+export async function start(configured, asked) {
   settings = configured;
-  onSignedOut = askAgain;
+  prompts = asked;
   if (settings.mode !== "entra") return true;
   const answer = new URLSearchParams(location.search);
   if (answer.has("state") && (answer.has("code") || answer.has("error"))) {
@@ -35,30 +54,32 @@ export async function start(configured, askAgain) {
     const pending = JSON.parse(sessionStorage.getItem(PENDING) ?? "null");
     sessionStorage.removeItem(PENDING);
     history.replaceState(null, "", location.pathname + (pending?.hash ?? ""));
+    // Anybody can write a link with an error and a description: neither is shown.
     if (pending && answer.get("state") === pending.state && answer.has("code")) {
-      tokens = await redeem({ grant_type: "authorization_code", code: answer.get("code"), code_verifier: pending.verifier });
+      take(await redeem({ grant_type: "authorization_code", code: answer.get("code"), code_verifier: pending.verifier }));
       return true;
     }
-    throw new Error(answer.get("error_description") ?? "The sign-in did not come to its end. Try again.");
+    throw new KnownError(NOT_SIGNED_IN);
   }
   await redirectToSignIn();
   return false;
 }
 
-/** Who is signed in, by the name in the token that is meant for this page; null where the service asks for no token. */
-export function signedInName() {
-  return tokens?.name ?? null;
-}
+/** The object id and the name of who is signed in; nulls where the service asks for no token. */
+export const signedIn = () => ({ id: tokens?.person ?? null, name: tokens?.name ?? null });
 
-/** The token for a request; null where the service asks for none. */
-export async function token() {
+/** The token for a request; null where there is none. `quiet`: as for `renew`. */
+export async function token({ quiet = false } = {}) {
   if (settings.mode !== "entra") return null;
   if (tokens && Date.now() < tokens.expires - EARLY_SECONDS * 1000) return tokens.access;
-  await renew();
-  return tokens?.access ?? null;
+  return (await renew({ quiet })) ? tokens.access : null;
 }
 
-/** Gets a new token; resolves to whether there is one. With `quiet` the person is not asked. */
+/**
+ * Gets a new token; resolves to whether there is one. With `quiet` the person is not asked.
+ *
+ * Throws NetworkError: without a connection nobody has been signed out.
+ */
 export async function renew({ quiet = false } = {}) {
   if (settings.mode !== "entra") return false;
   renewing ??= renewByToken().finally(() => {
@@ -66,7 +87,7 @@ export async function renew({ quiet = false } = {}) {
   });
   if (await renewing) return true;
   if (quiet) return false;
-  asking ??= onSignedOut().finally(() => {
+  asking ??= prompts.askAgain().finally(() => {
     asking = null;
   });
   return asking;
@@ -76,29 +97,42 @@ export async function renew({ quiet = false } = {}) {
 async function renewByToken() {
   if (!tokens?.refresh) return false;
   try {
-    tokens = await redeem({ grant_type: "refresh_token", refresh_token: tokens.refresh });
+    take(await redeem({ grant_type: "refresh_token", refresh_token: tokens.refresh }));
     return true;
-  } catch {
+  } catch (error) {
+    if (error instanceof NetworkError) throw error;
+    tokens.refresh = null;
     return false;
   }
 }
 
-/** Signs in again in a window of its own. Must be called from a click, or browsers block the window. */
+/**
+ * Signs in again in a window of its own; resolves to whether. Must be called from a click, or browsers block the window.
+ *
+ * Throws KnownError if the window is blocked or the sign-in is refused, and NetworkError.
+ */
 export async function signInAgain() {
   const { url, state, verifier } = await signInRequest(IN_WINDOW);
   const answer = await inWindow(url, state);
   if (!answer?.code) return false;
-  tokens = await redeem({ grant_type: "authorization_code", code: answer.code, code_verifier: verifier });
+  const found = await redeem({ grant_type: "authorization_code", code: answer.code, code_verifier: verifier });
+  if (tokens && tokens.person !== found.person && !(await prompts.goOnAs(found.name, tokens.name))) return false;
+  take(found);
   return true;
 }
 
-/** Opens a window for signing in, and waits for what it tells; null if it cannot be opened or is closed before its end. */
+function take(found) {
+  tokens = found;
+  prompts.signedIn(tokens.name);
+}
+
+/** Opens a window for signing in, and waits for what it tells; null if it is closed before its end. */
 async function inWindow(url, state) {
   const channel = new BroadcastChannel(CHANNEL);
   let watch;
   try {
     const opened = window.open(url, CHANNEL, "popup,width=500,height=650");
-    if (!opened) return null;
+    if (!opened) throw new KnownError(BLOCKED);
     return await new Promise((resolve) => {
       channel.onmessage = ({ data }) => data?.state === state && resolve(data);
       let since = null;
@@ -146,34 +180,40 @@ async function signInRequest(prefix = "") {
 }
 
 async function redeem(parameters) {
-  const answer = await fetch(`${settings.authority}/oauth2/v2.0/token`, {
-    method: "POST",
-    body: new URLSearchParams({
-      client_id: settings.clientId,
-      redirect_uri: redirectUri(),
-      scope: `${settings.scope} openid profile offline_access`,
-      ...parameters,
-    }),
+  const body = new URLSearchParams({
+    client_id: settings.clientId,
+    redirect_uri: redirectUri(),
+    scope: `${settings.scope} openid profile offline_access`,
+    ...parameters,
   });
-  const body = await answer.json().catch(() => ({}));
-  if (!answer.ok) throw new Error(body.error_description ?? "The sign-in was refused.");
+  let answer;
+  try {
+    answer = await fetch(`${settings.authority}/oauth2/v2.0/token`, { method: "POST", body });
+  } catch (error) {
+    throw new NetworkError(error.message);
+  }
+  if (answer.status >= 500 || answer.status === 429) throw new NetworkError(`The sign-in service answers with ${answer.status}.`);
+  const found = await answer.json().catch(() => ({}));
+  if (!answer.ok || !found.access_token) throw new KnownError(NOT_SIGNED_IN);
+  const { person, name } = claimsOf(found.id_token);
   return {
-    access: body.access_token,
-    refresh: body.refresh_token ?? null,
-    expires: Date.now() + body.expires_in * 1000,
-    name: nameIn(body.id_token) ?? tokens?.name ?? null,
+    access: found.access_token,
+    refresh: found.refresh_token ?? null,
+    expires: Date.now() + found.expires_in * 1000,
+    person: person ?? tokens?.person ?? null,
+    name: name ?? tokens?.name ?? null,
   };
 }
 
-// For display only: the service checks the access token; nothing is decided by this one.
-function nameIn(idToken) {
+// To show who is signed in, and to notice that it is somebody else: the service checks the access token, and decides.
+function claimsOf(idToken) {
   try {
     const claims = idToken.split(".")[1].replaceAll("-", "+").replaceAll("_", "/");
     const text = new TextDecoder().decode(Uint8Array.from(atob(claims), (letter) => letter.charCodeAt(0)));
-    const { name, preferred_username: user } = JSON.parse(text);
-    return name ?? user ?? null;
+    const { oid, sub, name, preferred_username: user } = JSON.parse(text);
+    return { person: oid ?? sub ?? null, name: name ?? user ?? null };
   } catch {
-    return null;
+    return { person: null, name: null };
   }
 }
 

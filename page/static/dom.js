@@ -21,6 +21,28 @@ export function fill(element, ...children) {
   return element;
 }
 
+/** Puts a text into an element, and leaves it alone if it is there already: a change may be read aloud. */
+export function say(element, text) {
+  if (element.textContent !== text) element.textContent = text;
+}
+
+/**
+ * Makes the children of an element those of a list, in its order. A child whose id was there before stays, and with it the
+ * focus and what is open in it. `make(item)` makes an element; `update(element, item)` brings one up to date.
+ */
+export function keep(parent, items, { id, make, update = () => {} }) {
+  const before = new Map([...parent.children].map((element) => [element.dataset.id, element]));
+  const wanted = items.map((item) => {
+    const element = before.get(String(id(item))) ?? make(item);
+    element.dataset.id = id(item);
+    update(element, item);
+    return element;
+  });
+  const staying = new Set(wanted);
+  for (const element of before.values()) if (!staying.has(element)) element.remove();
+  wanted.forEach((element, place) => parent.children[place] !== element && parent.insertBefore(element, parent.children[place] ?? null));
+}
+
 function append(element, children) {
   for (const child of children.flat(Infinity)) {
     if (child === null || child === undefined || child === false) continue;
@@ -28,11 +50,21 @@ function append(element, children) {
   }
 }
 
+// Sentences that come within this time are read as one text: a live region that changes again at once may not be read.
+const ANNOUNCED_TOGETHER_MILLISECONDS = 250;
+let announced = [];
+
 /** Says something to a screen reader without moving the focus. */
 export function announce(text) {
-  const region = document.getElementById("announcer");
-  // The same sentence twice in a row would not be read the second time.
-  region.textContent = region.textContent === text ? `${text}\u00a0` : text;
+  announced.push(text);
+  if (announced.length > 1) return;
+  setTimeout(() => {
+    const region = document.getElementById("announcer");
+    const all = announced.join(" ");
+    announced = [];
+    // The same text twice in a row would not be read the second time.
+    region.textContent = region.textContent === all ? `${all}\u00a0` : all;
+  }, ANNOUNCED_TOGETHER_MILLISECONDS);
 }
 
 /** Moves the focus to a heading or summary that is not a control. */
@@ -42,10 +74,13 @@ export function focusOn(element) {
   element.focus();
 }
 
-/** A page's heading, which is also the document's title. */
-export function heading(text) {
-  document.title = `${text} - Access data uploads`;
-  return h("h1", { tabindex: "-1" }, text);
+/** A page's heading; `retitle` makes it the document's title, too. */
+export const heading = (text) => h("h1", { tabindex: "-1" }, text);
+
+/** Makes the heading of a view the document's title, if the view is shown. */
+export function retitle(view) {
+  const text = view.isConnected && view.querySelector("h1")?.textContent;
+  if (text) document.title = `${text} - Access data uploads`;
 }
 
 /** A definition list of facts: pairs of a term and what stands for it. */
@@ -67,8 +102,12 @@ export function saveAs(name, text, type = "text/csv;charset=utf-8") {
   setTimeout(() => URL.revokeObjectURL(url), 10_000);
 }
 
-/** Asks a question that has to be answered before anything else; resolves to true if the answer is yes. */
-export function confirmation({ title, body, yes, no = "Cancel", danger = false }) {
+/**
+ * Asks a question that has to be answered before anything else; resolves to true if the answer is yes.
+ *
+ * The focus is on no, unless yes is `harmless`. A key that is held down, perhaps since before the question, answers nothing.
+ */
+export function confirmation({ title, body, yes, no = "Cancel", danger = false, harmless = false }) {
   return new Promise((resolve) => {
     const dialog = h(
       "dialog",
@@ -78,10 +117,11 @@ export function confirmation({ title, body, yes, no = "Cancel", danger = false }
       h(
         "form",
         { method: "dialog", class: "actions" },
-        h("button", { value: "yes", class: danger ? "button danger" : "button" }, yes),
-        h("button", { value: "no", class: "button secondary" }, no),
+        h("button", { value: "yes", class: danger ? "button danger" : "button", autofocus: harmless }, yes),
+        h("button", { value: "no", class: "button secondary", autofocus: !harmless }, no),
       ),
     );
+    dialog.addEventListener("keydown", (event) => event.repeat && ["Enter", " "].includes(event.key) && event.preventDefault());
     dialog.addEventListener("close", () => {
       dialog.remove();
       resolve(dialog.returnValue === "yes");

@@ -1,6 +1,7 @@
 // What the Functions host answers without asking the app, and what it lets through. Its answers are a status and nothing
 // else, so that the words are the page's.
 
+import { KnownError } from "./errors.js";
 import { bytes } from "./format.js";
 
 // Around a file in a form: two boundaries, a header, and a name of up to 255 characters.
@@ -47,14 +48,6 @@ const ANSWERS = {
   503: NOT_AVAILABLE,
   504: NOT_AVAILABLE,
 };
-
-/** An error whose `words` the page knows: a title, sentences, and whether trying again can help. */
-export class KnownError extends Error {
-  constructor(words) {
-    super([`${words.title}.`, ...words.text].join(" "));
-    this.words = words;
-  }
-}
 
 /**
  * An answer of the host. It has no `status`, since it says nothing about what was asked for: its 404 does not mean that a

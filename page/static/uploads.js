@@ -1,6 +1,7 @@
 // The uploads of one session: a queue, a few at a time, each with its progress and its result.
 
-import { CancelledError, NetworkError, ServiceError, uploadFile } from "./api.js";
+import { uploadFile } from "./api.js";
+import { CancelledError, NetworkError, ServiceError } from "./errors.js";
 import { tooLarge } from "./host.js";
 
 const AT_ONCE = 3;

@@ -79,7 +79,8 @@ def test_everything_works_from_the_keyboard(app: App, named: Resource) -> None:
     page.keyboard.press("Escape")
     expect(page.get_by_role("dialog")).to_have_count(0)
     page.keyboard.press("Enter")
-    expect(page.get_by_role("dialog").get_by_role("button", name="Finish and seal")).to_be_focused()
+    expect(page.get_by_role("dialog").get_by_role("button", name="Cancel")).to_be_focused()
+    page.keyboard.press("Shift+Tab")
     page.keyboard.press("Enter")
     expect(app.status).to_have_attribute("data-session-status", "complete")
 

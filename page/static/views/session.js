@@ -1,6 +1,7 @@
 // A session: its deadline, where files go in, what became of each, and its end.
 
 import { application, redeliver, refusals, removeFile, session as readSession, sessions, withdrawRefusal } from "../api.js";
+import { now } from "../clock.js";
 import { announce, confirmation, fill, focusOn, h, heading } from "../dom.js";
 import { bytes, count, dateTime, remaining } from "../format.js";
 import { largestFile, limitInWords } from "../host.js";
@@ -15,15 +16,16 @@ import { templates } from "./templates.js";
 const REFRESH_SECONDS = 10;
 const URGENT_MINUTES = 30;
 
-export async function showSession(main, key, config) {
-  const view = new SessionView(main, key, config);
+export async function showSession(main, key, config, { signal }) {
+  const view = new SessionView(main, key, config, signal);
   await view.load();
-  return () => view.leave();
+  return () => view.beforeLeaving();
 }
 
 class SessionView {
-  constructor(main, key, config) {
+  constructor(main, key, config, signal) {
     this.main = main;
+    this.signal = signal;
     this.key = key;
     this.config = config;
     this.queue = new UploadQueue(key, config.limits, (upload, session) => this.#uploadChanged(upload, session));
@@ -31,9 +33,10 @@ class SessionView {
     this.shownAs = null;
     this.parts = {};
     this.beforeUnload = (event) => this.queue.underWay && event.preventDefault();
-    window.addEventListener("beforeunload", this.beforeUnload);
+    window.addEventListener("beforeunload", this.beforeUnload, { signal });
     this.onVisible = () => document.visibilityState === "visible" && this.#refresh();
-    document.addEventListener("visibilitychange", this.onVisible);
+    document.addEventListener("visibilitychange", this.onVisible, { signal });
+    signal.addEventListener("abort", () => this.#end());
   }
 
   async load() {
@@ -43,32 +46,31 @@ class SessionView {
       previousComplete(this.key),
     ]);
     this.refusals = await this.#readRefusals();
+    if (this.signal.aborted) return;
     this.#show();
     this.clock = setInterval(() => this.#tick(), 1000);
     this.poll = setInterval(() => document.visibilityState === "visible" && this.#refresh(), REFRESH_SECONDS * 1000);
   }
 
-  async leave() {
-    if (this.queue.underWay) {
-      const yes = await confirmation({
-        title: "Files are still being uploaded",
-        body: h("p", {}, "If you leave this page, those that are not finished are stopped. What was accepted stays."),
-        yes: "Leave and stop them",
-        no: "Stay",
-      });
-      if (!yes) return false;
-      this.queue.uploads.forEach((upload) => this.queue.cancel(upload));
-    }
+  beforeLeaving() {
+    if (!this.queue.underWay) return null;
+    return {
+      title: "Files are still being uploaded",
+      text: "If you leave this page, those that are not finished are stopped. What was accepted stays.",
+      yes: "Leave and stop them",
+      no: "Stay",
+    };
+  }
+
+  #end() {
     clearInterval(this.clock);
     clearInterval(this.poll);
-    window.removeEventListener("beforeunload", this.beforeUnload);
-    document.removeEventListener("visibilitychange", this.onVisible);
+    this.queue.uploads.forEach((upload) => this.queue.cancel(upload));
     this.queue.close();
-    return true;
   }
 
   get status() {
-    const over = this.session.expirationDateTime && new Date(this.session.expirationDateTime) <= Date.now();
+    const over = this.session.expirationDateTime && new Date(this.session.expirationDateTime) <= now();
     return this.session.status === "active" && over ? "expired" : this.session.status;
   }
 
@@ -409,7 +411,7 @@ class SessionView {
       return;
     }
     if (this.shownAs !== "active") return;
-    const left = new Date(this.session.expirationDateTime) - Date.now();
+    const left = new Date(this.session.expirationDateTime) - now();
     const urgent = left < URGENT_MINUTES * 60_000;
     this.parts.deadline.className = urgent ? "deadline urgent" : "deadline";
     fill(this.parts.deadline, h("span", { class: "countdown" }, `${remaining(left)} left`), ` until ${dateTime(this.session.expirationDateTime)}. Each upload extends it.`);
