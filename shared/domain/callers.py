@@ -104,11 +104,15 @@ class GrantKey(NamedTuple):
 
 
 class Grant(NamedTuple):
-    """One grant. ``may_declare``: an owner who may also declare what the files of the application are like."""
+    """One grant. ``may_declare``: an owner who may also declare what the files of the application are like.
+
+    ``display_name`` is what people call the principal, for those who look at grants. Nothing is decided by it.
+    """
 
     key: GrantKey
     role: Role
     may_declare: bool = False
+    display_name: str | None = None
     etag: str = ""
 
 

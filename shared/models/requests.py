@@ -204,6 +204,7 @@ class PutGrant(Body):
 
     role: Annotated[Role, Strict(False)]
     mayDeclare: Annotated[bool, Field(description="Whether an owner may declare what its files are like.")] = False
+    displayName: Annotated[PlainText, Field(max_length=256)] | None = None
 
     @model_validator(mode="after")
     def _declares_as_owner(self) -> "PutGrant":
@@ -222,7 +223,7 @@ def parse_grant(key: GrantKey, body: bytes) -> Grant:
         GraphError: 400, with a detail for each error.
     """
     given = parsed(PutGrant.model_validate_json, body)
-    return Grant(key, given.role, given.mayDeclare)
+    return Grant(key, given.role, given.mayDeclare, given.displayName)
 
 
 class PutUpstream(Body):

@@ -249,6 +249,7 @@ class Grant(Tagged):
     principalId: Guid
     role: GrantedRole
     mayDeclare: bool
+    displayName: str | None
 
 
 class GrantEntity(Entity, Grant):

@@ -128,6 +128,7 @@ def grant_json(grant: Grant) -> responses.Grant:
         "principalId": grant.key.principal_id,
         "role": grant.role.value,
         "mayDeclare": grant.may_declare,
+        "displayName": grant.display_name,
     }
 
 

@@ -149,13 +149,27 @@ def test_a_grant_is_returned_listed_and_replaced(administrator: Administrator, v
     whole = there.put(principal, catalog, role="reader")
 
     place = {"catalogId": catalog, "resourceId": resource, "principalId": principal}
-    granted = {**place, "role": "owner", "mayDeclare": False, "@odata.etag": answer.headers["ETag"]}
+    granted = {**place, "role": "owner", "mayDeclare": False, "displayName": None}
+    granted["@odata.etag"] = answer.headers["ETag"]
     context = f"{service}/{version}/$metadata#uploads/grants"
     assert answer.json() == {"@odata.context": f"{context}/$entity"} | granted
     assert there.list(catalog).json() == {
         "@odata.context": context,
         "value": [granted | {"resourceId": None, "role": "reader", "@odata.etag": whole.headers["ETag"]}, granted],
     }
+
+
+def test_a_grant_can_say_what_people_call_its_principal(administrator: Administrator) -> None:
+    catalog, principal = str(uuid4()), str(uuid4())
+    place = f"/v1.0/uploads/grants/catalogs/{catalog}/principals/{principal}"
+
+    answer = administrator.http.put(place, json={"role": "owner", "displayName": "Oscar Owner"})
+
+    assert answer.json()["displayName"] == "Oscar Owner"
+    (listed,) = administrator.list(catalog).json()["value"]
+    assert listed["displayName"] == "Oscar Owner"
+    too_long = administrator.http.put(place, json={"role": "owner", "displayName": "x" * 257})
+    assert_error(too_long, 400, "invalidRequest", target="displayName")
 
 
 def test_a_list_of_grants_has_pages(administrator: Administrator) -> None:

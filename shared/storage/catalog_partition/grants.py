@@ -93,6 +93,8 @@ class GrantTable:
         }
         if grant.may_declare:
             row["MayDeclare"] = True
+        if grant.display_name:
+            row["DisplayName"] = grant.display_name
         answers = await self._audit.submit([replace_row(row, replaced), record])
         return grant._replace(etag=answers[0]["etag"])
 
@@ -116,7 +118,7 @@ def _grant(row: Mapping[str, Any]) -> Grant:
     *place, principal_id = row["RowKey"].split(":")
     resource_id = place[1] if len(place) > 1 else None
     key = GrantKey(row["PartitionKey"], resource_id, principal_id)
-    return Grant(key, Role(row["Role"]), row.get("MayDeclare", False), etag_of(row))
+    return Grant(key, Role(row["Role"]), row.get("MayDeclare", False), row.get("DisplayName"), etag_of(row))
 
 
 def _right(row: Mapping[str, Any]) -> Right:
