@@ -1,5 +1,7 @@
 """GET /uploads: the page for people, its files, and the configuration that it needs to sign people in."""
 
+import html
+import json
 import os
 from functools import cache
 
@@ -22,11 +24,18 @@ def _assets() -> Assets:
     return Assets.load()
 
 
+@cache
+def _document() -> bytes:
+    """The page's document with the configuration, for which the page would else wait one request longer."""
+    configuration = json.dumps(page_configuration(settings(), os.environ))
+    return _assets().document.replace(b"{configuration}", html.escape(configuration).encode())
+
+
 @open_operation(blueprint, "uploads")
 async def show_page(req: Request) -> Response:
     """The page. It is asked for again at each visit, so that a new version of the app is seen at once."""
     del req
-    return Response(_assets().document, media_type="text/html", headers=PAGE_HEADERS | {"Cache-Control": "no-cache"})
+    return Response(_document(), media_type="text/html", headers=PAGE_HEADERS | {"Cache-Control": "no-cache"})
 
 
 @open_operation(blueprint, "uploads/assets/{version}/{*path}")

@@ -2,8 +2,8 @@
 
 import { MANAGEMENT, ROOT, all, rest, send, sendForm } from "./requests.js";
 
-/** The page's configuration: how to sign in, the column layouts, the limits. */
-export const config = async () => (await send("GET", "/uploads/config", { anonymous: true })).body;
+/** The page's configuration, which its document has: how to sign in, the column layouts, the limits. */
+export const config = () => JSON.parse(document.querySelector("meta[name=configuration]").content);
 
 // Applications
 

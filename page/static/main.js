@@ -52,7 +52,7 @@ function signedIn(name) {
 
 async function begin() {
   try {
-    const configuration = await config();
+    const configuration = config();
     if (!(await start(configuration.auth, { askAgain, goOnAs, signedIn }))) return;
     const views = { home: showHome, application: showApplication, session: showSession };
     await new Router(main, views, configuration).start();

@@ -35,9 +35,9 @@ export async function rest(next, pages = Infinity, options = {}) {
  *
  * Throws ServiceError, HostError or NetworkError.
  */
-export async function send(method, path, { json, headers = [], anonymous = false, quiet = false } = {}) {
+export async function send(method, path, { json, headers = [], quiet = false } = {}) {
   const attempt = async () => {
-    const bearer = anonymous ? null : await token({ quiet });
+    const bearer = await token({ quiet });
     const all = [...headers];
     if (bearer) all.push(["Authorization", `Bearer ${bearer}`]);
     if (json !== undefined) all.push(["Content-Type", "application/json"]);
@@ -49,7 +49,7 @@ export async function send(method, path, { json, headers = [], anonymous = false
     }
   };
   let answer = await attempt();
-  if (answer.status === 401 && !anonymous && (await renew({ quiet }))) answer = await attempt();
+  if (answer.status === 401 && (await renew({ quiet }))) answer = await attempt();
   for (const seconds of BUSY_PAUSES_SECONDS) {
     if (answer.status !== 429 || answer.headers.has("Retry-After")) break;
     await new Promise((resolve) => setTimeout(resolve, seconds * 1000));

@@ -1,5 +1,7 @@
 """What Microsoft's Functions host says without the app: no body, no ``request-id``, and the page finds the words."""
 
+import html
+import json
 import re
 from collections.abc import Callable
 from typing import Any
@@ -129,11 +131,14 @@ def with_limits(app: App, **limits: Any) -> None:
     """Give the page other limits."""
 
     def answer(route: Route) -> None:
-        told = route.fetch().json()
-        told["limits"] |= limits
-        route.fulfill(json=told)
+        response = route.fetch()
+        document = response.text()
+        (told,) = re.findall(r'name="configuration" content="([^"]*)"', document)
+        changed = json.loads(html.unescape(told))
+        changed["limits"] |= limits
+        route.fulfill(response=response, body=document.replace(told, html.escape(json.dumps(changed))))
 
-    app.page.route("**/uploads/config", answer)
+    app.page.route("**/uploads", answer)
 
 
 def test_a_file_above_the_limit_of_a_body_is_not_sent_and_the_page_says_what_to_use(app: App, session: Session) -> None:
