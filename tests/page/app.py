@@ -36,6 +36,12 @@ class App:
         self.page.goto(f"{self.url}/uploads")
         expect(self.page.get_by_role("heading", level=1)).to_have_text("My applications")
 
+    def find_application(self, name: str) -> None:
+        """Look for an application on "My applications", where there is a filter."""
+        finder = self.page.get_by_label("Find an application")
+        if finder.count():
+            finder.fill(name)
+
     def open_application(self, resource: Resource) -> None:
         """Open one application."""
         self.page.goto(f"{self.url}/uploads#/{resource.catalog_id}/{resource.resource_id}")
