@@ -1,116 +1,142 @@
-// My applications: what the caller may see, and what is asked of them now.
+// My applications: what is asked of the caller, by deadline, and below it everything else, a line each.
 
-import { applications, putApplication, sessions } from "../api.js";
-import { fill, h, heading } from "../dom.js";
-import { bytes, count, dateTime, remaining } from "../format.js";
-import { formErrors, textField } from "./forms.js";
-import { explain } from "./problem.js";
+import { applications } from "../api.js";
+import { until } from "../clock.js";
+import { announce, fill, h, heading } from "../dom.js";
+import { count, dateTime, number, remaining } from "../format.js";
+import { applicationPlace, sessionPlace } from "../places.js";
+import { nameApplication } from "./description.js";
+import { textField } from "./forms.js";
+import { startAgain } from "./starting.js";
 
-const AT_ONCE = 6;
-const GUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
+// From so many applications on there is a filter, and those without anything to do are folded away.
+const MANY = 10;
+
+// So many of a list are shown at first.
+const SHOWN = 20;
+
+const URGENT_MINUTES = 30;
+
+// An expired session is asked for as long as its review may last.
+const ASKED_DAYS = 30;
 
 export async function showHome(main) {
   const listed = await applications();
-  const mayManage = listed["@uploads.permission"] === "readWrite";
-  // Only the state is filled in later: the rest of a card stays, and with it the focus.
-  const entries = listed.value.map((application) => ({ application, state: h("div", {}, h("p", { class: "hint" }, "Reading its sessions…")) }));
+  const permission = listed["@uploads.permission"];
+  const mine = listed.value.map((application) => ({ ...application, mayUpload: permission === "readWrite" || application["@uploads.role"] === "owner" }));
+  const lists = h("div");
+  const show = (words = "") => fill(lists, groups(mine.filter((each) => matches(each, words)), Boolean(words)));
   fill(
     main,
     heading("My applications"),
     h("p", { class: "lead" }, "Upload the access data of an application for its review, and keep the receipt."),
-    entries.length === 0 && h("p", { class: "empty" }, mayManage ? NOTHING_YET : NOTHING_FOR_YOU),
-    h("ul", { class: "cards" }, entries.map(({ application, state }) => h("li", { class: "card" }, card(application, state)))),
-    mayManage && nameApplication(),
+    mine.length === 0 && h("p", { class: "empty" }, permission === "readWrite" ? NOTHING_YET : NOTHING_FOR_YOU),
+    mine.length >= MANY && filter(mine, show),
+    lists,
+    permission === "readWrite" && [h("h2", {}, "For the governance team"), nameApplication()],
   );
-  const waiting = entries.values();
-  // Not awaited: the page is useful before the last of them is read.
-  for (let worker = 0; worker < AT_ONCE; worker += 1) readSessions(waiting);
+  show();
 }
 
 const NOTHING_YET = "No application has a name yet. Name the first one below; then create an upload session for its review.";
 const NOTHING_FOR_YOU =
   "No application has been assigned to you. Ask the governance team for access to yours, or for the link to its upload session.";
 
-async function readSessions(waiting) {
-  for (const { application, state } of waiting) {
-    try {
-      fill(state, now(application, await sessions(application)));
-    } catch (error) {
-      fill(state, h("p", { class: "error-text" }, explain(error).title));
-    }
-  }
+function filter(all, show) {
+  const field = textField({ id: "filter", label: "Find an application", type: "search" });
+  field.input.addEventListener("input", () => {
+    show(field.value());
+    announce(`${number(all.filter((each) => matches(each, field.value())).length)} of ${count(all.length, "application")}`);
+  });
+  return field.element;
 }
 
-function card(application, state) {
-  const { catalogId, resourceId, displayName, description } = application;
+const nameOf = ({ displayName, resourceId }) => displayName ?? `Application ${resourceId}`;
+
+const matches = (application, words) =>
+  words.toLowerCase().split(/\s+/).every((word) => `${nameOf(application)} ${application.description ?? ""}`.toLowerCase().includes(word));
+
+function groups(shown, filtered) {
+  const asked = shown.flatMap((application) => application.uploadSessions.filter(isAskedFor).map((session) => ({ application, session })));
+  // What is open, by deadline; then what has expired, the latest first.
+  const deadline = ({ session }) => until(session.expirationDateTime);
+  asked.sort((one, other) => (deadline(one) < 0) - (deadline(other) < 0) || Math.sign(deadline(one)) * (deadline(one) - deadline(other)));
+  const busy = new Set(asked.map(({ application }) => application));
+  const rest = shown.filter((each) => !busy.has(each)).sort((one, other) => nameOf(one).localeCompare(nameOf(other)));
   return [
-    h("h2", {}, h("a", { href: `#/${catalogId}/${resourceId}` }, displayName ?? `Application ${resourceId}`)),
-    description && h("p", {}, description),
-    state,
+    asked.length > 0 && [h("h2", {}, "To do"), longList("cards", asked, toDo)],
+    filtered && !shown.length && h("p", { class: "empty" }, "No application has these words in its name."),
+    rest.length > 0 && nothingToDo(rest, { folded: !filtered && asked.length > 0 && shown.length >= MANY }),
   ];
 }
 
-/** What is asked of the caller for one application: its active sessions first, else the last one. */
-function now({ catalogId, resourceId }, found) {
-  const active = found.filter((session) => session.status === "active");
-  if (active.length === 0) {
-    const [last] = found;
-    if (!last) return h("p", { class: "hint" }, "Nothing to do: there is no upload session.");
-    const words = { complete: "Complete", expired: "Expired" }[last.status] ?? last.status;
-    return h("p", { class: "hint" }, `Nothing to do. Last session: ${words}, created ${dateTime(last.createdDateTime)}, `, sent(last), ".");
-  }
-  return active.map((session) => {
-    const left = new Date(session.expirationDateTime) - Date.now();
-    return h(
-      "p",
-      { class: left < 30 * 60_000 ? "due urgent" : "due" },
-      h("a", { class: "button", href: `#/${catalogId}/${resourceId}/${session.id}` }, "Upload files"),
-      h("span", {}, `${remaining(left)} left · `, sent(session)),
-    );
-  });
+const isAskedFor = ({ status, expirationDateTime }) => status === "active" || (status === "expired" && until(expirationDateTime) > -ASKED_DAYS * 86_400_000);
+
+function nothingToDo(rest, { folded }) {
+  const title = `Nothing to do now (${number(rest.length)})`;
+  const list = longList("lines", rest, line);
+  return folded ? h("details", { class: "group" }, h("summary", {}, title), list) : [h("h2", {}, title), list];
 }
 
-const sent = ({ stats }) => `${count(stats.filesUploaded, "file")}, ${bytes(stats.totalBytesUploaded)}`;
+/** The first of a list, and a button for the others. */
+function longList(kind, entries, make) {
+  const list = h("ul", { class: kind }, entries.slice(0, SHOWN).map(make));
+  if (entries.length <= SHOWN) return list;
+  const more = h("button", { class: "button secondary" }, `Show all ${number(entries.length)}`);
+  more.addEventListener("click", () => {
+    const others = entries.slice(SHOWN).map(make);
+    list.append(...others);
+    more.remove();
+    others[0].querySelector("a").focus();
+  });
+  return [list, more];
+}
 
-/** For the governance team: give an application a name. */
-function nameApplication() {
-  const fields = {
-    displayName: textField({ id: "displayName", label: "Name", required: true, maxlength: 256 }),
-    catalogId: textField({ id: "catalogId", label: "Catalog id", hint: "A GUID, from Entra: Identity governance, Catalogs.", required: true }),
-    resourceId: textField({ id: "resourceId", label: "Resource id", hint: "A GUID, of the resource in that catalog.", required: true }),
-    description: textField({ id: "description", label: "Description (optional)", maxlength: 1024 }),
-    contact: textField({ id: "contact", label: "Contact (optional)", hint: "Whom app owners ask, such as a mail address.", maxlength: 256 }),
-  };
-  const summary = h("div");
+/** A session that waits for files. */
+function toDo({ application, session }) {
+  const key = { ...application, sessionId: session.id };
+  const over = until(session.expirationDateTime) < 0;
   return h(
-    "details",
-    { class: "panel" },
-    h("summary", {}, "Name an application"),
+    "li",
+    { class: "card to-do", "data-asked": over ? "expired" : "active" },
+    h("h3", {}, h("a", { href: applicationPlace(application) }, nameOf(application))),
+    over ? expired(session) : open(session),
     h(
-      "form",
-      {
-        novalidate: true,
-        onsubmit: async (event) => {
-          event.preventDefault();
-          const value = Object.fromEntries(Object.entries(fields).map(([name, field]) => [name, field.value()]));
-          const faults = formErrors(summary, fields, {
-            displayName: value.displayName ? null : "Enter a name",
-            catalogId: GUID.test(value.catalogId) ? null : "Enter the catalog's id, a GUID such as 8f3c1a52-94de-4f0b-9c2f-0d6a5b1e7c11",
-            resourceId: GUID.test(value.resourceId) ? null : "Enter the resource's id, a GUID such as 8f3c1a52-94de-4f0b-9c2f-0d6a5b1e7c11",
-          });
-          if (faults) return;
-          const { catalogId, resourceId, displayName, description, contact } = value;
-          try {
-            await putApplication({ catalogId, resourceId }, { displayName, ...(description && { description }), ...(contact && { contact }) });
-            location.hash = `#/${catalogId.toLowerCase()}/${resourceId.toLowerCase()}`;
-          } catch (error) {
-            formErrors(summary, fields, { displayName: error.message });
-          }
-        },
-      },
-      summary,
-      Object.values(fields).map((field) => field.element),
-      h("button", { class: "button" }, "Save the name"),
+      "div",
+      { class: "actions" },
+      !application.mayUpload
+        ? h("a", { href: sessionPlace(key) }, "Look at it", h("span", { class: "hidden" }, `: ${nameOf(application)}`))
+        : over
+          ? startAgain(application, session)
+          : h("a", { class: "button", href: sessionPlace(key) }, "Upload files", h("span", { class: "hidden" }, ` for ${nameOf(application)}`)),
     ),
   );
+}
+
+function open({ expirationDateTime, stats }) {
+  const left = until(expirationDateTime);
+  const urgent = left < URGENT_MINUTES * 60_000;
+  return [
+    h("p", { class: urgent ? "due urgent" : "due" }, h("span", {}, urgent ? `Closes in ${remaining(left)}` : `Open until ${dateTime(expirationDateTime)}`)),
+    h("p", { class: "hint" }, stats.filesUploaded ? `${count(stats.filesUploaded, "file")} uploaded, not finished yet` : "No files yet"),
+  ];
+}
+
+const expired = ({ expirationDateTime }) => [
+  h("p", { class: "due" }, h("span", { class: "tag over" }, "Expired"), h("span", {}, "This review still needs your files.")),
+  h("p", { class: "hint" }, `The upload closed on ${dateTime(expirationDateTime)}, since nothing had happened in it for too long.`),
+];
+
+/** An application with nothing to do: what came last. */
+function line(application) {
+  const last = application.uploadSessions.at(-1);
+  return h("li", {}, h("a", { href: applicationPlace(application) }, nameOf(application)), " ", h("span", { class: "hint" }, lastWords(last)));
+}
+
+function lastWords(last) {
+  if (!last) return "Nothing was asked for yet";
+  if (last.status !== "complete") return `The upload closed on ${dateTime(last.expirationDateTime)} without being finished`;
+  const { completedDateTime, fileCount, rowCount } = last["@uploads.receipt"];
+  const what = rowCount === null ? "" : `, ${count(fileCount, "file")}, ${count(rowCount, "row")}`;
+  return `Handed in on ${dateTime(completedDateTime)}${what}`;
 }
