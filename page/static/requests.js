@@ -32,16 +32,19 @@ export async function rest(next, pages = Infinity, options = {}) {
 
 /**
  * Sends a request and reads its answer. `quiet`: whoever is signed out is not asked to sign in again just for this.
+ * `content` is a body that is no JSON, of `type`; the type of a form says where its parts begin, and is the browser's.
+ * `raw`: the answer is text.
  *
  * Throws ServiceError, HostError or NetworkError.
  */
-export async function send(method, path, { json, headers = [], quiet = false } = {}) {
+export async function send(method, path, { json, content, type = null, headers = [], quiet = false, raw = false } = {}) {
   const attempt = async () => {
     const bearer = await token({ quiet });
     const all = [...headers];
     if (bearer) all.push(["Authorization", `Bearer ${bearer}`]);
     if (json !== undefined) all.push(["Content-Type", "application/json"]);
-    const body = json === undefined ? undefined : JSON.stringify(json);
+    else if (type) all.push(["Content-Type", type]);
+    const body = json === undefined ? content : JSON.stringify(json);
     try {
       return await fetch(path, { method, headers: all, body, cache: "no-store", redirect: "error" });
     } catch (error) {
@@ -62,7 +65,7 @@ export async function send(method, path, { json, headers = [], quiet = false } =
   }
   try {
     const text = await answer.text();
-    return { body: text ? JSON.parse(text) : null };
+    return { body: raw ? text : text ? JSON.parse(text) : null, etag: answer.headers.get("ETag") };
   } catch (error) {
     throw new NetworkError(error.message);
   }

@@ -8,9 +8,12 @@ import pytest
 from playwright.sync_api import Locator, Route, expect
 
 from shared.domain.audit import Activity
-from tests.page.app import App
+from tests.page.app import App, payload
+from tests.page.browser import assert_accessible
 from tests.page.conftest import Open
 from tests.support.client import Resource
+from tests.support.invariants import Storage
+from tests.support.service import running_service
 
 SAMPLES = Path(__file__).parent.parent.parent / "samples"
 
@@ -205,3 +208,21 @@ def test_the_history_has_the_newest_first_in_words(app: App, named: Resource) ->
 def test_every_change_has_words() -> None:
     words = (Path(__file__).parent.parent.parent / "page" / "static" / "words.js").read_text()
     assert [each for each in Activity if f"\n  {each}: " not in words] == []
+
+
+def test_governance_sees_how_old_the_directory_is_and_replaces_it(people: Open, storage: Storage) -> None:
+    with running_service(storage.connection_string, name_prefix="people") as url:
+        app = people(url)
+        page = app.page
+        app.open_home()
+        page.get_by_text("Directory of people").click()
+        expect(page.get_by_role("main")).to_contain_text("There is none.")
+        chosen = page.get_by_label("Upload an export of your users")
+        chosen.set_input_files([payload("users.csv", b"id,mail\nnobody,ann@fabrikam.example\n")])
+        expect(page.get_by_role("alert")).to_contain_text("This list has faults. Nothing was changed")
+        expect(page.get_by_role("alert")).to_contain_text("line 2")
+        chosen.set_input_files([SAMPLES / "people" / "directory.csv"])
+        expect(page.locator(".success")).to_have_text("The directory has 300 people now.")
+        expect(page.locator(".success")).to_be_focused()
+        expect(page.get_by_role("row", name=re.compile("^Mail"))).to_contain_text("288")
+        assert_accessible(page, "the directory")

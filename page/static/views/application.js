@@ -6,6 +6,7 @@ import { count, dateTime } from "../format.js";
 import { HOME, sessionPlace } from "../places.js";
 import { sessionState } from "../words.js";
 import { showAccess } from "./access.js";
+import { accountsPanel } from "./accounts.js";
 import { editApplication } from "./description.js";
 import { showHistory } from "./history.js";
 import { newSession } from "./new-session.js";
@@ -38,6 +39,7 @@ export async function showApplication(main, key, config) {
     about,
     h("h2", {}, "Upload sessions"),
     list,
+    application["@uploads.right"] === "declare" && application.import?.principals && accountsPanel(key),
     permission && h("h2", {}, "For the governance team"),
     manages && [newSession(key, created), editApplication(key, application, config, renamed), panel("Who has access", (content) => showAccess(content, key))],
     permission && panel("History", (content) => showHistory(content, key)),

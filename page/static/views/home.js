@@ -5,6 +5,7 @@ import { until } from "../clock.js";
 import { announce, fill, h, heading } from "../dom.js";
 import { count, dateTime, number, remaining } from "../format.js";
 import { applicationPlace, sessionPlace } from "../places.js";
+import { directoryPanel } from "./directory.js";
 import { nameApplication } from "./description.js";
 import { textField } from "./forms.js";
 import { startAgain } from "./starting.js";
@@ -33,7 +34,7 @@ export async function showHome(main) {
     mine.length === 0 && h("p", { class: "empty" }, permission === "readWrite" ? NOTHING_YET : NOTHING_FOR_YOU),
     mine.length >= MANY && filter(mine, show),
     lists,
-    permission === "readWrite" && [h("h2", {}, "For the governance team"), nameApplication()],
+    permission === "readWrite" && [h("h2", {}, "For the governance team"), nameApplication(), directoryPanel()],
   );
   show();
 }
