@@ -31,6 +31,16 @@ export const session = async (key, options) => {
   return { ...body, files: [...body.files, ...(await rest(body["files@odata.nextLink"], Infinity, options))] };
 };
 
+/** The last complete session of an application but for one, with its files; null if there is none, undefined if it cannot be read. */
+export const lastComplete = async (key) => {
+  try {
+    const found = (await sessions(key)).find((each) => each.status === "complete" && each.id !== key.sessionId);
+    return found ? await session({ ...key, sessionId: found.id }) : null;
+  } catch {
+    return undefined;
+  }
+};
+
 export const completeSession = async (key, { etag, allow = [] }) =>
   (
     await send("PATCH", `${sessionPath(key)}`, {
@@ -40,8 +50,6 @@ export const completeSession = async (key, { etag, allow = [] }) =>
   ).body;
 
 export const redeliver = (key, target) => send("POST", `${sessionPath(key)}/redeliver`, { json: { target } });
-
-export const deleteSession = (key) => send("DELETE", sessionPath(key));
 
 // Files
 

@@ -8,7 +8,7 @@
 // the sign-in page of Microsoft may cut the tie between the windows (Cross-Origin-Opener-Policy), so that the window has
 // no opener and no name any more ("redirect bridge" of MSAL.js).
 
-import { KnownError, NetworkError } from "./errors.js";
+import { KnownError, NetworkError, SignedOutError } from "./errors.js";
 
 const CHANNEL = "uploads-sign-in";
 const PENDING = "uploads-sign-in-pending";
@@ -68,11 +68,16 @@ export async function start(configured, asked) {
 /** The object id and the name of who is signed in; nulls where the service asks for no token. */
 export const signedIn = () => ({ id: tokens?.person ?? null, name: tokens?.name ?? null });
 
-/** The token for a request; null where there is none. `quiet`: as for `renew`. */
+/**
+ * The token for a request; null where the service asks for none. `quiet`: as for `renew`.
+ *
+ * Throws SignedOutError, and NetworkError.
+ */
 export async function token({ quiet = false } = {}) {
   if (settings.mode !== "entra") return null;
   if (tokens && Date.now() < tokens.expires - EARLY_SECONDS * 1000) return tokens.access;
-  return (await renew({ quiet })) ? tokens.access : null;
+  if (await renew({ quiet })) return tokens.access;
+  throw new SignedOutError();
 }
 
 /**

@@ -18,3 +18,10 @@ export const now = () => Date.now() + ahead;
 
 /** The milliseconds until an instant of the service; negative once it is over. */
 export const until = (instant) => new Date(instant) - now();
+
+/** Does something now and then, until a signal is aborted. */
+export function every(milliseconds, signal, action) {
+  if (signal.aborted) return;
+  const timer = setInterval(action, milliseconds);
+  signal.addEventListener("abort", () => clearInterval(timer));
+}

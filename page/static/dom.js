@@ -92,9 +92,22 @@ export function facts(pairs) {
   );
 }
 
-/** Offers text as a file to save. */
-export function saveAs(name, text, type = "text/csv;charset=utf-8") {
-  const url = URL.createObjectURL(new Blob([text], { type }));
+/** The name of a file, which may be written in either direction, between words. */
+export const fileName = (name) => h("bdi", { class: "file-name" }, name);
+
+/** The first of several names with commas between, and how many more there are. */
+export function fileNames(names, most = 5) {
+  const shown = names.slice(0, most).flatMap((name, place) => [place > 0 && ", ", fileName(name)]);
+  return names.length > most ? [...shown, ` and ${names.length - most} more`] : shown;
+}
+
+/** A button; `about` is said after its words where it is not seen what it is for. */
+export const button = (words, onclick, { kind = "button", about = null, ...others } = {}) =>
+  h("button", { class: kind, onclick, ...others }, words, about && h("span", { class: "hidden" }, ` ${about}`));
+
+/** Offers a file to save. */
+export function saveAs(name, content, type = "text/csv") {
+  const url = URL.createObjectURL(new Blob([content], { type }));
   const link = h("a", { href: url, download: name });
   document.body.append(link);
   link.click();

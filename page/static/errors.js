@@ -31,5 +31,13 @@ export class NetworkError extends Error {
   }
 }
 
+/** The person is signed out, and was not asked or did not sign in again. */
+export class SignedOutError extends KnownError {
+  constructor() {
+    super({ title: "You are not signed in", text: ["Sign in and try again."], again: true });
+    this.status = 401;
+  }
+}
+
 /** The caller stopped the request. */
 export class CancelledError extends Error {}

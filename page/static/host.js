@@ -70,7 +70,11 @@ export class HostError extends KnownError {
 export const largestFile = ({ maxFileBytes, maxBodyBytes }) => Math.min(maxFileBytes, (maxBodyBytes ?? Infinity) - FORM_BYTES);
 
 /** A limit in words, never more than it is. */
-export const limitInWords = (size) => (size < 100_000 ? bytes(size) : `${Math.floor(size / 100_000) / 10} MB`);
+export function limitInWords(size) {
+  if (size < 100_000) return bytes(size);
+  const [unit, name] = size < 1_000_000_000 ? [1_000_000, "MB"] : [1_000_000_000, "GB"];
+  return `${Math.floor((size * 10) / unit) / 10} ${name}`;
+}
 
 /** What is wrong with the size of a file; null if it can be sent. */
 export function tooLarge(size, limits) {

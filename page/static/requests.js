@@ -35,7 +35,7 @@ export async function rest(next, pages = Infinity, options = {}) {
  * `content` is a body that is no JSON, of `type`; the type of a form says where its parts begin, and is the browser's.
  * `raw`: the answer is text.
  *
- * Throws ServiceError, HostError or NetworkError.
+ * Throws ServiceError, HostError, NetworkError or SignedOutError.
  */
 export async function send(method, path, { json, content, type = null, headers = [], quiet = false, raw = false } = {}) {
   const attempt = async () => {

@@ -13,14 +13,25 @@ const TRIES_WHILE_BUSY = 8;
 let lastId = 0;
 
 /**
- * One file on its way. `state` is waiting, sending, checking, accepted, refused, failed or cancelled; `error` is what the
- * service or the network said of one that is refused or failed.
+ * One file on its way. `state` is one of
+ *
+ * - waiting, sending, checking: it is under way;
+ * - refused: it has faults;
+ * - taken: there is a file of this name with other content, and the person has not said whether to replace it;
+ * - failed: the session, the connection or this computer is at fault;
+ * - cancelled, accepted.
+ *
+ * `error` is what the service or the network said of one that has not arrived.
  */
 export class Upload {
-  constructor(file, limits) {
+  /** `name`: under which it is sent, if that is another one than its own; `instead`: the refusal that it takes care of. */
+  constructor(file, limits, { name = file.name, instead = null } = {}) {
     lastId += 1;
     this.id = lastId;
     this.file = file;
+    this.instead = instead;
+    // In the Unicode form in which the service has names: macOS gives another one.
+    this.name = name.normalize("NFC");
     this.error = tooLarge(file.size, limits);
     this.state = this.error ? "failed" : "waiting";
     this.sent = 0;
@@ -28,9 +39,10 @@ export class Upload {
     this.stopper = new AbortController();
   }
 
-  get name() {
-    // In the Unicode form in which the service has names: macOS gives another one.
-    return this.file.name.normalize("NFC");
+  /** What the file is called on this computer, if it is sent under another name; else null. */
+  get ownName() {
+    const own = this.file.name.normalize("NFC");
+    return own === this.name ? null : own;
   }
 
   get underWay() {
@@ -51,20 +63,22 @@ export class UploadQueue {
     window.addEventListener("online", this.whenOnline);
   }
 
+  /** Stops everything that is under way; nothing is told any more. */
   close() {
     window.removeEventListener("online", this.whenOnline);
     this.changed = () => {};
+    this.uploads.forEach((upload) => this.cancel(upload));
   }
 
   get underWay() {
     return this.uploads.some((upload) => upload.underWay);
   }
 
-  /** Takes files; one of a name that is already listed here and not accepted takes its place. */
-  add(files) {
-    const added = [...files].map((file) => new Upload(file, this.limits));
+  /** Takes files; one of a name that is already listed here takes its place. `options` are those of an upload. */
+  add(files, options) {
+    const added = [...files].map((file) => new Upload(file, this.limits, options));
     for (const upload of added) {
-      for (const former of this.uploads.filter((each) => each.name === upload.name && each.state !== "accepted")) {
+      for (const former of this.uploads.filter((each) => each.name === upload.name)) {
         this.cancel(former);
         this.forget(former);
       }
@@ -90,13 +104,14 @@ export class UploadQueue {
 
   forget(upload) {
     this.uploads = this.uploads.filter((each) => each !== upload);
-    upload.state = "forgotten";
     this.changed(upload);
   }
 
   #next() {
     while (this.running < AT_ONCE) {
-      const upload = this.uploads.find((each) => each.state === "waiting");
+      // Two files of one name, from two folders: the second waits, and its answer asks which one is meant.
+      const names = new Set(this.uploads.filter((each) => each.underWay && each.state !== "waiting").map((each) => each.name));
+      const upload = this.uploads.find((each) => each.state === "waiting" && !names.has(each.name));
       if (!upload) return;
       this.running += 1;
       upload.state = "sending";
@@ -110,20 +125,17 @@ export class UploadQueue {
 
   async #send(upload) {
     const { signal } = upload.stopper;
+    const progress = (sent) => {
+      upload.sent = sent;
+      upload.state = sent < upload.file.size ? "sending" : "checking";
+      this.changed(upload);
+    };
     for (let attempt = 1; !signal.aborted; attempt += 1) {
       try {
-        const session = await uploadFile(this.key, upload.file, {
-          signal,
-          progress: (sent) => {
-            upload.sent = sent;
-            upload.state = sent < upload.file.size ? "sending" : "checking";
-            this.changed(upload);
-          },
-        });
+        const session = await uploadFile(this.key, upload.file, { name: upload.name, signal, progress });
         if (signal.aborted) return;
         upload.state = "accepted";
-        upload.result = session.files?.find((file) => file.name === upload.name) ?? null;
-        upload.warnings = session["@uploads.warnings"] ?? [];
+        this.uploads = this.uploads.filter((each) => each !== upload);
         this.changed(upload, session);
         return;
       } catch (error) {
@@ -134,7 +146,7 @@ export class UploadQueue {
         }
         upload.error = error;
         upload.offline = error instanceof NetworkError;
-        upload.state = isRefusal(error) ? "refused" : "failed";
+        upload.state = stateAfter(error);
         this.changed(upload);
         return;
       }
@@ -162,5 +174,9 @@ export class UploadQueue {
 const mayPass = (error) =>
   error instanceof NetworkError || error.mayPass || (error instanceof ServiceError && [408, 429, 502, 503, 504].includes(error.status));
 
-/** Whether the file itself is at fault, rather than the session or the connection. */
-const isRefusal = (error) => error instanceof ServiceError && ["invalidFile", "maxFileSizeExceeded"].includes(error.reason);
+/** What becomes of an upload by its error: the file is at fault, the name is taken, or it is something else. */
+function stateAfter(error) {
+  if (!(error instanceof ServiceError)) return "failed";
+  if (error.reason === "nameAlreadyExists" && error.inner.fileId) return "taken";
+  return ["invalidFile", "maxFileSizeExceeded"].includes(error.reason) ? "refused" : "failed";
+}

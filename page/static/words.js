@@ -45,3 +45,6 @@ export const CHANGES = {
 };
 
 export const change = (activity) => CHANGES[activity] ?? "changed something";
+
+/** A sentence of the service without the name of a setting, which its reader cannot change. */
+export const withoutSettings = (sentence) => sentence.replace(/ \(UPLOADS_[A-Z_]+\)/g, "");

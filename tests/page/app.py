@@ -1,5 +1,6 @@
 """What people do on the page, as the tests say it."""
 
+import csv
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -9,6 +10,8 @@ from typing import TypedDict
 from playwright.sync_api import FileChooser, Locator, Page, expect
 
 from tests.support.client import Resource, Session
+
+TIMES = "\N{MULTIPLICATION SIGN}"
 
 
 class FilePayload(TypedDict):
@@ -59,6 +62,11 @@ class App:
         return self.page.locator("[data-session-status]")
 
     @property
+    def dialog(self) -> Locator:
+        """The question that is open."""
+        return self.page.get_by_role("dialog")
+
+    @property
     def file_input(self) -> Locator:
         """Where files are chosen."""
         return self.page.locator("input[type=file][multiple]")
@@ -79,7 +87,7 @@ class App:
 
     def replace(self, name: str, content: bytes, *, file_name: str | None = None) -> None:
         """Upload the fixed file in the place of a refused one."""
-        button = self.file("refused", name).get_by_role("button", name=re.compile("Upload the fixed file"))
+        button = self.file("refused", name).get_by_role("button", name=re.compile("Upload the (fixed|CSV) file"))
         with self.page.expect_file_chooser() as chooser:
             button.click()
         picked: FileChooser = chooser.value
@@ -87,10 +95,24 @@ class App:
 
     def confirm(self, words: str) -> None:
         """Answer a question with yes."""
-        self.page.get_by_role("dialog").get_by_role("button", name=words).click()
+        self.dialog.get_by_role("button", name=words).click()
+
+    @property
+    def finish_button(self) -> Locator:
+        """What asks whether to finish."""
+        return self.page.get_by_role("button", name="Finish this upload")
 
     def finish(self) -> None:
         """Finish the session, and see the receipt."""
-        self.page.get_by_role("button", name="Finish this session").click()
-        self.confirm("Finish and seal")
+        self.finish_button.click()
+        self.confirm("Seal")
         expect(self.status).to_have_attribute("data-session-status", "complete")
+
+
+def saved_faults(app: App, name: str, folder: Path) -> list[list[str]]:
+    """The list of a refused file's faults, as a spreadsheet reads it."""
+    with app.page.expect_download() as download:
+        app.file("refused", name).get_by_role("button", name="Save the list of faults").click()
+    saved = folder / "faults.csv"
+    download.value.save_as(saved)
+    return list(csv.reader(saved.read_bytes().decode("utf-16").splitlines(), delimiter="\t"))

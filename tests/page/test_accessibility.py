@@ -50,9 +50,9 @@ def test_axe_finds_no_violation_in_any_state(people: Open, named: Resource, sche
     expect(app.file("accepted")).to_have_count(2)
     app.replace("earlier.csv", access_file())
     expect(app.file("accepted")).to_have_count(3)
-    page.get_by_role("button", name="Finish this session").click()
+    app.finish_button.click()
     assert_accessible(page, "the question")
-    app.confirm("Finish and seal")
+    app.confirm("Seal")
     expect(app.status).to_have_attribute("data-session-status", "complete")
     assert_accessible(page, "the receipt")
     page.goto(f"{app.url}/uploads#/nowhere")
@@ -72,14 +72,14 @@ def test_everything_works_from_the_keyboard(app: App, named: Resource) -> None:
     expect(page.get_by_role("heading", level=1)).to_be_focused()
     for _ in range(30):
         page.keyboard.press("Tab")
-        if page.evaluate("document.activeElement.textContent") == "Finish this session":
+        if page.evaluate("document.activeElement.textContent") == "Finish this upload":
             break
     page.keyboard.press("Enter")
     expect(page.get_by_role("dialog")).to_be_visible()
     page.keyboard.press("Escape")
     expect(page.get_by_role("dialog")).to_have_count(0)
     page.keyboard.press("Enter")
-    expect(page.get_by_role("dialog").get_by_role("button", name="Cancel")).to_be_focused()
+    expect(page.get_by_role("dialog").get_by_role("button", name="Not yet")).to_be_focused()
     page.keyboard.press("Shift+Tab")
     page.keyboard.press("Enter")
     expect(app.status).to_have_attribute("data-session-status", "complete")
@@ -112,7 +112,7 @@ def test_nothing_needs_sideways_scrolling_when_narrow_or_enlarged(
     def refused() -> None:
         app.open_session(session)
         app.choose(payload("new.csv", faulty_access_file(4)))
-        expect(app.file("refused", "new.csv").locator("tbody tr")).to_have_count(1)
+        expect(app.file("refused", "new.csv").locator("tr.cause")).to_have_count(1)
 
     for opened in (app.open_home, lambda: app.open_application(named), refused):
         opened()

@@ -43,14 +43,15 @@ def test_a_delivery_that_was_given_up_is_tried_again(people: Open, handing_on: h
     app.open_session(tried(session))
     delivery = app.page.locator("[data-delivery=graph]")
     expect(delivery).to_have_attribute("data-delivery-state", "failed")
-    expect(delivery).to_contain_text("UPLOADS_FORWARD_LAYOUTS")
+    expect(delivery).to_contain_text("It does not take files with these columns.")
+    expect(delivery).not_to_contain_text("UPLOADS_")
     assert_accessible(app.page, "a delivery that was given up")
     assert app.page.evaluate("document.documentElement.scrollWidth <= document.documentElement.clientWidth")
     with app.page.expect_response("**/redeliver") as answer:
         delivery.get_by_role("button", name="Try again").click()
     assert answer.value.status == 202
     expect(app.page.locator("#announcer")).to_contain_text("It is tried again.")
-    expect(app.page.get_by_role("heading", name="Deliveries")).to_be_focused()
+    expect(app.page.get_by_role("heading", name="Handed on to Microsoft Entra")).to_be_focused()
 
 
 def test_an_unexpected_number_of_rows_is_confirmed(people: Open, handing_on: httpx.Client) -> None:
@@ -62,16 +63,16 @@ def test_an_unexpected_number_of_rows_is_confirmed(people: Open, handing_on: htt
     second = resource.new_session()
     second.uploaded("doors.csv", access_file(4))
     app.open_session(second)
-    app.page.get_by_role("button", name="Finish this session").click()
-    app.confirm("Finish and seal")
-    dialog = app.page.get_by_role("dialog")
-    expect(dialog).to_contain_text("Rows in this session4")
+    app.finish_button.click()
+    app.confirm("Seal")
+    dialog = app.dialog
+    expect(dialog).to_contain_text("Rows now4")
     expect(dialog).to_contain_text("Rows last time10")
     expect(dialog).not_to_contain_text("Prefer")
     assert_accessible(app.page, "an unexpected number of rows")
-    dialog.get_by_role("button", name="Cancel").click()
+    dialog.get_by_role("button", name="Not yet").click()
     assert second.read()["status"] == "active"
-    app.page.get_by_role("button", name="Finish this session").click()
-    app.confirm("Finish and seal")
+    app.finish_button.click()
+    app.confirm("Seal")
     app.confirm("The number is right: finish")
     expect(app.status).to_have_attribute("data-session-status", "complete")

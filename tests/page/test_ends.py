@@ -23,7 +23,7 @@ def short_lived(storage: Storage) -> Iterator[str]:
         yield url
 
 
-def test_a_session_that_expires_while_the_page_is_open_says_what_to_do(people: Open, short_lived: str) -> None:
+def test_a_session_that_expires_while_the_page_is_open_can_be_started_again(people: Open, short_lived: str) -> None:
     with http_client(short_lived) as http:
         session = Resource(http).new_session()
         session.uploaded("before.csv")
@@ -31,9 +31,13 @@ def test_a_session_that_expires_while_the_page_is_open_says_what_to_do(people: O
         app.open_session(session)
         expect(app.page.locator(".urgent")).to_be_visible()
         expect(app.status).to_have_attribute("data-session-status", "expired", timeout=(IDLE_SECONDS + 12) * 1000)
-        expect(app.page.get_by_role("heading", name="This session has expired")).to_be_visible()
-        expect(app.page.get_by_role("main")).to_contain_text("Ask the governance team for a new session")
+        expect(app.page.get_by_role("heading", name="has expired")).to_be_focused()
         expect(app.file("accepted", "before.csv")).to_be_visible()
+        app.page.get_by_role("button", name="Start again for this review").click()
+        expect(app.status).to_have_attribute("data-session-status", "active")
+        assert session.id not in app.page.url
+        (again,) = (each for each in session.resource.ids() if each != session.id)
+        assert session.resource.session(again).read()["referenceId"] == session.read()["referenceId"]
 
 
 def test_a_service_that_is_away_is_told_as_such_and_nothing_chosen_is_lost(app: App, resource: Resource) -> None:
@@ -77,7 +81,7 @@ def test_leaving_with_uploads_under_way_asks_first(app: App, resource: Resource)
     app.choose(payload("slow.csv", access_file()))
     expect(app.page.locator("[data-name='slow.csv']")).to_be_visible()
     app.page.get_by_role("link", name="My applications").click()
-    app.page.get_by_role("dialog").get_by_role("button", name="Stay").click()
+    app.confirm("Stay")
     expect(app.status).to_have_attribute("data-session-status", "active")
     app.page.get_by_role("link", name="My applications").click()
     app.confirm("Leave and stop them")

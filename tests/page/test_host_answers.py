@@ -91,8 +91,8 @@ def test_a_host_without_a_free_slot_is_waited_for(app: App, session: Session) ->
     in_time(app, app.status.is_visible)
     app.choose(payload("access.csv", access_file()))
     in_time(app, app.file("accepted", "access.csv").is_visible)
-    app.page.get_by_role("button", name="Finish this session").click()
-    app.confirm("Finish and seal")
+    app.finish_button.click()
+    app.confirm("Seal")
     in_time(app, lambda: app.status.get_attribute("data-session-status") == "complete")
     assert sum(path.startswith("PATCH") for path in busy) == 3
 
@@ -158,7 +158,7 @@ def test_a_file_above_the_limit_of_a_body_is_not_sent_and_the_page_says_what_to_
 
     app.choose(payload("fits.csv", access_file_of(BODY_BYTES - 5_000)))
     expect(app.file("accepted", "fits.csv")).to_be_visible()
-    failed.get_by_role("button", name=re.compile("Take off the list")).click()
+    failed.get_by_role("button", name=re.compile("Dismiss")).click()
     expect(failed).to_have_count(0)
 
 

@@ -118,7 +118,7 @@ def test_a_reader_may_look_and_is_told_why_nothing_can_be_changed(
     app.page.evaluate(f"location.hash = '#/{place}'")
     expect(app.status).to_have_attribute("data-session-status", "active")
     app.choose(payload("no.csv", access_file()))
-    expect(app.file("failed", "no.csv")).to_contain_text("requires the permission")
+    expect(app.file("failed", "no.csv")).to_contain_text("You may look at this, but not change it")
 
 
 def test_a_token_that_is_refused_is_renewed_without_anybody_noticing(
@@ -236,3 +236,84 @@ def test_tokens_are_kept_in_memory_only(people: Open, guarded_by_issuer: str) ->
     kept = app.page.evaluate("JSON.stringify([{...localStorage}, {...sessionStorage}, document.cookie, location.href])")
     assert "eyJ" not in kept
     assert "refresh" not in kept
+
+
+def signed_out(app: App, *, network: bool = True) -> None:
+    """Let the token be old and its renewal be refused, or fail for want of a network."""
+
+    def renewal(route: Route) -> None:
+        if "refresh_token=" not in (route.request.post_data or ""):
+            route.continue_()
+        elif network:
+            route.fulfill(status=400, body='{"error": "invalid_grant"}', content_type="application/json")
+        else:
+            route.abort("internetdisconnected")
+
+    app.page.route("**/oauth2/v2.0/token", renewal)
+    app.page.clock.fast_forward("59:30")
+
+
+def opened_by_owner(app: App, resource: Resource) -> None:
+    """The session of the resource, opened by its owner, on a clock that the test moves."""
+    (session,) = resource.ids()
+    app.page.clock.install()
+    sign_in(app, "owner", f"/uploads#/{resource.catalog_id}/{resource.resource_id}/{session}")
+    expect(app.status).to_have_attribute("data-session-status", "active")
+
+
+def test_who_is_signed_out_is_asked_only_for_what_they_do(
+    people: Open, guarded_by_issuer: str, resource_of_issuer: Resource
+) -> None:
+    app = people(guarded_by_issuer)
+    opened_by_owner(app, resource_of_issuer)
+    signed_out(app)
+    app.page.evaluate("document.dispatchEvent(new Event('visibilitychange'))")
+    expect(app.page.get_by_text("You are not signed in. What you see here may be old.")).to_have_count(1)
+    expect(app.dialog).to_have_count(0)
+    with app.page.expect_popup() as popup:
+        app.page.get_by_role("button", name="Sign in").click()
+        app.confirm("Sign in")
+    popup.value.get_by_role("link", name=NAMES["owner"]).click()
+    expect(app.page.get_by_text("You are not signed in")).to_have_count(0)
+
+
+def test_a_lost_network_is_not_told_as_a_sign_out(
+    people: Open, guarded_by_issuer: str, resource_of_issuer: Resource
+) -> None:
+    app = people(guarded_by_issuer)
+    opened_by_owner(app, resource_of_issuer)
+    signed_out(app, network=False)
+    app.choose(payload("later.csv", access_file()))
+    expect(app.page.locator("[data-name='later.csv']")).to_contain_text("The service cannot be reached")
+    expect(app.dialog).to_have_count(0)
+
+
+def test_who_signs_in_as_somebody_else_is_asked_and_named(
+    people: Open, guarded_by_issuer: str, resource_of_issuer: Resource
+) -> None:
+    app = people(guarded_by_issuer)
+    opened_by_owner(app, resource_of_issuer)
+    signed_out(app)
+    app.choose(payload("whose.csv", access_file()))
+    for answer in ("Stay signed out", f"Go on as {NAMES['governance']}"):
+        with app.page.expect_popup() as popup:
+            app.confirm("Sign in")
+        popup.value.get_by_role("link", name=NAMES["governance"]).click()
+        expect(app.dialog).to_contain_text(f"Until now it was {NAMES['owner']}")
+        app.confirm(answer)
+        if answer.startswith("Stay"):
+            expect(app.file("failed", "whose.csv")).to_contain_text("You are not signed in")
+            expect(app.page.locator("#signed-in")).to_have_text(f"Signed in as {NAMES['owner']}")
+            app.file("failed").get_by_role("button", name="Try again").click()
+    expect(app.file("accepted", "whose.csv")).to_be_visible()
+    expect(app.page.locator("#signed-in")).to_have_text(f"Signed in as {NAMES['governance']}")
+
+
+def test_a_blocked_sign_in_window_is_told(people: Open, guarded_by_issuer: str, resource_of_issuer: Resource) -> None:
+    app = people(guarded_by_issuer)
+    opened_by_owner(app, resource_of_issuer)
+    app.page.evaluate("window.open = () => null")
+    signed_out(app)
+    app.choose(payload("x.csv", access_file()))
+    app.confirm("Sign in")
+    expect(app.dialog).to_contain_text("The browser blocked the sign-in window")

@@ -99,7 +99,7 @@ def test_a_large_file_shows_its_progress_and_can_be_cancelled(
     cancelled = app.file("cancelled", "large.csv")
     expect(cancelled).to_be_visible()
     assert session.file_names() == []
-    cancelled.get_by_role("button", name=re.compile("Take off the list")).click()
+    cancelled.get_by_role("button", name=re.compile("Dismiss")).click()
     app.choose(payload("small.csv", access_file()))
     expect(app.file("accepted", "small.csv")).to_be_visible()
 

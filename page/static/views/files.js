@@ -1,54 +1,36 @@
-// The files of a session as cards: those on their way, those refused, those accepted, and refusals of earlier visits.
+// The files that are not in the session (yet), as cards: on their way, faulty, stopped, or in the way of each other.
 
-import { fill, h } from "../dom.js";
-import { bytes, count, dateTime } from "../format.js";
-import { explain } from "./problem.js";
-import { refusal, warnings } from "./refusal.js";
-
-/** A file that is stored. */
-export function acceptedCard(file, { remove, found = null }) {
-  const rows = file["@uploads.rowCount"];
-  const digest = file["@uploads.sha256"];
-  return h(
-    "li",
-    { class: "file accepted", "data-file-state": "accepted", "data-name": file.name },
-    h("h3", {}, h("span", { class: "tag good" }, "Accepted"), " ", h("bdi", { class: "file-name" }, file.name)),
-    h(
-      "p",
-      { class: "file-facts" },
-      [rows !== undefined && count(rows, "row"), bytes(file.size), `uploaded ${dateTime(file.uploadedDateTime)}`].filter(Boolean).join(" · "),
-    ),
-    digest && h("p", { class: "digest" }, "SHA-256 ", h("code", {}, digest)),
-    warnings(found),
-    remove && h("div", { class: "actions" }, h("button", { class: "link", onclick: remove }, "Remove ", h("span", { class: "hidden" }, file.name))),
-  );
-}
+import { button, fill, fileName, h, say } from "../dom.js";
+import { bytes, count, time } from "../format.js";
+import { chooseOne } from "./choosing.js";
+import { explain, reference } from "./problem.js";
+import { refusal } from "./refusal.js";
 
 /** A file that was refused in an earlier visit, or by somebody else, and was not replaced. */
-export function refusalCard(entry, { withdraw, replace }) {
+export function rememberedCard(entry, act) {
   return h(
     "li",
     { class: "file refused", "data-file-state": "refused", "data-name": entry.name },
-    h("h3", {}, h("span", { class: "tag bad" }, "Refused"), " ", h("bdi", { class: "file-name" }, entry.name)),
-    h("p", {}, `It had ${count(entry.findingCount, "fault")} and was not replaced yet. It was uploaded ${dateTime(entry.refusedDateTime)}.`),
-    h("p", {}, "Upload the fixed file under the same name. To see its faults again, upload the same file again. If it is not needed, withdraw it."),
+    title("bad", "Needs fixing", entry.name),
+    h("p", {}, `It had ${count(entry.findingCount, "fault")} when it was uploaded, ${time(entry.refusedDateTime)}. To see them again, choose the same file again.`),
     h(
-      "table",
-      { class: "findings" },
-      h("caption", { class: "hidden" }, `Faults of ${entry.name}`),
-      h("tbody", {}, h("tr", {}, h("th", { scope: "row" }, "Faults"), h("td", {}, String(entry.findingCount)))),
+      "div",
+      { class: "actions" },
+      chooseOne("Upload the fixed file", `for ${entry.name}`, (file) => act.fix(entry, file)),
+      button("Withdraw", () => act.withdraw(entry), { kind: "link", about: entry.name }),
     ),
-    h("div", { class: "actions" }, replace, withdraw && h("button", { class: "link", onclick: withdraw }, "Withdraw ", h("span", { class: "hidden" }, entry.name))),
   );
 }
 
-/** A file on its way, or refused, or stopped: a card that is kept up to date in place, so that the focus stays. */
+const title = (kind, words, name) => h("h3", {}, h("span", { class: `tag ${kind}` }, words), " ", fileName(name));
+
+/** A card that is kept up to date in place, so that the focus stays. */
 export class UploadCard {
-  constructor(upload, queue, { replace, withdraw }) {
+  constructor(upload, state, act) {
     this.upload = upload;
-    this.queue = queue;
-    this.actions = { replace, withdraw };
-    this.state = null;
+    this.state = state;
+    this.act = act;
+    this.shown = null;
     this.bar = h("progress", { max: upload.file.size || 1, "aria-label": `Progress of ${upload.name}` });
     this.line = h("p", { class: "file-facts" });
     this.element = h("li", { class: "file", "data-name": upload.name });
@@ -56,13 +38,17 @@ export class UploadCard {
   }
 
   update() {
-    const { upload } = this;
-    if (upload.state !== this.state) this.#rebuild();
-    this.state = upload.state;
+    const { upload, element } = this;
+    // What is shown of a file under way is one thing, whichever of the three states it is in.
+    const shown = upload.underWay ? "under way" : upload.state;
+    if (shown !== this.shown) fill(element, this.#content(shown));
+    this.shown = shown;
+    element.dataset.fileState = upload.state;
+    element.className = `file ${upload.state}`;
     if (!upload.underWay) return;
     if (upload.state === "checking") this.bar.removeAttribute("value");
     else this.bar.value = upload.sent;
-    fill(this.line, this.#progress());
+    say(this.line, this.#progress());
   }
 
   #progress() {
@@ -73,27 +59,96 @@ export class UploadCard {
     return `${bytes(upload.sent)} of ${bytes(upload.file.size)}`;
   }
 
-  #rebuild() {
-    const { upload, queue, element } = this;
-    const title = (tag, words) => h("h3", {}, h("span", { class: `tag ${tag}` }, words), " ", h("bdi", { class: "file-name" }, upload.name));
-    element.dataset.fileState = upload.state;
-    element.className = `file ${upload.state}`;
-    const forget = h("button", { class: "link", onclick: () => queue.forget(upload) }, "Take off the list", h("span", { class: "hidden" }, ` ${upload.name}`));
-    if (upload.underWay) {
-      if (this.state && ["waiting", "sending", "checking"].includes(this.state)) return;
-      const cancel = h("button", { class: "link", onclick: () => queue.cancel(upload) }, "Cancel", h("span", { class: "hidden" }, ` ${upload.name}`));
-      fill(element, title("busy", "Uploading"), this.bar, this.line, h("div", { class: "actions" }, cancel));
-    } else if (upload.state === "refused") {
-      const replace = this.actions.replace(upload.name);
-      fill(element, title("bad", "Refused"), refusal(upload, { replace }), this.actions.withdraw(upload));
-    } else if (upload.state === "failed") {
-      const { title: words, text, again } = explain(upload.error);
-      const retry = again !== false && h("button", { class: "button", onclick: () => queue.retry(upload) }, "Try again", h("span", { class: "hidden" }, ` ${upload.name}`));
-      const said = upload.error.status && ![503, 429].includes(upload.error.status) ? [upload.error.message] : [words + ".", ...text];
-      fill(element, title("bad", "Not uploaded"), said.map((each) => h("p", {}, each)), h("div", { class: "actions" }, retry, forget));
-    } else if (upload.state === "cancelled") {
-      const retry = h("button", { class: "button secondary", onclick: () => queue.retry(upload) }, "Upload after all", h("span", { class: "hidden" }, ` ${upload.name}`));
-      fill(element, title("", "Cancelled"), h("div", { class: "actions" }, retry, forget));
+  #content(shown) {
+    const own = this.upload.ownName && h("p", { class: "file-facts" }, "Your file ", fileName(this.upload.ownName), " in its place");
+    switch (shown) {
+      case "under way":
+        return this.#underWay(own);
+      case "refused":
+        return this.#refused(own);
+      case "taken":
+        return this.#taken(own);
+      case "failed":
+        return this.#failed(own);
+      case "cancelled":
+        return this.#cancelled(own);
+      default:
+        return null;
     }
   }
+
+  #underWay(own) {
+    const { name } = this.upload;
+    const cancel = button("Cancel", () => this.act.cancel(this.upload), { kind: "link", about: name });
+    return [title("open", "Uploading", name), own, this.bar, this.line, h("div", { class: "actions" }, cancel)];
+  }
+
+  #refused(own) {
+    return [title("bad", "Needs fixing", this.upload.name), own, refusal(this.upload, this.act)];
+  }
+
+  #taken(own) {
+    const { name, error } = this.upload;
+    const standing = this.state.files.find(({ id }) => id === error.inner.fileId);
+    const facts = standing && ` (${count(standing["@uploads.rowCount"] ?? 0, "row")}, ${time(standing.uploadedDateTime)})`;
+    return [
+      title("warn", "Already here", name),
+      own,
+      h("p", {}, fileName(name), " is already here with other content", facts, ". Replace it with this one?"),
+      h(
+        "div",
+        { class: "actions" },
+        button("Replace it", () => this.act.replace(this.upload), { about: name }),
+        button("Keep the old one", () => this.act.forget(this.upload), { kind: "button secondary", about: name }),
+      ),
+    ];
+  }
+
+  #failed(own) {
+    const { upload } = this;
+    const { title: words, text, again } = explainUpload(upload.error);
+    return [
+      title("bad", "Not uploaded", upload.name),
+      own,
+      [`${words}.`, ...text].map((line) => h("p", {}, line)),
+      h(
+        "div",
+        { class: "actions" },
+        again && button("Try again", () => this.act.retry(upload), { about: upload.name }),
+        button("Dismiss", () => this.act.forget(upload), { kind: "link", about: upload.name }),
+      ),
+      again && reference(upload.error),
+    ];
+  }
+
+  #cancelled(own) {
+    const { upload } = this;
+    return [
+      title("over", "Cancelled", upload.name),
+      own,
+      h(
+        "div",
+        { class: "actions" },
+        button("Upload after all", () => this.act.retry(upload), { kind: "button secondary", about: upload.name }),
+        button("Dismiss", () => this.act.forget(upload), { kind: "link", about: upload.name }),
+      ),
+    ];
+  }
+}
+
+const TOO_MANY_FAULTY = {
+  title: "Too many files need fixing",
+  text: ["There are as many as this upload can have. Fix or withdraw some of them first."],
+};
+
+const BAD_NAME = {
+  title: "The name of this file cannot be used",
+  text: ["Give it a plain name of up to 255 characters, and choose it again."],
+};
+
+/** What to say of an upload that failed, where its error has other words than elsewhere. */
+function explainUpload(error) {
+  if (error.reason === "maxItemCountExceeded" && error.inner.findingCount) return TOO_MANY_FAULTY;
+  if (error.status === 400 && error.target === "filename") return BAD_NAME;
+  return explain(error);
 }

@@ -1,84 +1,82 @@
-// The end of a session: what will be sealed, compared with last time, one question, and what the service says against it.
+// The end of a session: what is still open, one question with numbers, and what the service says against it.
 
-import { completeSession } from "../api.js";
-import { confirmation, facts, fill, h } from "../dom.js";
+import { confirmation, facts, fileName, fileNames, fill, h } from "../dom.js";
 import { bytes, count, number } from "../format.js";
+import { doubts, obstacles, rowsBefore, rowsOf } from "../finishing.js";
 
-/** The rows of all files of a session; null where the service does not tell them. */
-export function rowsOf(session) {
-  const rows = (session?.files ?? []).map((file) => file["@uploads.rowCount"]);
-  return rows.some((each) => each === undefined) ? null : rows.reduce((sum, each) => sum + each, 0);
+/** The section; `update()` brings it up to date. `finish(allow)` seals the session, and throws what asks another question. */
+export function finishSection(state, { finish }) {
+  const stands = h("ul", { class: "open-ends" });
+  const press = h("button", { class: "button", onclick: () => ask(state, finish) }, "Finish this upload");
+  const section = h("section", { class: "panel", "aria-labelledby": "finish-title" }, h("h2", { id: "finish-title" }, "Finish"), stands, press);
+  let told = null;
+  return {
+    element: section,
+    update() {
+      const found = obstacles(state);
+      press.disabled = found.length > 0;
+      if (JSON.stringify(found) === told) return;
+      told = JSON.stringify(found);
+      stands.hidden = found.length === 0;
+      const line = ({ words, names = [], advice }) => h("li", {}, words, names.length > 0 && [" ", fileNames(names), "."], advice && ` ${advice}`);
+      fill(stands, found.map(line));
+    },
+  };
 }
 
-export function finishSection(section, { key, session, previous, application, refused, underWay, done, failed }) {
-  const files = session.files ?? [];
-  const stands = obstacle({ files, refused, underWay });
-  fill(
-    section,
-    h("h2", { id: "finish-title" }, "Finish"),
-    stands && h("p", {}, stands),
-    h(
-      "button",
-      { class: "button", disabled: Boolean(stands), onclick: () => finish({ key, session, previous, application, done, failed }) },
-      "Finish this session",
-    ),
-  );
-}
+const filesAndRows = (files, rows) => (rows === null ? count(files, "file") : `${count(files, "file")} with ${count(rows, "row")}`);
 
-function obstacle({ files, refused, underWay }) {
-  if (underWay) return "Wait until all uploads have ended.";
-  if (refused.length) return `${count(refused.length, "refused file")} must be replaced or withdrawn first: ${refused.slice(0, 5).join(", ")}${refused.length > 5 ? ", …" : ""}.`;
-  if (!files.length) return "Upload a file first.";
-  return null;
-}
-
-async function finish({ key, session, previous, application, done, failed }) {
-  const rows = rowsOf(session);
-  const before = rowsOf(previous);
+async function ask(state, finish) {
+  const rows = rowsOf(state.files);
+  const before = rowsBefore(state);
+  const files = state.files.length;
+  const open = doubts(state);
   const yes = await confirmation({
-    title: "Finish this session?",
+    title: `Hand in ${filesAndRows(files, rows)}?`,
     body: h(
       "div",
       {},
       facts([
-        ["Files", number(session.files.length)],
-        rows !== null && ["Rows", compared(rows, before)],
-        ["Size", bytes(session.stats.totalBytesUploaded)],
-        application.expectedRows && rows !== null && ["Rows expected", number(application.expectedRows)],
+        ["Files", number(files)],
+        rows !== null && ["Rows", before === null ? number(rows) : `${number(rows)} (last time ${number(before)})`],
+        ["Size", bytes(state.session.stats.totalBytesUploaded)],
+        state.application.expectedRows && rows !== null && ["Rows expected", number(state.application.expectedRows)],
       ]),
-      h("p", {}, h("strong", {}, "This cannot be undone."), " The files are sealed: nothing can be added, changed or removed afterwards."),
+      open.length > 0 &&
+        h(
+          "div",
+          { class: "note" },
+          h("p", {}, h("strong", {}, "Look at this first")),
+          h("ul", {}, open.map(({ about, words, names = [] }) => h("li", {}, about && [fileName(about), ": "], words, names.length > 0 && [" ", fileNames(names)]))),
+        ),
+      h("p", {}, h("strong", {}, "This cannot be undone."), " Nothing can be added, changed or removed afterwards."),
     ),
-    yes: "Finish and seal",
+    yes: rows === null ? `Seal ${count(files, "file")}` : `Seal ${count(files, "file")}, ${count(rows, "row")}`,
+    no: "Not yet",
   });
-  if (!yes) return;
-  await complete({ key, etag: session["@odata.etag"], allow: [], done, failed });
+  if (yes) await seal(finish, []);
 }
 
-const compared = (rows, before) => (before === null ? number(rows) : `${number(rows)} (last time ${number(before)})`);
-
-async function complete({ key, etag, allow, done, failed }) {
+async function seal(finish, allow) {
   try {
-    done(await completeSession(key, { etag, allow }));
-  } catch (error) {
-    if (error.reason === "unexpectedChange") {
-      const yes = await confirmation({
-        title: "This is very different from last time",
-        body: h(
-          "div",
-          {},
-          facts([
-            ["Rows in this session", number(error.inner.rowCount)],
-            ["Rows last time", number(error.inner.lastRowCount)],
-          ]),
-          h("p", {}, "The difference is larger than is usual for this application. Check that the export is complete."),
-          h("p", {}, "If the number is right, you can finish the session all the same. The audit records that you did."),
-        ),
-        yes: "The number is right: finish",
-        danger: true,
-      });
-      if (yes) await complete({ key, etag, allow: [...allow, "allow-change"], done, failed });
-      return;
-    }
-    failed(error);
+    await finish(allow);
+  } catch ({ inner }) {
+    const yes = await confirmation({
+      title: "This is very different from last time",
+      body: h(
+        "div",
+        {},
+        facts([
+          ["Rows now", number(inner.rowCount)],
+          ["Rows last time", number(inner.lastRowCount)],
+        ]),
+        h("p", {}, "The difference is larger than is usual for this application. Check that the export is complete."),
+        h("p", {}, "If the number is right, you can finish all the same. The history records that you did."),
+      ),
+      yes: "The number is right: finish",
+      no: "Not yet",
+      danger: true,
+    });
+    if (yes) await seal(finish, [...allow, "allow-change"]);
   }
 }

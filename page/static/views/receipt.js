@@ -1,73 +1,133 @@
-// The receipt of a complete session: what was sealed, when, with the digest of each file. It prints well, and can be saved.
+// The receipt of a complete session, as evidence: who handed in what, and when. It prints on one page, and can be saved.
 
-import { facts, h, saveAs } from "../dom.js";
-import { bytes, dateTime, number } from "../format.js";
-import { rowsOf } from "./finish.js";
+import { signedIn } from "../auth.js";
+import { announce, button, facts, fileName, h, saveAs } from "../dom.js";
+import { rowsBefore, sealedFiles, sealedRows } from "../finishing.js";
+import { bytes, count, number, zoned } from "../format.js";
+import { applicationPlace } from "../places.js";
+import { deliveries } from "./deliveries.js";
 
-export function receipt({ key, application, session, previous }) {
-  const rows = rowsOf(session);
-  const before = previous && previous.createdDateTime < session.createdDateTime ? rowsOf(previous) : null;
-  const files = session.files ?? [];
-  return [
-    h("div", { class: "status", "data-session-status": "complete" }, h("span", { class: "tag good" }, "Complete")),
-    h("h2", {}, "Receipt"),
-    h("p", {}, "This session is complete and sealed. Keep this receipt: the digests show that the files were not changed since."),
-    facts([
-      ["Application", application.displayName ?? key.resourceId],
-      ["Review instance", session.referenceId],
-      ["Session", session.id],
-      ["Created", dateTime(session.createdDateTime)],
-      ["Files", number(session.stats.filesUploaded)],
-      rows !== null && ["Rows", before === null ? number(rows) : `${number(rows)} (last time ${number(before)})`],
-      ["Size", bytes(session.stats.totalBytesUploaded)],
-    ]),
-    files.length < session.stats.filesUploaded && h("p", { class: "note" }, "The files themselves have been removed after their retention time."),
-    h(
+export const receiptHeading = ({ name }) => `Receipt: ${name}`;
+
+export function receipt(state, actions) {
+  const { session, key, application } = state;
+  const sealed = session["@uploads.receipt"] ?? {};
+  const files = sealedFiles(session);
+  const handedOn = deliveries({ again: (delivery) => actions.redeliver(delivery) });
+  handedOn.update(state.deliveries);
+  return {
+    element: h(
       "div",
-      { class: "table-wrap", tabindex: "0", role: "region", "aria-label": "Files of the receipt" },
+      {},
+      headline(state, sealed, files),
+      facts([
+        ["Application", state.name],
+        application.contact && ["Contact", application.contact],
+        sealed.filesRemovedDateTime && ["Files kept until", zoned(sealed.filesRemovedDateTime)],
+      ]),
+      files.length > 0 && table(files),
+      handedOn.element,
       h(
-        "table",
-        { class: "receipt" },
-        h("caption", {}, "Sealed files"),
-        h("thead", {}, h("tr", {}, ["Name", "Rows", "Bytes", "Uploaded", "SHA-256"].map((name) => h("th", { scope: "col" }, name)))),
+        "div",
+        { class: "actions no-print" },
+        button("Print the receipt", () => window.print()),
+        button("Save the receipt", () => saveAs(`receipt-${session.id}.json`, asJson(state, sealed, files), "application/json"), { kind: "button secondary" }),
+        h("a", { class: "button secondary", href: applicationPlace(key) }, "All uploads of this application"),
+      ),
+      h(
+        "section",
+        { class: "reference" },
+        h("h2", {}, "Reference for support"),
+        facts([
+          ["Review instance", session.referenceId],
+          ["Upload session", session.id],
+          ["Catalog", key.catalogId],
+          ["Resource", key.resourceId],
+          sealed.completedBy?.objectId && ["Handed in by", sealed.completedBy.objectId],
+        ]),
+      ),
+    ),
+    update: () => handedOn.update(state.deliveries),
+  };
+}
+
+function headline(state, sealed, files) {
+  const rows = sealedRows(state.session);
+  const total = sealed.fileCount ?? files.length;
+  const before = state.previous && state.previous.createdDateTime < state.session.createdDateTime ? rowsBefore(state) : null;
+  const size = sealed.totalBytes ?? state.session.stats.totalBytesUploaded;
+  const what = rows === null ? count(total, "file") : `${count(total, "file")} with ${count(rows, "row")}`;
+  const by = sealed.completedBy?.objectId;
+  const { id, name } = signedIn();
+  return h(
+    "div",
+    { class: "success", "data-session-status": "complete" },
+    h(
+      "p",
+      { class: "headline" },
+      `Done. ${what} ${total === 1 ? "was" : "were"} handed in`,
+      sealed.completedDateTime && ` on ${zoned(sealed.completedDateTime)}`,
+      by && by === id && name && ` by ${name}`,
+      ".",
+    ),
+    h("p", { class: "hint" }, [bytes(size), before !== null && `last time ${count(before, "row")}`, "sealed: nothing was changed since"].filter(Boolean).join(" · ")),
+  );
+}
+
+function table(files) {
+  const head = (name, number) => h("th", { scope: "col", class: number && "number" }, name);
+  return h(
+    "table",
+    { class: "receipt" },
+    h("caption", {}, "Files"),
+    h("thead", {}, h("tr", {}, head("Name"), head("Rows", true), head("Size", true), head("Uploaded"), head("SHA-256"))),
+    h(
+      "tbody",
+      {},
+      files.map((file) =>
         h(
-          "tbody",
-          {},
-          files.map((file) =>
-            h(
-              "tr",
-              { "data-file-state": "accepted" },
-              h("th", { scope: "row" }, h("bdi", {}, file.name)),
-              h("td", { class: "number" }, file["@uploads.rowCount"] === undefined ? "–" : number(file["@uploads.rowCount"])),
-              h("td", { class: "number" }, number(file.size)),
-              h("td", {}, dateTime(file.uploadedDateTime)),
-              h("td", {}, h("code", { class: "digest" }, file["@uploads.sha256"] ?? "–")),
-            ),
-          ),
+          "tr",
+          { "data-file-state": "accepted", "data-name": file.name },
+          h("th", { scope: "row" }, fileName(file.name)),
+          h("td", { class: "number", "data-label": "Rows" }, file["@uploads.rowCount"] === undefined ? "–" : number(file["@uploads.rowCount"])),
+          h("td", { class: "number", "data-label": "Bytes" }, number(file.size)),
+          h("td", { "data-label": "Uploaded" }, zoned(file.uploadedDateTime)),
+          h("td", { class: "digest" }, digest(file)),
         ),
       ),
     ),
-    h(
-      "div",
-      { class: "actions no-print" },
-      h("button", { class: "button", onclick: () => window.print() }, "Print the receipt"),
-      h("button", { class: "button secondary", onclick: () => saveAs(`receipt-${session.id}.json`, asJson({ key, application, session, rows }), "application/json") }, "Save the receipt"),
-      h("a", { class: "button secondary", href: `#/${key.catalogId}/${key.resourceId}` }, "Earlier sessions"),
-    ),
-  ];
+  );
 }
 
-function asJson({ key, application, session, rows }) {
+/** The digest: its end to compare at a glance, the whole to copy and in print. */
+function digest(file) {
+  const text = file["@uploads.sha256"];
+  if (!text) return "–";
+  const copy = button("Copy", () => copied(copy, text), { kind: "link no-print", about: `the SHA-256 of ${file.name}` });
+  return [h("code", { class: "short", "aria-hidden": "true" }, `…${text.slice(-8)}`), h("code", { class: "whole" }, text), " ", copy];
+}
+
+async function copied(copy, text) {
+  await navigator.clipboard.writeText(text);
+  announce("Copied.");
+  copy.firstChild.data = "Copied";
+  setTimeout(() => {
+    copy.firstChild.data = "Copy";
+  }, 2000);
+}
+
+function asJson({ key, application, session }, sealed, files) {
   return JSON.stringify(
     {
-      application: { displayName: application.displayName ?? null, catalogId: key.catalogId, resourceId: key.resourceId },
+      application: { displayName: application.displayName ?? null, ...key, sessionId: undefined },
       session: session.id,
       status: session.status,
       reviewInstanceId: session.referenceId,
       createdDateTime: session.createdDateTime,
-      rows,
-      stats: session.stats,
-      files: (session.files ?? []).map((file) => ({
+      completedDateTime: sealed.completedDateTime ?? null,
+      completedBy: sealed.completedBy ?? null,
+      rows: sealedRows(session),
+      files: files.map((file) => ({
         name: file.name,
         size: file.size,
         rows: file["@uploads.rowCount"] ?? null,

@@ -1,6 +1,6 @@
 // The column layouts that the service takes, each with a template to fill in.
 
-import { csvLine } from "../csv.js";
+import { excelText } from "../csv.js";
 import { h, saveAs } from "../dom.js";
 
 const WORDS = {
@@ -29,7 +29,7 @@ export function templates(layouts, expected) {
         ),
         h(
           "button",
-          { class: "button secondary", onclick: () => saveAs(`template-${layout.name}.csv`, `\ufeff${csvLine(layout.columns.map(({ name }) => name))}`) },
+          { class: "button secondary", onclick: () => saveAs(`template-${layout.name}.csv`, excelText([layout.columns.map(({ name }) => name)])) },
           "Save this template",
           h("span", { class: "hidden" }, `: ${layout.name}`),
         ),
