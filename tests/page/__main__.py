@@ -21,7 +21,12 @@ LOOKS: dict[str, dict[str, Any]] = {
     "light": {"viewport": {"width": 1280, "height": 800}, "color_scheme": "light"},
     "dark": {"viewport": {"width": 1280, "height": 800}, "color_scheme": "dark"},
     "tablet": {"viewport": {"width": 768, "height": 1024}, "color_scheme": "light"},
-    "narrow": {"viewport": {"width": 360, "height": 740}, "color_scheme": "light", "has_touch": True},
+    "narrow": {
+        "viewport": {"width": 360, "height": 740},
+        "color_scheme": "light",
+        "has_touch": True,
+        "is_mobile": True,
+    },
 }
 
 Picture = Callable[[str], None]

@@ -12,7 +12,7 @@ export function rememberedCard(entry, act) {
     "li",
     { class: "file refused", "data-file-state": "refused", "data-name": entry.name },
     title("bad", "Needs fixing", entry.name),
-    h("p", {}, `It had ${count(entry.findingCount, "fault")} when it was uploaded, ${time(entry.refusedDateTime)}. To see them again, choose the same file again.`),
+    h("p", {}, `It had ${count(entry.findingCount, "fault")} when it was uploaded, ${time(entry.refusedDateTime)}. Choose the same file again to see what is wrong.`),
     h(
       "div",
       { class: "actions" },

@@ -80,7 +80,7 @@ function table(files) {
     "table",
     { class: "receipt" },
     h("caption", {}, "Files"),
-    h("thead", {}, h("tr", {}, head("Name"), head("Rows", true), head("Size", true), head("Uploaded"), head("SHA-256"))),
+    h("thead", {}, h("tr", {}, head("Name"), head("Rows", true), head("Bytes", true), head("Uploaded"), head("SHA-256"))),
     h(
       "tbody",
       {},

@@ -46,7 +46,8 @@ function placeOf(target) {
 
 /** What is wrong, without the value, which is shown beside it, and so in the same words for each row with this fault. */
 function sentenceOf({ code, message, target }) {
-  const text = withoutSettings(code === "excelWorkbook" && !message.includes("password") ? WORKBOOK : message);
+  const said = code === "excelWorkbook" && !message.includes("password") ? WORKBOOK : message;
+  const text = withoutSettings(said).replace(/ The row: '.*'$/s, "");
   const rest = /^'.*?' (?=[a-z])/s.exec(text);
   const column = placeOf(target).column;
   return rest && column ? `${column} ${text.slice(rest[0].length)}` : text;
