@@ -1,13 +1,15 @@
 """What people do on the page, as the tests say it."""
 
 import csv
+import html
+import json
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TypedDict
+from typing import Any, TypedDict
 
-from playwright.sync_api import FileChooser, Locator, Page, expect
+from playwright.sync_api import FileChooser, Locator, Page, Route, expect
 
 from tests.support.client import Resource, Session
 
@@ -55,6 +57,19 @@ class App:
         resource = session.resource
         self.page.goto(f"{self.url}/uploads#/{resource.catalog_id}/{resource.resource_id}/{session.id}")
         expect(self.status).to_be_visible()
+
+    def configure(self, part: str, **settings: Any) -> None:
+        """Change what the document tells the page, from the next visit on."""
+
+        def answer(route: Route) -> None:
+            response = route.fetch()
+            document = response.text()
+            (told,) = re.findall(r'name="configuration" content="([^"]*)"', document)
+            changed = json.loads(html.unescape(told))
+            changed[part] |= settings
+            route.fulfill(response=response, body=document.replace(told, html.escape(json.dumps(changed))))
+
+        self.page.route(re.compile(r"/uploads(\?.*)?$"), answer)
 
     @property
     def status(self) -> Locator:

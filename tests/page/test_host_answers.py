@@ -1,10 +1,7 @@
 """What Microsoft's Functions host says without the app: no body, no ``request-id``, and the page finds the words."""
 
-import html
-import json
 import re
 from collections.abc import Callable
-from typing import Any
 
 import pytest
 from playwright.sync_api import Route, expect
@@ -127,23 +124,9 @@ def test_a_connection_that_ends_in_the_middle_of_an_upload_is_explained(app: App
     expect(failed).to_contain_text("accup send")
 
 
-def with_limits(app: App, **limits: Any) -> None:
-    """Give the page other limits."""
-
-    def answer(route: Route) -> None:
-        response = route.fetch()
-        document = response.text()
-        (told,) = re.findall(r'name="configuration" content="([^"]*)"', document)
-        changed = json.loads(html.unescape(told))
-        changed["limits"] |= limits
-        route.fulfill(response=response, body=document.replace(told, html.escape(json.dumps(changed))))
-
-    app.page.route("**/uploads", answer)
-
-
 def test_a_file_above_the_limit_of_a_body_is_not_sent_and_the_page_says_what_to_use(app: App, session: Session) -> None:
     sent: list[str] = []
-    with_limits(app, maxBodyBytes=BODY_BYTES)
+    app.configure("limits", maxBodyBytes=BODY_BYTES)
     app.page.on("request", lambda request: sent.append(request.url) if request.method == "POST" else None)
     app.open_session(session)
     expect(app.page.locator("#files-hint")).to_contain_text("up to 0.1 MB each")
@@ -164,7 +147,7 @@ def test_a_file_above_the_limit_of_a_body_is_not_sent_and_the_page_says_what_to_
 
 @pytest.mark.parametrize("body_bytes", [None, 10_000_000])
 def test_a_file_above_the_limit_of_a_file_can_only_be_split(app: App, session: Session, body_bytes: int | None) -> None:
-    with_limits(app, maxFileBytes=1_500_000, maxBodyBytes=body_bytes)
+    app.configure("limits", maxFileBytes=1_500_000, maxBodyBytes=body_bytes)
     app.open_session(session)
     expect(app.page.locator("#files-hint")).to_contain_text("up to 1.5 MB each")
     app.choose(payload("too-large.csv", access_file_of(1_600_000)))

@@ -7,7 +7,7 @@ from typing import Any
 
 import httpx
 import pytest
-from playwright.sync_api import Route, expect
+from playwright.sync_api import Locator, Route, expect
 
 from tests.page.app import App, payload
 from tests.page.browser import assert_accessible
@@ -22,37 +22,20 @@ OTHER = "7c9e6679-7425-40de-944b-e07fc1f90ae7"
 
 EXPORT = f"Object ID;Role;Last login\r\n{PERSON};Admin;2026-09-01\r\n{OTHER};Editor;2026-09-02\r\n".encode()
 
-# What the card of a refused file does: the file is uploaded, refused, and the form for it is shown.
-_SHOW = """async ([view, form, key, name, text]) => {
-  const base = document.querySelector("script[type=module]").src.replace("main.js", "");
-  const [api, part] = await Promise.all([import(`${base}api.js`), import(`${base}views/${view}.js`)]);
-  const file = new File([text], name, { type: "text/csv" });
-  const again = async () => {
-    await api.uploadFile(key, file);
-    document.querySelector("main").dataset.uploaded = "again";
-  };
-  const application = await api.application(key).catch(() => ({}));
-  const error = await api.uploadFile(key, file).then(() => null, (each) => each);
-  const shown = part[form]({ key, file, error, application, layouts: api.config().layouts, again });
-  const title = document.createElement("h3");
-  title.append(name);
-  if (shown) document.querySelector("main").append(title, shown);
-  return Boolean(shown);
-}"""
 
-
-def upload(app: App, session: Session, view: str, form: str, content: bytes, name: str = "export.csv") -> bool:
-    """Upload a file on the page; returns whether there is a form for its refusal."""
-    resource = session.resource
-    key = {"catalogId": resource.catalog_id, "resourceId": resource.resource_id, "sessionId": session.id}
-    app.open_application(resource)
-    return bool(app.page.evaluate(_SHOW, [view, form, key, name, content.decode()]))
+def refused(app: App, session: Session, content: bytes, name: str = "export.csv") -> Locator:
+    """Upload a file on the page, which is refused; returns its card."""
+    app.open_session(session)
+    app.choose(payload(name, content))
+    card = app.file("refused", name)
+    expect(card).to_be_visible()
+    return card
 
 
 def test_unknown_columns_are_mapped_tried_and_kept(app: App, named: Resource) -> None:
     session = named.new_session()
     page = app.page
-    assert upload(app, session, "mapping", "columnsForm", EXPORT)
+    refused(app, session, EXPORT)
     form = page.locator(".mapping")
     form.get_by_role("button", name="Look at the first rows").click()
     expect(form.get_by_role("alert")).to_contain_text("Whose account it is")
@@ -70,7 +53,7 @@ def test_unknown_columns_are_mapped_tried_and_kept(app: App, named: Resource) ->
     assert_accessible(page, "the columns of a file, and its first rows")
 
     form.get_by_role("button", name="Keep these columns, and upload the file").click()
-    expect(page.get_by_role("main")).to_have_attribute("data-uploaded", "again")
+    expect(app.file("accepted", "export.csv")).to_be_visible()
     assert session.file_names() == ["export.csv"]
     # The next file of this kind is accepted as it is.
     session.uploaded("next.csv", EXPORT.replace(b"Admin", b"Auditor"))
@@ -78,7 +61,7 @@ def test_unknown_columns_are_mapped_tried_and_kept(app: App, named: Resource) ->
 
 def test_equal_names_are_filled_in(app: App, session: Session) -> None:
     header = b"Principal ID,principal_type,PERMISSION-ID,Name of it\r\n"
-    assert upload(app, session, "mapping", "columnsForm", header + f"{PERSON},EntraIdUser,1,one\r\n".encode())
+    refused(app, session, header + f"{PERSON},EntraIdUser,1,one\r\n".encode())
     form = app.page.locator(".mapping")
     for label, column in (("Whose account it is", "0"), ("What kind", "1"), ("Id of the permission", "2")):
         expect(form.get_by_label(label)).to_have_value(column)
@@ -87,7 +70,7 @@ def test_equal_names_are_filled_in(app: App, session: Session) -> None:
 
 def test_faults_of_the_first_rows_are_told_before_anything_is_kept(app: App, session: Session) -> None:
     rows = b"Login,kind,permissionId,permissionName\r\nann@x.example,dragon,1,one\r\n"
-    assert upload(app, session, "mapping", "columnsForm", rows)
+    refused(app, session, rows)
     form = app.page.locator(".mapping")
     form.get_by_label("Whose account it is").select_option("Login")
     form.get_by_label("What kind of account it is").select_option("kind")
@@ -103,7 +86,7 @@ def test_who_may_not_keep_columns_is_told_whom_to_send_them(app: App, named: Res
         route.fulfill(json=route.fetch().json() | {"@uploads.right": "write"})
 
     app.page.route(re.compile(r"/v1\.0/uploads/resources/[0-9a-f-]+/[0-9a-f-]+$"), as_owner)
-    assert upload(app, named.new_session(), "mapping", "columnsForm", EXPORT)
+    refused(app, named.new_session(), EXPORT)
     form = app.page.locator(".mapping")
     form.get_by_label("Whose account it is").select_option("Object ID")
     form.get_by_label("What kind of account it is").select_option("The same value in all rows")
@@ -118,14 +101,13 @@ def test_who_may_not_keep_columns_is_told_whom_to_send_them(app: App, named: Res
 
 def test_another_refusal_has_no_form_for_columns(app: App, session: Session) -> None:
     rows = faulty_access_file(3)
-    assert not upload(app, session, "mapping", "columnsForm", rows)
-    assert not upload(app, session, "accounts", "unmatchedAccounts", rows, "other.csv")
+    expect(refused(app, session, rows).locator("section, form")).to_have_count(0)
 
 
 def test_only_the_first_lines_of_a_large_file_are_tried(app: App, session: Session) -> None:
     content = b"Object ID;Kind;Id;Name\r\n" + f"{PERSON};EntraIdUser;1;one\r\n".encode() * 20_000
     content += b"a fault that is not looked at\r\n"
-    assert upload(app, session, "mapping", "columnsForm", content)
+    refused(app, session, content)
     form = app.page.locator(".mapping")
     for label, column in {
         "Whose account it is": "Object ID",
@@ -164,7 +146,7 @@ def test_accounts_that_nobody_has_are_filled_in_and_uploaded(
     app = people(str(matching.base_url).rstrip("/"))
     page = app.page
     content = b'Login,Role\r\nann@x.example,reader\r\nsvc,writer\r\n"=vendor, one",reader\r\n'
-    assert upload(app, session, "accounts", "unmatchedAccounts", content)
+    refused(app, session, content)
     section = page.locator("section.panel", has_text="Some accounts are not those of a person")
     assert_accessible(page, "accounts that are not known")
     with page.expect_download() as saved:
@@ -179,14 +161,14 @@ def test_accounts_that_nobody_has_are_filled_in_and_uploaded(
     filled_in = text.replace("account,principalId", "account;principalId").replace("svc,\r\n", "svc;-\r\n")
     filled_in = filled_in.replace("=vendor, one;\r\n", f"=vendor, one;{PERSON}\r\n")
     upload_field.set_input_files([payload("accounts.csv", filled_in.encode("utf-16"))])
-    expect(page.get_by_role("main")).to_have_attribute("data-uploaded", "again")
+    expect(app.file("accepted", "export.csv")).to_be_visible()
     assert session.file_names() == ["export.csv"]
     (file,) = session.read({"$expand": "files"})["files"]
     assert (file["@uploads.rowCount"], file["@uploads.rows"]["leftOut"]) == (2, 1)
     listed = matching.get(f"{place}/accounts").text
     assert sorted(listed.split("\r\n")[1:3]) == [f'"=vendor, one",{PERSON}', "svc,-"]
 
-    page.reload()
+    app.open_application(resource)
     page.get_by_text("Accounts that the directory does not know").click()
     expect(page.get_by_role("main")).to_contain_text("The list of this application has 2 accounts.")
     page.get_by_label("Upload the list, filled in").set_input_files(

@@ -115,10 +115,7 @@ def test_who_stays_loses_no_place_of_the_history(app: App, session: Session) -> 
 
 
 def test_a_link_cannot_put_words_into_the_page(app: App) -> None:
-    app.page.route("**/uploads/config", lambda route: route.fulfill(json=ENTRA | {"limits": {}, "layouts": []}))
+    app.configure("auth", mode="entra", authority="http://127.0.0.1:9", clientId="x", scope="x/y")
     app.page.goto(f"{app.url}/uploads?state=a&error=b&error_description=Your+account+is+locked.+Call+1+900")
     expect(app.page.get_by_role("heading", level=1)).to_have_text("You could not be signed in")
     expect(app.page.locator("body")).not_to_contain_text("900")
-
-
-ENTRA = {"auth": {"mode": "entra", "authority": "http://127.0.0.1:9", "clientId": "x", "scope": "x/y"}}

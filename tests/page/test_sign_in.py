@@ -117,8 +117,8 @@ def test_a_reader_may_look_and_is_told_why_nothing_can_be_changed(
     place = f"{resource_of_issuer.catalog_id}/{resource_of_issuer.resource_id}/{session}"
     app.page.evaluate(f"location.hash = '#/{place}'")
     expect(app.status).to_have_attribute("data-session-status", "active")
-    app.choose(payload("no.csv", access_file()))
-    expect(app.file("failed", "no.csv")).to_contain_text("You may look at this, but not change it")
+    expect(app.page.get_by_role("main")).to_contain_text("You may look at this upload")
+    expect(app.file_input).to_have_count(0)
 
 
 def test_a_token_that_is_refused_is_renewed_without_anybody_noticing(

@@ -14,6 +14,9 @@ const MOST_MESSAGES = 5;
 
 const CONSTANT = "constant";
 
+// Several files may be refused at once: each has a form, whose fields need ids of their own.
+let lastField = 0;
+
 const WORDS = {
   principalId: "Whose account it is",
   principalType: "What kind of account it is, such as user or group",
@@ -71,7 +74,8 @@ const plain = (name) => name.toLowerCase().replace(/[^\p{L}\p{N}]/gu, "");
 
 /** A column that the service needs or can take: a column of the file, nothing, or a value that all rows have. */
 function columnField({ name, required }, columns, before) {
-  const id = `column-${name}`;
+  lastField += 1;
+  const id = `column-${lastField}`;
   const chosen = before?.columns[name] ?? name;
   const same = columns.findIndex((each) => plain(each) === plain(chosen));
   const constant = before?.constants[name] ?? null;

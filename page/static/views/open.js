@@ -3,9 +3,11 @@
 import { announce, confirmation, fill, fileName, focusOn, h, keep } from "../dom.js";
 import { count } from "../format.js";
 import { acceptedFiles } from "./accepted.js";
+import { unmatchedAccounts } from "./accounts.js";
 import { dropZone } from "./choosing.js";
 import { rememberedCard, UploadCard } from "./files.js";
 import { finishSection } from "./finish.js";
+import { columnsForm } from "./mapping.js";
 import { templates } from "./templates.js";
 
 export const openHeading = ({ name, mayWrite }) => (mayWrite ? `Upload files for ${name}` : `The upload for ${name}`);
@@ -48,6 +50,7 @@ class OpenView {
     this.finish = finishSection(state, { finish: (allow) => actions.complete(allow) });
     this.act = {
       limits: state.config.limits,
+      help: (upload) => this.#help(upload),
       fix: (entry, file) => actions.fix(entry, file),
       fixUpload: (upload, file) => actions.fixUpload(upload, file),
       retry: (upload) => state.queue.retry(upload),
@@ -89,6 +92,13 @@ class OpenView {
     const card = new UploadCard(upload, this.state, this.act);
     this.cards.set(upload.id, card);
     return card.element;
+  }
+
+  /** What can be done about a refusal on this page: forms for columns and for accounts that are not known. */
+  #help(upload) {
+    const { key, config, application, queue } = this.state;
+    const given = { key, file: upload.file, error: upload.error, application, layouts: config.layouts, again: () => queue.retry(upload) };
+    return [columnsForm(given), unmatchedAccounts(given)];
   }
 
   /** Says what has become of each upload, once. */

@@ -31,11 +31,13 @@ export function refusal(upload, act) {
   const whole = findings.length === 1 && OF_THE_FILE.has(findings[0].code) ? findings[0] : null;
   const standing = error.inner.fileId && h("p", { class: "note" }, "The file of this name that was accepted before is still here, and counts.");
   const content = whole || !findings.length ? ofTheFile(whole, act.limits) : ofRows(upload, findings);
-  const fix = chooseOne(whole ? "Upload the CSV file" : "Upload the fixed file", `for ${upload.name}`, (file) => act.fixUpload(upload, file));
+  const isCsv = !whole || error.inner.columns?.length;
+  const fix = chooseOne(isCsv ? "Upload the fixed file" : "Upload the CSV file", `for ${upload.name}`, (file) => act.fixUpload(upload, file));
   const withdraw = standing
     ? button("Dismiss", () => act.forget(upload), { kind: "link", about: upload.name })
     : button("Withdraw", () => act.withdrawUpload(upload), { kind: "link", about: upload.name });
-  return [content.first, standing, h("div", { class: "actions" }, fix, content.list, withdraw), content.table];
+  const help = act.help(upload);
+  return [content.first, standing, h("div", { class: "actions" }, fix, content.list, withdraw), help, content.table];
 }
 
 /** Where a finding is: its physical line and its column, as far as the service names them. */
