@@ -3,7 +3,7 @@
 const GUID = "[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}";
 const ONE_GUID = new RegExp(`^${GUID}$`);
 
-export const isGuid = (text) => ONE_GUID.test(text);
+const isGuid = (text) => ONE_GUID.test(text);
 
 /** All GUIDs of a text, in their order and in lower case: a link, or what somebody pasted. */
 export const guidsIn = (text) => (text.match(new RegExp(GUID, "g")) ?? []).map((each) => each.toLowerCase());

@@ -2,7 +2,7 @@
 // or the like, and never as itself.
 
 /** The class of a tag and its words, for the state of a session. */
-export const SESSION_STATES = {
+const SESSION_STATES = {
   active: ["open", "Open"],
   complete: ["good", "Complete"],
   expired: ["over", "Expired"],

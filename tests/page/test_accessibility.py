@@ -1,7 +1,10 @@
 """WCAG 2.2 AA: axe in every state, the keyboard alone, narrow, enlarged, dark."""
 
+import re
+from typing import Any
+
 import pytest
-from playwright.sync_api import expect
+from playwright.sync_api import Route, expect
 
 from tests.page.app import App, payload
 from tests.page.browser import assert_accessible
@@ -58,6 +61,52 @@ def test_axe_finds_no_violation_in_any_state(people: Open, named: Resource, sche
     page.goto(f"{app.url}/uploads#/nowhere")
     expect(page.get_by_role("heading", level=1)).to_have_text("There is no such page")
     assert_accessible(page, "a problem")
+
+
+@pytest.mark.parametrize(
+    "look",
+    [
+        {"viewport": {"width": 360, "height": 740}},
+        pytest.param({"color_scheme": "dark"}, marks=pytest.mark.slow("of the page in dark colors")),
+        pytest.param({"forced_colors": "active"}, marks=pytest.mark.slow("of the page in forced colors")),
+    ],
+    ids=str,
+)
+def test_axe_finds_no_violation_in_what_needs_a_person(people: Open, named: Resource, look: dict[str, Any]) -> None:
+    app = people(**look)
+    page = app.page
+    session = named.new_session()
+    session.uploaded("here.csv", access_file(4))
+    session.uploaded("empty.csv", access_file(0))
+    app.open_session(session)
+    page.route("**/uploadFile", lambda route: route.fulfill(status=413, body=""))
+    app.choose(payload("failed.csv", access_file()))
+    expect(app.file("failed")).to_be_visible()
+    page.unroute("**/uploadFile")
+    app.choose(payload("here.csv", access_file(5)), payload("book.xlsx", b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"))
+    expect(app.file("taken")).to_be_visible()
+    expect(app.file("refused")).to_be_visible()
+    assert_accessible(page, "files that need something")
+    page.route("**/v1.0/**", lambda route: route.abort("internetdisconnected"))
+    app.file("accepted", "here.csv").get_by_role("button", name="Remove").click()
+    assert_accessible(page, "the question before a file is removed")
+    app.confirm("Remove the file")
+    expect(page.get_by_role("alert")).to_be_focused()
+    assert_accessible(page, "a lost network")
+    page.unroute("**/v1.0/**")
+    session.resource.http.delete(session.path).raise_for_status()
+    page.evaluate("document.dispatchEvent(new Event('visibilitychange'))")
+    expect(app.status).to_have_attribute("data-session-status", "deleted")
+    assert_accessible(page, "a session that was deleted")
+
+    def expired(route: Route) -> None:
+        response = route.fetch()
+        told = {"status": "expired", "expirationDateTime": "2026-11-29T10:28:00Z"}
+        route.fulfill(response=response, json=response.json() | told)
+
+    page.route(re.compile("expand=files"), expired)
+    app.open_session(named.new_session())
+    assert_accessible(page, "a session that has expired")
 
 
 def test_everything_works_from_the_keyboard(app: App, named: Resource) -> None:

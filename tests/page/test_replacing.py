@@ -1,7 +1,6 @@
 """A file that is uploaded again: with other content, under another name, twice at once, or instead of a workbook."""
 
 import io
-import re
 import zipfile
 from pathlib import Path
 
@@ -51,17 +50,6 @@ def test_two_files_of_one_name_are_both_answered(app: App, session: Session, tmp
     expect(app.file("accepted", "same.csv")).to_contain_text("3 rows")
     expect(app.file("taken", "same.csv")).to_be_visible()
     expect(app.finish_button).to_be_disabled()
-
-
-def test_a_name_with_a_quote_is_one_file(app: App, session: Session) -> None:
-    app.open_session(session)
-    app.choose(payload('a"b.csv', faulty_access_file(3)))
-    refused = app.page.locator('[data-file-state="refused"]')
-    expect(refused).to_have_count(1)
-    session.uploaded("good.csv")
-    refused.get_by_role("button", name=re.compile("Withdraw")).click()
-    expect(refused).to_have_count(0)
-    expect(app.finish_button).to_be_enabled()
 
 
 def workbook() -> bytes:
