@@ -96,8 +96,8 @@ class Reference(NamedTuple):
     etag: str
 
 
-class Directory(NamedTuple):
-    """A snapshot of the users of a directory: its digest in hex, and when it was uploaded."""
+class UsedDirectory(NamedTuple):
+    """The directory that the accounts of a file were matched with: its digest in hex, and when it was uploaded."""
 
     sha256: str
     uploaded: datetime
@@ -120,7 +120,7 @@ class StoredRows(NamedTuple):
     steps: tuple[str, ...]
     matched: Mapping[str, int]
     left_out: int
-    directory: Directory | None = None
+    directory: UsedDirectory | None = None
 
 
 def rows_blob(file_id: str) -> str:

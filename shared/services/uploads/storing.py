@@ -16,7 +16,7 @@ from shared.domain.audit import Activity, AuditRecord, Outcome, file_details, ne
 from shared.domain.etags import Conditions
 from shared.domain.lifecycle import check_file_count, check_open, find_identical, with_file
 from shared.domain.resources import Application
-from shared.domain.sessions import Directory, Session, SessionKey, Snapshot, StoredFile, refusal_id
+from shared.domain.sessions import Session, SessionKey, Snapshot, StoredFile, UsedDirectory, refusal_id
 from shared.services.changes import change, gather_all
 from shared.services.context import Context
 from shared.services.sessions.reading import get_session, get_snapshot, snapshot_of
@@ -111,10 +111,10 @@ class FileUpload:
         return self._steps
 
     @property
-    def directory(self) -> Directory | None:
+    def directory(self) -> UsedDirectory | None:
         """The directory that the accounts of the file were matched with; ``None`` if there was none."""
         snapshot = self.matcher.snapshot if self.matcher is not None else None
-        return None if snapshot is None else Directory(snapshot.sha256, snapshot.uploaded)
+        return None if snapshot is None else UsedDirectory(snapshot.sha256, snapshot.uploaded)
 
     async def read(self, size: int) -> AsyncIterator[bytes]:
         """The file as it was put, in blocks.

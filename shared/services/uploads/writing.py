@@ -7,7 +7,7 @@ from functools import partial
 from typing import Any, Protocol
 
 from shared.access_data.findings import MadeRows
-from shared.domain.sessions import Directory, SessionKey, StoredRows, rows_blob
+from shared.domain.sessions import SessionKey, StoredRows, UsedDirectory, rows_blob
 from shared.storage.azure.blobs import BlobStore, BlobWriter
 
 
@@ -59,7 +59,7 @@ class FileWriter:
         self._size += len(rows)
         await self._rows.write(rows)
 
-    async def settle_rows(self, made: MadeRows | None, directory: Directory | None = None) -> StoredRows | None:
+    async def settle_rows(self, made: MadeRows | None, directory: UsedDirectory | None = None) -> StoredRows | None:
         """What is remembered of the rows; ``None`` if none were written.
 
         If the file turned out to be its own rows, what was written is discarded.

@@ -12,7 +12,6 @@ from azure.data.tables import EdmType, EntityProperty, UpdateMode
 from shared.core.ids import id_time
 from shared.domain.plausibility import LastComplete
 from shared.domain.sessions import (
-    Directory,
     Reference,
     Refusal,
     ResourceKey,
@@ -23,6 +22,7 @@ from shared.domain.sessions import (
     Status,
     StoredFile,
     StoredRows,
+    UsedDirectory,
 )
 from shared.storage.azure.packed import packed
 from shared.storage.azure.table import VERSION, Operation, instant
@@ -226,7 +226,7 @@ def _made(row: Mapping[str, Any]) -> StoredRows:
         steps=tuple(json.loads(row["Steps"])),
         matched=json.loads(row["Matched"]),
         left_out=row["LeftOut"].value,
-        directory=None if directory is None else Directory(directory, instant(row["DirectoryUploaded"])),
+        directory=None if directory is None else UsedDirectory(directory, instant(row["DirectoryUploaded"])),
     )
 
 
