@@ -23,7 +23,8 @@ from shared.services.sessions.reading import get_session, get_snapshot, snapshot
 from shared.services.uploads.comparing import alike
 from shared.services.uploads.steps import steps_for
 from shared.services.uploads.writing import FileWriter
-from shared.storage.azure.blobs import READ_BYTES, BlocksDiscardedError
+from shared.storage.azure.blob_writer import BlocksDiscardedError
+from shared.storage.azure.blobs import READ_BYTES
 
 if TYPE_CHECKING:
     from shared.access_data.people.matching import Matcher

@@ -8,7 +8,8 @@ from typing import Any, Protocol
 
 from shared.access_data.findings import MadeRows
 from shared.domain.sessions import SessionKey, StoredRows, UsedDirectory, rows_blob
-from shared.storage.azure.blobs import BlobStore, BlobWriter
+from shared.storage.azure.blob_writer import BlobWriter
+from shared.storage.azure.blobs import BlobStore
 
 
 class Sink(Protocol):

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from shared.access_data.fast import duplicates
 from shared.access_data.fast.row_hashes import Hashes
 from shared.access_data.validator import MAX_FAULTS_COUNTED, Validator
-from shared.storage.azure.blobs import BlobWriter
+from shared.storage.azure.blob_writer import BlobWriter
 
 HEADER = b"principalId,principalType,permissionId,permissionName,permissionDescription,permissionType\n"
 MIB = 2**20

@@ -1,4 +1,4 @@
-"""Writers that share the blocks in flight of a process."""
+"""Writers that share the blocks in flight of a process, and deletions of several blobs."""
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -10,7 +10,10 @@ import pytest
 from azure.core.exceptions import AzureError, ResourceExistsError
 from azure.storage.blob.aio import BlobClient, ContainerClient
 
-from shared.storage.azure.blobs import BlobWriter, InContainer
+from shared.domain.sessions import ResourceKey, SessionKey
+from shared.storage.azure import blobs
+from shared.storage.azure.blob_writer import BlobWriter, InContainer
+from tests.support.in_process import own_context
 from tests.support.invariants import Storage
 
 BLOCK_BYTES = 64 * 1024
@@ -83,3 +86,27 @@ async def test_a_block_that_fails_makes_room_for_those_of_others(storage: Storag
         written = await (await blob.download_blob()).readall()
 
     assert written == b"".join(CONTENT)
+
+
+async def test_deletions_have_ended_when_one_of_them_has_failed(
+    storage: Storage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begun: list[str] = []
+    ended: list[str] = []
+
+    async def delete(blob: BlobClient) -> None:
+        name = blob.blob_name.rsplit("/", 1)[1]
+        begun.append(name)
+        if name == "1":
+            raise AzureError("this blob cannot be deleted")
+        await asyncio.sleep(0.01)
+        ended.append(name)
+
+    monkeypatch.setattr(blobs, "delete_blob", delete)
+    async with own_context(storage) as context:
+        key = SessionKey(ResourceKey(str(uuid4()), str(uuid4())), str(uuid4()))
+        with pytest.raises(AzureError):
+            await context.storage.blobs.delete(key, [str(number) for number in range(100)])
+
+    assert sorted([*ended, "1"]) == sorted(begun)
+    assert len(begun) < 100, "no more were begun"
