@@ -29,6 +29,7 @@ from shared.storage.audit_log import DIRECTORY_PARTITION
 from shared.storage.azure.blobs import MANIFEST
 from shared.storage.azure.connections import Names, connect
 from shared.storage.azure.table import connect_tables, etag_of
+from shared.storage.directory.rows import BEGUN
 
 # Audit records are added with the time at which they are made, and never change: older ones are read once.
 _AUDIT_IS_SETTLED_AFTER = timedelta(days=1)
@@ -148,7 +149,9 @@ async def _copy(table: TableClient, partition: str, blobs: "_Blobs") -> _Partiti
         if not missing:
             break
     blobs.copied.missing += missing
-    return _Partition(moment.at, moment.rows, list(found.values()))
+    # An upload of a directory that has begun does not go on in the copy.
+    rows = [row for row in moment.rows if not row["RowKey"].startswith(BEGUN)]
+    return _Partition(moment.at, rows, list(found.values()))
 
 
 async def _found(moment: _Moment, partition: str, blobs: "_Blobs") -> tuple[dict[str, CopiedBlob], set[str]]:

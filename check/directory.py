@@ -13,6 +13,7 @@ from shared.access_data.people.index import attribute_size, users_size
 from shared.domain.directory import DIRECTORIES
 from shared.storage.audit_log import DIRECTORY_PARTITION
 from shared.storage.azure.table import check_format
+from shared.storage.directory.rows import BEGUN
 
 
 def directory_violations(account: Account, *, swept: bool = False) -> Iterator[str]:
@@ -36,9 +37,10 @@ def directory_violations(account: Account, *, swept: bool = False) -> Iterator[s
             yield f"17: the directory has the parts {found}, and should have {expected}: upload it again"
         if not any(_is_record(row, current["Sha256"]) for row in rows.values()):
             yield "10: the directory has no audit record of its upload"
-    for other in parts:
+    begun = {key.removeprefix(BEGUN) for key in rows if key.startswith(BEGUN)}
+    for other in sorted(parts.keys() | begun):
         if swept or other not in due:
-            yield f"18: directory {other} is not the current one, has blobs, and the timer does not know of it"
+            yield f"18: directory {other} is not the current one, is not removed, and the timer does not know of it"
     for other, at in due.items():
         if datetime.now(UTC) - at > PATIENCE:
             yield f"9: the index row of directory {other} was due at {at:%Y-%m-%d %H:%M}: does the timer run?"

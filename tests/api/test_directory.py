@@ -2,8 +2,8 @@
 
 import gzip
 import json
-from collections.abc import Iterator, Mapping
-from contextlib import closing
+from collections.abc import AsyncIterator, Iterator, Mapping
+from contextlib import closing, suppress
 from hashlib import sha256
 from pathlib import Path
 from uuid import UUID, uuid4
@@ -12,10 +12,18 @@ import httpx
 import pytest
 
 from local.azurite import azurite
+from shared.core.errors import GraphError
+from shared.domain.etags import Conditions
+from shared.services.directory.taking import put_directory
+from shared.services.sessions.expiry import expire_due
 from tests.api.test_audit import activities, records
+from tests.faults.cases import MOST_CALLS
+from tests.faults.transport import Fault, FaultyTransport, Plan
 from tests.support.authority import READ_ALL, Authority
 from tests.support.client import Json, assert_error, http_client
+from tests.support.clock import Clock as OwnClock
 from tests.support.clocked import Clock
+from tests.support.in_process import own_context
 from tests.support.invariants import Storage
 from tests.support.service import fire_timer, running_service
 
@@ -196,7 +204,9 @@ def test_a_directory_larger_than_the_limit_of_files_is_refused(
         assert "UPLOADS_MAX_FILE_BYTES" in error.json()["error"]["message"]
 
 
-@pytest.mark.parametrize(("breaks", "number"), [("part", "17"), ("size", "17"), ("stray", "18"), ("record", "10")])
+@pytest.mark.parametrize(
+    ("breaks", "number"), [("part", "17"), ("size", "17"), ("stray", "18"), ("begun", "18"), ("record", "10")]
+)
 def test_the_checker_reports_a_broken_directory(
     administrator: httpx.Client, account: Storage, breaks: str, number: str
 ) -> None:
@@ -210,8 +220,37 @@ def test_the_checker_reports_a_broken_directory(
         account.uploads.upload_blob(blob, b"x", overwrite=True)
     elif breaks == "stray":
         account.put_blob(f"directory/snapshots/{uuid4()}/users", b"x")
+    elif breaks == "begun":
+        account.account.grants.upsert_entity({"PartitionKey": "directory", "RowKey": f"begun:{uuid4()}"})
     else:
         account.account.grants.update_entity({**row, "Sha256": "0" * 64})
     assert [violation.split(":")[0] for violation in account.broken("", "")] == [number]
     for name in list(account.uploads.list_blob_names(name_starts_with="directory/")):
         account.uploads.delete_blob(name)
+    for row in account.account.grants.query_entities("PartitionKey eq 'directory' and RowKey ge 'begun:'"):
+        account.account.grants.delete_entity(row)
+
+
+@pytest.mark.own_host("in the process of the tests")
+async def test_an_upload_that_takes_too_long_is_not_made_the_directory_without_its_index(account: Storage) -> None:
+    """Each call of an upload is late in turn: until the timer has removed what an interrupted upload leaves."""
+    async with own_context(account) as context, FaultyTransport().installed() as late:
+        for index in range(MOST_CALLS):
+            with OwnClock().installed() as clock:
+
+                async def settle(clock: OwnClock = clock) -> None:
+                    clock.move(seconds=context.settings.max_upload_seconds)
+                    assert "refused" not in await expire_due(context)
+
+                late.plan = plan = Plan(Fault.LATE, index, settle)
+                with suppress(GraphError):
+                    await put_directory(context, _at_once(directory(index + 1)), "text/csv", Conditions())
+                late.plan = None
+            assert (found := account.broken("", "")) == [], f"call {index + 1}: {found}"
+            if not plan.hit:
+                break
+    assert index > 5
+
+
+async def _at_once(content: bytes) -> AsyncIterator[bytes]:
+    yield content

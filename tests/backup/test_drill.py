@@ -148,6 +148,9 @@ def load(tmp_path_factory: pytest.TempPathFactory, folder: Path) -> Load:
             assert http.put(grant, json={"role": "owner"}).status_code in (200, 201)
         people = http.put("/v1.0/uploads/directory", content=PEOPLE, headers={"Content-Type": "text/csv"})
         assert people.status_code in (200, 201), people.text
+        with closing(Storage(account.connection_string)) as storage:
+            # An upload of another directory, which does not go on in the copy.
+            storage.account.grants.upsert_entity({"PartitionKey": "directory", "RowKey": f"begun:{uuid4()}"})
         load = Load(resources)
         working = [workers.submit(load.work, seed) for seed in range(3)]
         try:

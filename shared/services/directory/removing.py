@@ -44,6 +44,8 @@ async def settle_directory(context: Context, identifier: str) -> str:
 
     Returns the outcome: ``current`` or ``removed``.
     """
+    # First, so that an upload that takes too long does not make it the current one after it was looked at.
+    await context.storage.directory.give_up(identifier)
     current = await context.storage.directory.current()
     if current is not None and current.id == identifier:
         return "current"

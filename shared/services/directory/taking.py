@@ -9,14 +9,14 @@ from collections.abc import AsyncIterator
 from contextlib import closing
 from typing import TYPE_CHECKING
 
-from shared.core.errors import FILE_TOO_LARGE, GraphError
+from shared.core.errors import FILE_TOO_LARGE, REQUEST_TIMEOUT, GraphError
 from shared.core.ids import new_id, utc_now
 from shared.core.optional import briefly
 from shared.domain.audit import Activity, new_record
 from shared.domain.directory import AttributeCounts, Directory
 from shared.domain.etags import Conditions
 from shared.models.list_body import ListBody
-from shared.services.changes import change
+from shared.services.changes import change, gather_all
 from shared.services.context import Context
 from shared.services.directory.reading import get_directory
 from shared.services.directory.refusing import refused_list
@@ -36,7 +36,7 @@ async def put_directory(
     """Take a directory, which replaces the current one; returns it as it is stored.
 
     Raises:
-        GraphError: 400 with the lines of faults, 412, 413, 415; nothing has changed then.
+        GraphError: 400 with the lines of faults, 408, 412, 413, 415; nothing has changed then.
     """
     # Imported here because they import NumPy.
     from shared.access_data.people.directory_file import DirectoryReader  # noqa: PLC0415
@@ -91,6 +91,7 @@ async def _write(context: Context, identifier: str, reader: "DirectoryReader") -
     part = await asyncio.to_thread(next, parts, None)
     # Before the first blob, so that none of them stays without an owner.
     await expect_removal(context, identifier)
+    await context.storage.directory.begin(identifier)
     while part is not None:
         if part.name is None:
             await stored.put(identifier, USERS, part.data)
@@ -109,7 +110,13 @@ async def _make_current(context: Context, directory: Directory, conditions: Cond
     )
 
     async def attempt() -> Directory:
-        present = await stored.current()
+        present, is_begun = await gather_all(stored.current(), stored.is_begun(directory.id))
+        if not is_begun:
+            raise GraphError(
+                REQUEST_TIMEOUT,
+                f"The upload took longer than {context.settings.max_upload_seconds} seconds, which is the limit "
+                "(UPLOADS_MAX_UPLOAD_SECONDS). Nothing was changed. Upload the directory again.",
+            )
         conditions.check(present.etag if present else None)
         if present is not None:
             # Uploads that have begun may still read it.

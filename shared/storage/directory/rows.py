@@ -1,4 +1,9 @@
-"""The row of the current directory: in table ``grants``, in a partition of its own, beside its audit records."""
+"""Rows of directories: in table ``grants``, in a partition of their own, beside their audit records.
+
+One row is that of the current directory. Another one is there while the blobs of a new directory are written: the
+transaction that makes it the current one removes this row, and so does whoever is about to remove the blobs. So it is
+one or the other, however long an upload takes and whatever its clock says.
+"""
 
 import json
 from collections.abc import Mapping
@@ -13,6 +18,9 @@ from shared.storage.azure.table import Table, delete_unchanged_row, etag_of, ins
 
 _ROW = "current"
 
+# Before the id of a directory: the row that it has while it is written.
+BEGUN = "begun:"
+
 
 class DirectoryTable:
     """Which directory is the current one: there is one at most."""
@@ -26,6 +34,18 @@ class DirectoryTable:
         row = await self._rows.get(DIRECTORY_PARTITION, _ROW)
         return None if row is None else _directory(row)
 
+    async def begin(self, directory_id: str) -> None:
+        """Note that the blobs of a directory are about to be written: only then it can become the current one."""
+        await self._rows.upsert(_begun(directory_id))
+
+    async def is_begun(self, directory_id: str) -> bool:
+        """Whether a directory can become the current one."""
+        return await self._rows.get(DIRECTORY_PARTITION, f"{BEGUN}{directory_id}") is not None
+
+    async def give_up(self, directory_id: str) -> None:
+        """Make sure that a directory does not become the current one after this, if it is not already."""
+        await self._rows.delete(DIRECTORY_PARTITION, f"{BEGUN}{directory_id}")
+
     async def put(self, directory: Directory, record: AuditRecord, *, replaced: str | None) -> Directory:
         """Make a directory the current one, and store the audit record, both or none; returns it with its ETag.
 
@@ -35,9 +55,10 @@ class DirectoryTable:
             replaced: the ETag of the one that it replaces; ``None`` if there is none.
 
         Raises:
-            ConcurrentChangeError: another one is there now.
+            ConcurrentChangeError: another one is there now, or this one was given up.
         """
-        answers = await self._audit.submit([replace_row(_entity(directory), replaced), record])
+        begun = _begun(directory.id)
+        answers = await self._audit.submit([replace_row(_entity(directory), replaced), ("delete", begun, {}), record])
         return directory._replace(etag=answers[0]["etag"])
 
     async def delete(self, directory: Directory, record: AuditRecord) -> None:
@@ -48,6 +69,10 @@ class DirectoryTable:
         """
         row = {"PartitionKey": DIRECTORY_PARTITION, "RowKey": _ROW}
         await self._audit.submit([delete_unchanged_row(row, directory.etag), record])
+
+
+def _begun(directory_id: str) -> dict[str, Any]:
+    return {"PartitionKey": DIRECTORY_PARTITION, "RowKey": f"{BEGUN}{directory_id}"}
 
 
 def _entity(directory: Directory) -> dict[str, Any]:
