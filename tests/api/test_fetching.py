@@ -4,6 +4,7 @@ import asyncio
 import json
 import logging
 from collections.abc import AsyncIterator, Iterator
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 from uuid import UUID
@@ -192,3 +193,12 @@ async def test_a_link_to_another_host_is_not_followed(
 async def test_what_is_no_list_of_users_is_refused(context: Context, graph: GraphOfUsers, body: str) -> None:
     graph.failures = dict.fromkeys(range(20), (200, body))
     assert await fetch_directory(context) == "failed"
+    assert len(graph.requests) == 1, "it would be the same again"
+
+
+async def test_a_fetch_takes_no_longer_than_an_upload_may(
+    context: Context, graph: GraphOfUsers, caplog: pytest.LogCaptureFixture
+) -> None:
+    hurried = context.settings.model_copy(update={"max_upload_seconds": 0})
+    assert await fetch_directory(replace(context, settings=hurried)) == "failed"
+    assert "UPLOADS_MAX_UPLOAD_SECONDS" in caplog.text

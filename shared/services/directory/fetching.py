@@ -7,6 +7,7 @@ from urllib.parse import urlsplit
 
 import aiohttp
 
+from shared.access_data.codes import Code
 from shared.core.errors import GraphError
 from shared.core.ids import utc_now
 from shared.core.settings import LOOPBACK
@@ -22,10 +23,6 @@ from shared.telemetry.outgoing_calls import outgoing_calls
 # Users come and go daily. A little less than a day, so that an hourly timer does not put it off to the next one.
 FETCH_AFTER = timedelta(hours=23, minutes=30)
 
-# Less than functionTimeout in host.json. A million users are a thousand pages, of which Graph gives two or three a
-# second.
-FETCH_SECONDS = 540
-
 _log = logging.getLogger("uploads.directory")
 
 
@@ -39,8 +36,11 @@ async def fetch_directory(context: Context) -> str:
     current = await context.storage.directory.current()
     if current is not None and utc_now() - current.uploaded < FETCH_AFTER:
         return "fresh"
+    seconds = context.settings.max_upload_seconds
     try:
-        async with asyncio.timeout(FETCH_SECONDS):
+        # As an upload, which the timer takes for dead after this time. By default it is enough for a million users: a
+        # thousand pages, of which Graph gives two or three a second.
+        async with asyncio.timeout(seconds):
             users = await _fetch(context)
     except DeliveryError as error:
         _log.warning("the directory was not fetched: %s", error.message)
@@ -48,7 +48,11 @@ async def fetch_directory(context: Context) -> str:
         codes = ", ".join(sorted({detail.code for detail in error.details})) or error.problem.inner_code
         _log.warning("the directory that was fetched is refused: %s", codes)
     except TimeoutError:
-        _log.warning("the directory was not fetched within %d seconds; upload it instead", FETCH_SECONDS)
+        _log.warning(
+            "the directory was not fetched within %d seconds, the limit UPLOADS_MAX_UPLOAD_SECONDS; raise it, "
+            "or upload the directory",
+            seconds,
+        )
     else:
         _log.info("the directory was fetched: %d users", users)
         return "fetched"
@@ -59,8 +63,12 @@ async def _fetch(context: Context) -> int:
     """Fetch it; once more from the beginning if the list expires, or moves so that a user comes twice."""
     try:
         return await _fetch_once(context)
-    except (ExpiredListError, GraphError):
-        return await _fetch_once(context)
+    except ExpiredListError:
+        pass
+    except GraphError as error:
+        if {detail.code for detail in error.details} != {Code.DUPLICATE_USER}:
+            raise
+    return await _fetch_once(context)
 
 
 async def _fetch_once(context: Context) -> int:
