@@ -57,9 +57,7 @@ async def put_import(
     async def attempt() -> Application:
         present = await context.storage.descriptions.application(key)
         conditions.check(present.etag if present.declaration else None)
-        after = present._replace(declaration=declaration)
-        etag = await context.storage.descriptions.put(key, after, record, replaced=present.etag)
-        return after._replace(etag=etag)
+        return await context.storage.descriptions.put(key, present._replace(declaration=declaration), record)
 
     return await change(context, attempt) or await get_import(context, key)
 
@@ -75,7 +73,6 @@ async def delete_import(context: Context, key: ResourceKey, conditions: Conditio
     async def attempt() -> None:
         present = await get_import(context, key)
         conditions.check(present.etag)
-        after = present._replace(declaration=None)
-        await context.storage.descriptions.put(key, after, record, replaced=present.etag)
+        await context.storage.descriptions.put(key, present._replace(declaration=None), record)
 
     await change(context, attempt)

@@ -45,9 +45,7 @@ async def put_resource(
         conditions.check(present.etag if present.description else None)
         # In this order a crash leaves no description without its row in the index, and putting it again restores one.
         await stored.access.put(TENANT, key.catalog_id, key.resource_id)
-        after = present._replace(description=description)
-        etag = await stored.descriptions.put(key, after, record, replaced=present.etag)
-        return after._replace(etag=etag)
+        return await stored.descriptions.put(key, present._replace(description=description), record)
 
     return await change(context, attempt) or await get_resource(context, key)
 
@@ -63,8 +61,7 @@ async def delete_resource(context: Context, key: ResourceKey, conditions: Condit
     async def attempt() -> Entry | None:
         entry, present = await asyncio.gather(access.get(TENANT, *key), get_resource(context, key))
         conditions.check(present.etag)
-        after = present._replace(description=None)
-        await context.storage.descriptions.put(key, after, record, replaced=present.etag)
+        await context.storage.descriptions.put(key, present._replace(description=None), record)
         return entry
 
     entry = await change(context, attempt)

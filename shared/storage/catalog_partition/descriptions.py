@@ -55,30 +55,27 @@ class DescriptionTable:
                 break
         return found
 
-    async def put(
-        self, key: ResourceKey, application: Application, record: AuditRecord, *, replaced: str | None
-    ) -> str | None:
+    async def put(self, key: ResourceKey, application: Application, record: AuditRecord) -> Application:
         """Store what is known of a resource, and the audit record of the change, both or none.
 
         Args:
             key: the resource.
-            application: what is stored. If it is nothing, the row is removed.
+            application: what was read of it, with a change. If nothing is left, the row is removed.
             record: the audit record of the change.
-            replaced: the ETag of what it replaces; ``None`` if there is none.
 
         Returns:
-            The ETag of what is stored.
+            The same with its new ETag.
 
         Raises:
-            ConcurrentChangeError: something else is there now.
+            ConcurrentChangeError: it was changed since it was read.
         """
         row = {"PartitionKey": key.catalog_id, "RowKey": _PREFIX + key.resource_id}
         entity = row | _described(application.description) | _declared(application)
         if len(entity) == len(row):
-            await self._audit.submit([delete_unchanged_row(row, replaced or ""), record])
-            return None
-        etag: str = (await self._audit.submit([replace_row(entity, replaced), record]))[0]["etag"]
-        return etag
+            await self._audit.submit([delete_unchanged_row(row, application.etag or ""), record])
+            return Application()
+        answers = await self._audit.submit([replace_row(entity, application.etag), record])
+        return application._replace(etag=answers[0]["etag"])
 
 
 def _described(description: ResourceDescription | None) -> dict[str, Any]:
