@@ -1,7 +1,6 @@
 """An application's own list of accounts: who may put it, and what is kept of it."""
 
 import secrets
-from collections.abc import Iterator
 from uuid import uuid4
 
 import httpx
@@ -14,17 +13,6 @@ from tests.support.client import assert_error, http_client
 CSV = {"Content-Type": "text/csv"}
 ANN = str(uuid4())
 LIST = f'account,principalId\r\nsvc-backup,-\r\n"Doe, Jo",jo@fabrikam.example\r\njdoe7,{ANN}\r\n'
-
-
-@pytest.fixture
-def administrator(guarded: str, authority: Authority) -> Iterator[httpx.Client]:
-    with http_client(guarded, authority.token()) as http:
-        yield http
-
-
-@pytest.fixture
-def catalog() -> str:
-    return str(uuid4())
 
 
 @pytest.fixture

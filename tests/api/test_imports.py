@@ -1,6 +1,5 @@
 """What an application declares for its files: who may, where it is shown, and what it does not touch."""
 
-from collections.abc import Iterator
 from uuid import uuid4
 
 import httpx
@@ -19,17 +18,6 @@ DECLARED = {
     "principals": {"matchBy": ["userPrincipalName", "mail"], "accountIn": "CustomData"},
 }
 NAMED = {"displayName": "Doors"}
-
-
-@pytest.fixture
-def administrator(guarded: str, authority: Authority) -> Iterator[httpx.Client]:
-    with http_client(guarded, authority.token()) as http:
-        yield http
-
-
-@pytest.fixture
-def catalog() -> str:
-    return str(uuid4())
 
 
 @pytest.fixture

@@ -1,6 +1,5 @@
 """Applications by name: who may describe a resource, and who sees which."""
 
-from collections.abc import Iterator
 from uuid import uuid4
 
 import httpx
@@ -17,17 +16,6 @@ DESCRIPTION = {
     "expectedLayout": "graph",
     "expectedRows": 4800,
 }
-
-
-@pytest.fixture
-def administrator(guarded: str, authority: Authority) -> Iterator[httpx.Client]:
-    with http_client(guarded, authority.token()) as http:
-        yield http
-
-
-@pytest.fixture
-def catalog() -> str:
-    return str(uuid4())
 
 
 def path(catalog: str, resource: str, version: str = "v1.0") -> str:
