@@ -126,7 +126,7 @@ class Code(StrEnum):
     NO_OWNERS = "noOwners", "No row names an owner, and reviews by owners need them.", True
     DOUBTFUL_VALUE = (
         "doubtfulValue",
-        "The cell has a word for no value, a number in scientific notation, an error, or the name of a type.",
+        "The cell has a word for no value, a number in scientific notation, an error, the name of a type, or a list.",
         True,
     )
     ENCODED_TWICE = "encodedTwice", "Text was encoded as UTF-8 twice, such as 'KÃ¼che' for 'Küche'.", True

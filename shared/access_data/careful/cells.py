@@ -117,7 +117,7 @@ def _form_fault(column: Column, text: str, principal_types: Collection[str]) -> 
 
 def doubt(column: Column, text: str, *, is_id: bool) -> Fault | None:
     """The warning about a valid cell whose value may be another than was meant; ``is_id`` if it identifies the row."""
-    what = lost(text) or ("may be a word for no value" if perhaps_lost(text) else None)
+    what = lost(text) or perhaps_lost(text)
     if what is not None:
         return Fault(Code.DOUBTFUL_VALUE, f"'{shown(text)}' {what}. Is this what {column.name} has there?")
     if is_id and visible(text) != text and (where := unseen(text)) is not None:

@@ -1,5 +1,7 @@
 """Cells with what is left of a value: shortened numbers, errors of spreadsheets, words for no value, names of types.
 
+Lists are here, too: they have several values, each of which needs a row of its own.
+
 Programs write these where they should write a value, or nothing. No one means them as the id of a permission.
 """
 
@@ -23,6 +25,9 @@ _PERHAPS_NO_VALUE = re.compile(r"N/?A|None|nil|undefined", re.IGNORECASE)
 # What PowerShell's Export-Csv writes for a list or an object, and JavaScript.
 _TYPE = re.compile(r"System\.(?:[\w.]+\[\]|Collections\..+)|Microsoft(?:\.[A-Z]\w+){2,}|\[object \w+\]")
 
+# What pandas writes for a column of lists. It is complete, so it may also be meant.
+_LIST = re.compile(r"\['.*'\]", re.DOTALL)
+
 # The longest cell that may be one of these, by its first byte; such a cell must be checked with ``is_lost``.
 ANY_LENGTH = 0xFF
 LONGEST = bytearray(256)
@@ -30,7 +35,7 @@ for _first, _longest in (
     (b"+-", 14),
     (b"\\", 2),
     (b"Nn", 4),
-    (b"(<[", 15),
+    (b"(<", 15),
     (b"#", 12),
     (b"Uu", 9),
     (b"E", 7),
@@ -38,7 +43,7 @@ for _first, _longest in (
 ):
     for _byte in _first:
         LONGEST[_byte] = _longest
-LONGEST[ord("S")] = LONGEST[ord("M")] = ANY_LENGTH
+LONGEST[ord("S")] = LONGEST[ord("M")] = LONGEST[ord("[")] = ANY_LENGTH
 
 
 def _may_be_lost(text: str) -> bool:
@@ -66,11 +71,15 @@ def is_no_value(text: str) -> bool:
     return bool(_NO_VALUE.fullmatch(text))
 
 
-def perhaps_lost(text: str) -> bool:
-    """Whether a cell may be a word for no value, or mean something."""
-    return _may_be_lost(text) and bool(_PERHAPS_NO_VALUE.fullmatch(text))
+def perhaps_lost(text: str) -> str | None:
+    """What a cell may be instead of a value, or else what is meant; ``None`` if it is a value."""
+    if not _may_be_lost(text):
+        return None
+    if _PERHAPS_NO_VALUE.fullmatch(text):
+        return "may be a word for no value"
+    return "may be a list, as Python writes one" if _LIST.fullmatch(text) else None
 
 
 def is_lost(text: str) -> bool:
     """Whether a cell is, or may be, something else than a value."""
-    return lost(text) is not None or perhaps_lost(text)
+    return lost(text) is not None or perhaps_lost(text) is not None

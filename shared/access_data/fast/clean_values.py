@@ -7,7 +7,7 @@ import numpy as np
 from ..careful.lost import ANY_LENGTH, LONGEST, is_lost
 from ..careful.unseen import visible
 from .grid import Grid
-from .quotes import Bytes, Flags, Places
+from .quotes import QUOTE, Bytes, Flags, Places
 from .words import Cells, any_byte, as_words, cell_bytes, windows
 
 # Different cells that are checked in one step, each with a call of the careful reader's rule.
@@ -22,6 +22,7 @@ _TYPES = [as_words(name) for name in (b"System.O", b"System.C", b"System.S", b"M
 _NINE = ord("9")
 _SIGNS = ord("+"), ord("-")
 
+_BRACKET = ord("[")
 _DELETE = 0x7F
 _SPACE = ord(" ")
 _TAB = ord("\t")
@@ -33,8 +34,11 @@ def check_values(grid: Grid, starts: Bytes, lengths: Places, clean: Flags) -> Ge
     any_length = too_long == ANY_LENGTH
     doubtful = (lengths < too_long) & ~any_length
     for column in np.flatnonzero((doubtful | any_length).any(axis=1)).tolist():
-        may_be_type = np.flatnonzero(any_length[column])
-        may_be_type = may_be_type[_are_second(grid.text[grid.begins[column, may_be_type] + 1])]
+        rows = np.flatnonzero(any_length[column])
+        seconds = grid.text[grid.begins[column, rows] + 1]
+        # A JSON array of strings is a value.
+        doubtful[column, rows] = (starts[column, rows] == _BRACKET) & (seconds != QUOTE)
+        may_be_type = rows[_are_second(seconds)]
         if len(may_be_type):
             words = windows(grid.text, grid.begins[column, may_be_type], 1)[:, 0]
             doubtful[column, may_be_type] |= np.logical_or.reduce([words == name for name in _TYPES])

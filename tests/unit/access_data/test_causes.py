@@ -156,6 +156,12 @@ FILES: dict[str, tuple[bytes, list[Place], list[Place], str]] = {
         [],
         "mail",
     ),
+    "pandas, to_csv() of a column of lists": (
+        f"{G}\n{ID},EntraIdUser,\"['a', 'b']\",['a'],[],Door\n".encode(),
+        [],
+        [("doubtfulValue", "line 2, permissionId"), ("doubtfulValue", "line 2, permissionName")],
+        "may be a list, as Python writes one",
+    ),
     "a row with semicolons": (
         f"{G}\n{ROW}\n{ROW.replace(',', ';')}\n".encode(),
         [("separatorChanges", "line 3")],
