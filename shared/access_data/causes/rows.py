@@ -3,9 +3,10 @@
 import re
 from collections.abc import Iterator, Sequence
 
+from ..careful.blank import is_blank
 from ..careful.cells import is_principal
 from ..careful.encodings import as_text
-from ..careful.records import CsvRecord, read_record
+from ..careful.records import Cell, CsvRecord, read_record
 from ..careful.sources import Source
 from ..careful.unseen import visible
 from ..codes import Code
@@ -59,7 +60,6 @@ _MESSAGES = {
 
 _LONGEST_FOOTER = 200
 _NUMBER = re.compile(rb"\d{1,9}")
-_FORMULA = re.compile(rb'(?:^|[,;\t|])(?:="|"="")')
 
 _ABOUT_THE_ROW = (Code.TOO_FEW_FIELDS, Code.TOO_MANY_FIELDS)
 
@@ -110,7 +110,7 @@ class RowCauses:
             yield Code.MERGE_CONFLICT, ""
         if _DASHES.fullmatch(raw):
             yield Code.REPORT_LINE, ""
-        if _FORMULA.search(raw):
+        if any(cell.value.startswith(b'="') for cell in record.cells):
             yield Code.VALUE_IN_FORMULA, ""
         if count == 1:
             yield from self._of_one_cell(raw, record)
@@ -120,7 +120,9 @@ class RowCauses:
             yield Code.OTHER_LINE_ENDS, ""
         if count == expected + 1 and self._has_row_number(record):
             yield Code.ROW_NUMBER, ""
-        if count > expected and not any(cell.value.strip() for cell in record.cells[expected:]):
+        surplus = record.cells[expected:]
+        # A quote in the wrong place may have split a cell in two.
+        if surplus and all(map(_shows_nothing, surplus)) and not any(cell.fault for cell in record.cells):
             yield Code.SURPLUS_CELLS, ""
 
     def _is_header(self, record: CsvRecord) -> bool:
@@ -149,6 +151,10 @@ class RowCauses:
             return False
         number, principal = record.cells[0].value, record.cells[1 + self._principal].value
         return bool(_NUMBER.fullmatch(number)) and is_principal(as_text(principal))
+
+
+def _shows_nothing(cell: Cell) -> bool:
+    return not cell.value or is_blank(as_text(cell.value))
 
 
 def _described(finding: Finding, raw: bytes) -> Finding:

@@ -8,9 +8,10 @@ from dataclasses import dataclass, field
 from uuid import UUID
 
 from shared.access_data.steps.declaration import Declaration
-from tests.unit.access_data.reference_validator import COLUMNS, EXTENDED_COLUMNS, OWNER_IDS
+from tests.unit.access_data.reference_cells import COLUMNS, EXTENDED_COLUMNS, OWNER_IDS, visible
 
 REQUIRED = COLUMNS[:4]
+IDS = ("permissionId", "ScopeId")
 
 Place = tuple[str, str]
 
@@ -50,6 +51,7 @@ def plain_rows(
     writer.writerow(layout)
     seen: set[tuple[bytes, ...]] = set()
     repeated: list[Place] = []
+    invisible: dict[str, Place] = {}  # the first place in each column
     for cells in reader:
         begins, line = line, first_line + reader.line_num
         if len(cells) != len(names):
@@ -78,11 +80,13 @@ def plain_rows(
             code = "unknownPrincipal" if name == "principalId" and unknown else _fault(name, row[name])
             if code is not None:
                 plain.findings.append((code, target))
+            elif name in IDS and visible(row[name]) != row[name]:
+                invisible.setdefault(names[index].strip(), ("invisibleCharacter", target))
             elif row[name].startswith(("=", "+", "-", "@", "\t", "\r")):
                 plain.warnings.append(("formulaCell", target))
         key = tuple(
-            row[name].encode().lower()
-            for name in ("principalId", "permissionId", "ScopeId")
+            visible(row[name]).encode().lower()
+            for name in ("principalId", *IDS)
             if name in sources and sources[name][0] is not None
         )
         if key in seen:
@@ -90,7 +94,7 @@ def plain_rows(
         seen.add(key)
         writer.writerow([row.get(name, "") for name in layout])
     plain.rows = out.getvalue().encode()
-    plain.warnings += repeated
+    plain.warnings += [*invisible.values(), *repeated]
     return plain
 
 

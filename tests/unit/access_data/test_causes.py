@@ -162,6 +162,24 @@ FILES: dict[str, tuple[bytes, list[Place], list[Place], str]] = {
         [("doubtfulValue", "line 2, permissionId"), ("doubtfulValue", "line 2, permissionName")],
         "may be a list, as Python writes one",
     ),
+    "a comma in a cell with quotes, the last cells are empty": (
+        f'{G}\n{ID},EntraIdUser,1,the "red, left" door,,\n'.encode(),
+        [("tooManyFields", "line 2, permissionName")],
+        [],
+        "must be quoted as a whole",
+    ),
+    "a row that a cell in the middle says is a formula": (
+        f'{G}\n{ID},EntraIdUser,1,"Door,=""x""",,,more\n'.encode(),
+        [("tooManyFields", "line 2")],
+        [],
+        "has 7 cells",
+    ),
+    "no-break spaces behind the last cell": (
+        f"{G}\n{ROW},\u00a0,\n".encode(),
+        [("surplusCells", "line 2")],
+        [],
+        "more separators than the header",
+    ),
     "a row with semicolons": (
         f"{G}\n{ROW}\n{ROW.replace(',', ';')}\n".encode(),
         [("separatorChanges", "line 3")],

@@ -13,7 +13,7 @@ from shared.access_data.steps.making import Steps, Writes
 from shared.access_data.steps.principals import Match
 from shared.access_data.validator import BATCH_BYTES, Validator
 from tests.unit.access_data.plain_rows import Plain, plain_rows
-from tests.unit.access_data.reference_validator import COLUMNS, EXTENDED_COLUMNS
+from tests.unit.access_data.reference_cells import COLUMNS, EXTENDED_COLUMNS
 
 TYPES = ("EntraIdUser", "user")
 FILES = 3000
@@ -188,10 +188,7 @@ class RandomFile:
 
 def places(report: Report) -> tuple[list[tuple[str, str]], list[tuple[str, str]]]:
     findings = [(each.code.value, each.target) for each in report.findings]
-    ignored = {
-        *(Code.CONVERTED, Code.LEFT_OUT, Code.NO_OWNERS, Code.NO_ROWS, Code.PRINCIPAL_IS_NOT_AN_OBJECT_ID),
-        Code.INVISIBLE_CHARACTER,
-    }
+    ignored = {Code.CONVERTED, Code.LEFT_OUT, Code.NO_OWNERS, Code.NO_ROWS, Code.PRINCIPAL_IS_NOT_AN_OBJECT_ID}
     return findings, [(each.code.value, each.target) for each in report.warnings if each.code not in ignored]
 
 
