@@ -2,7 +2,9 @@
 
 import gzip
 import hashlib
-from collections.abc import Mapping
+import posixpath
+import re
+from collections.abc import KeysView, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
@@ -69,7 +71,11 @@ class Assets(NamedTuple):
 
     @classmethod
     def load(cls, folder: Path = FOLDER) -> "Assets":
-        """Read the folder; the document gets the addresses of the files, and loads all modules at once."""
+        """Read the folder. The document loads the modules of home at once, and then those of a session.
+
+        A browser learns of an import when it has read the module; to wait for one after the other takes seconds on a
+        slow connection. What is imported by ``import()`` only is loaded when it is needed.
+        """
         files = {
             path.relative_to(folder).as_posix(): _asset(path)
             for path in sorted(folder.rglob("*"))
@@ -80,10 +86,12 @@ class Assets(NamedTuple):
             digest.update(f"{name}\0{len(asset.plain)}\0".encode() + asset.plain)
         version = digest.hexdigest()[:16]
         base = f"/uploads/assets/{version}"
+        start, view = _imported(files, "main.js"), _imported(files, "views/session.js")
+        after = [name for name in view if name not in start]
         preloads = "\n".join(
-            f'    <link rel="modulepreload" href="{base}/{name}">'
-            for name in files
-            if name.endswith(".js") and name != "main.js"
+            f'    <link rel="modulepreload"{priority} href="{base}/{name}">'
+            for names, priority in ((start, ""), (after, ' fetchpriority="low"'))
+            for name in names
         )
         document = (folder / "index.html").read_text()
         document = document.replace("{preloads}", preloads).replace("{assets}", base)
@@ -92,6 +100,23 @@ class Assets(NamedTuple):
     def find(self, version: str, path: str) -> Asset | None:
         """The file of that name; ``None`` for another version's, which an old document may still ask for."""
         return self.files.get(path) if version == self.version else None
+
+
+_IMPORT = re.compile(rb'^import [^"]*"([^"]+)";', re.MULTILINE)
+
+
+def _imported(files: Mapping[str, Asset], name: str) -> KeysView[str]:
+    """A module and all that it imports, in the order of their depth."""
+    found: dict[str, None] = {}
+    names = [name]
+    while names:
+        name = names.pop(0)
+        if name not in found:
+            found[name] = None
+            folder = posixpath.dirname(name)
+            imported = _IMPORT.findall(files[name].plain)
+            names += [posixpath.normpath(posixpath.join(folder, each.decode())) for each in imported]
+    return found.keys()
 
 
 def _asset(path: Path) -> Asset:

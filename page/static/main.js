@@ -3,11 +3,10 @@
 import { config } from "./api.js";
 import { signInAgain, start } from "./auth.js";
 import { confirmation, fill, focusOn, h, retitle } from "./dom.js";
+import { later } from "./parts.js";
 import { Router } from "./router.js";
-import { showApplication } from "./views/application.js";
 import { showHome } from "./views/home.js";
 import { explain, problem } from "./views/problem.js";
-import { showSession } from "./views/session.js";
 
 const main = document.getElementById("main");
 
@@ -54,7 +53,11 @@ async function begin() {
   try {
     const configuration = config();
     if (!(await start(configuration.auth, { askAgain, goOnAs, signedIn }))) return;
-    const views = { home: showHome, application: showApplication, session: showSession };
+    const views = {
+      home: showHome,
+      application: later(() => import("./views/application.js"), "showApplication"),
+      session: later(() => import("./views/session.js"), "showSession"),
+    };
     await new Router(main, views, configuration).start();
   } catch (error) {
     fill(main, problem({ error, retry: () => location.reload(), home: false }));

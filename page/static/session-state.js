@@ -23,18 +23,24 @@ export class SessionState {
     /** What an action of the person met, and what reading the session meets: errors, or null. */
     this.problem = null;
     this.trouble = null;
+    /** The last complete session, to compare with: null if there is none, undefined as long as it could not be read. */
+    this.previous = undefined;
     this.deleted = false;
     signal.addEventListener("abort", () => this.queue.close());
   }
 
-  /** Reads everything. Throws what the API throws. */
+  /** Reads everything; `compared` is a promise that `previous` has been read. Throws what the API throws. */
   async load() {
-    [this.application, this.session, this.previous] = await Promise.all([
+    // Nothing that is shown at first waits for it.
+    this.compared = api.lastComplete(this.key).then((found) => {
+      this.previous = found;
+      if (this.session) this.#tell();
+    });
+    [this.application, this.session, this.refusals] = await Promise.all([
       api.application(this.key).catch((error) => (error.status === 404 ? {} : Promise.reject(error))),
       api.session(this.key),
-      api.lastComplete(this.key),
+      api.refusals(this.key),
     ]);
-    this.refusals = await this.#readRefusals();
     this.lastStatus = this.status;
     const look = () => document.visibilityState === "visible" && this.#canChange && this.refresh();
     every(REFRESH_MILLISECONDS, this.signal, look);

@@ -79,9 +79,9 @@ def what_stands_in_the_way(app: App, resource: Resource, picture: Picture) -> No
     app.page.unroute("**/uploadFile")
     told_otherwise(app, session, status="expired", expirationDateTime="2026-11-29T10:28:00Z")
     picture("expired")
-    session.resource.http.delete(session.path).raise_for_status()
-    app.page.unroute(re.compile("expand=files"))
     app.page.goto("about:blank")
+    app.page.unroute_all(behavior="wait")
+    session.resource.http.delete(session.path).raise_for_status()
     app.page.goto(f"{app.url}/uploads#/{resource.catalog_id}/{resource.resource_id}/{session.id}")
     expect(app.page.get_by_role("heading", level=1)).to_have_text("There is nothing here that you can see")
     picture("problem")
@@ -94,8 +94,8 @@ def told_otherwise(app: App, session: Session, **properties: str) -> None:
         response = route.fetch()
         route.fulfill(response=response, json=response.json() | properties)
 
-    app.page.route(re.compile("expand=files"), answer)
     app.page.goto("about:blank")
+    app.page.route(re.compile("expand=files"), answer)
     app.open_session(session)
 
 

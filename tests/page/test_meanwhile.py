@@ -1,6 +1,7 @@
 """What others, the network and the clock do while the page is open: told once, and nothing is lost."""
 
 import os
+import re
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -68,6 +69,26 @@ def test_a_network_that_is_away_is_told_once_and_no_longer_when_it_is_back(app: 
     app.page.evaluate(LOOK)
     expect(told).to_have_count(0)
     expect(app.file("accepted", "a.csv")).to_be_visible()
+
+
+@pytest.mark.parametrize(
+    "lost", ["views/session.js", "views/refusal.js", "/uploads/resources/", "expand=files", "/refusals", "orderby"]
+)
+def test_a_request_that_is_lost_while_the_page_begins_is_tried_again(app: App, session: Session, lost: str) -> None:
+    session.uploaded("a.csv")
+    app.open_home()
+    app.page.route(re.compile(re.escape(lost)), lambda route: route.abort("internetdisconnected"))
+    resource = session.resource
+    app.page.goto("about:blank")
+    app.page.goto(f"{app.url}/uploads#/{resource.catalog_id}/{resource.resource_id}/{session.id}")
+    again = app.page.get_by_role("button", name="Try again")
+    if lost != "orderby":
+        expect(app.page.get_by_role("heading", level=1)).to_have_text(re.compile("cannot be reached|not be loaded"))
+        app.page.unroute_all()
+        again.click()
+    app.finish_button.click()
+    # What is only compared with is not waited for, and "not known" is not "the same".
+    expect(app.dialog.get_by_text("nothing was compared")).to_have_count(1 if lost == "orderby" else 0)
 
 
 @pytest.mark.parametrize("hours", [3, -3])

@@ -84,6 +84,7 @@ def test_an_owner_sees_and_finishes_what_was_granted(
     app.choose(payload("mine.csv", access_file()))
     expect(app.file("accepted", "mine.csv")).to_be_visible()
     app.finish()
+    expect(app.page.get_by_role("main")).to_contain_text(f"Handed in by{NAMES['owner']}")
 
 
 def test_a_link_from_a_mail_survives_signing_in(

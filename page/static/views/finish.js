@@ -27,6 +27,7 @@ export function finishSection(state, { finish }) {
 const filesAndRows = (files, rows) => (rows === null ? count(files, "file") : `${count(files, "file")} with ${count(rows, "row")}`);
 
 async function ask(state, finish) {
+  await state.compared;
   const rows = rowsOf(state.files);
   const before = rowsBefore(state);
   const files = state.files.length;

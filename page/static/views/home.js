@@ -5,9 +5,9 @@ import { until } from "../clock.js";
 import { announce, fill, h, heading } from "../dom.js";
 import { count, dateTime, number, remaining } from "../format.js";
 import { applicationPlace, sessionPlace } from "../places.js";
-import { directoryPanel } from "./directory.js";
-import { nameApplication } from "./description.js";
+import { part } from "../parts.js";
 import { textField } from "./forms.js";
+import { explain } from "./problem.js";
 import { startAgain } from "./starting.js";
 
 // From so many applications on there is a filter, and those without anything to do are folded away.
@@ -34,9 +34,18 @@ export async function showHome(main) {
     mine.length === 0 && h("p", { class: "empty" }, permission === "readWrite" ? NOTHING_YET : NOTHING_FOR_YOU),
     mine.length >= MANY && filter(mine, show),
     lists,
-    permission === "readWrite" && [h("h2", {}, "For the governance team"), nameApplication(), directoryPanel()],
+    permission === "readWrite" && forGovernance(),
   );
   show();
+}
+
+function forGovernance() {
+  const panels = h("div");
+  part(() => Promise.all([import("./description.js"), import("./directory.js")])).then(
+    ([{ nameApplication }, { directoryPanel }]) => fill(panels, nameApplication(), directoryPanel()),
+    (error) => fill(panels, h("p", { class: "note" }, explain(error).title, ". ", explain(error).text)),
+  );
+  return [h("h2", {}, "For the governance team"), panels];
 }
 
 const NOTHING_YET = "No application has a name yet. Name the first one below; then create an upload session for its review.";

@@ -2,12 +2,12 @@
 
 import { announce, confirmation, fill, fileName, focusOn, h, keep } from "../dom.js";
 import { count } from "../format.js";
+import { part } from "../parts.js";
 import { acceptedFiles } from "./accepted.js";
-import { unmatchedAccounts } from "./accounts.js";
 import { dropZone } from "./choosing.js";
 import { rememberedCard, UploadCard } from "./files.js";
 import { finishSection } from "./finish.js";
-import { columnsForm } from "./mapping.js";
+import { explain } from "./problem.js";
 import { templates } from "./templates.js";
 
 export const openHeading = ({ name, mayWrite }) => (mayWrite ? `Upload files for ${name}` : `The upload for ${name}`);
@@ -97,8 +97,15 @@ class OpenView {
   /** What can be done about a refusal on this page: forms for columns and for accounts that are not known. */
   #help(upload) {
     const { key, config, application, queue } = this.state;
-    const given = { key, file: upload.file, error: upload.error, application, layouts: config.layouts, again: () => queue.retry(upload) };
-    return [columnsForm(given), unmatchedAccounts(given)];
+    const { file, error } = upload;
+    if (!error.inner.columns?.length && !error.inner.refusalId) return null;
+    const place = h("div");
+    const given = { key, file, error, application, layouts: config.layouts, again: () => queue.retry(upload) };
+    part(() => Promise.all([import("./mapping.js"), import("./accounts.js")])).then(
+      ([{ columnsForm }, { unmatchedAccounts }]) => fill(place, columnsForm(given), unmatchedAccounts(given)),
+      (failure) => fill(place, h("p", { class: "note" }, explain(failure).title, ". ", explain(failure).text)),
+    );
+    return place;
   }
 
   /** Says what has become of each upload, once. */

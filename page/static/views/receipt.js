@@ -1,7 +1,7 @@
 // The receipt of a complete session, as evidence: who handed in what, and when. It prints on one page, and can be saved.
 
 import { signedIn } from "../auth.js";
-import { announce, button, facts, fileName, h, saveAs } from "../dom.js";
+import { announce, button, facts, fileName, fill, h, saveAs } from "../dom.js";
 import { rowsBefore, sealedFiles, sealedRows } from "../finishing.js";
 import { bytes, count, number, zoned } from "../format.js";
 import { applicationPlace } from "../places.js";
@@ -14,14 +14,21 @@ export function receipt(state, actions) {
   const sealed = session["@uploads.receipt"] ?? {};
   const files = sealedFiles(session);
   const handedOn = deliveries({ again: (delivery) => actions.redeliver(delivery) });
-  handedOn.update(state.deliveries);
+  const done = h("div", { class: "success", "data-session-status": "complete" });
+  const update = () => {
+    handedOn.update(state.deliveries);
+    const words = headline(state, sealed, files);
+    if (done.textContent !== words.join("")) fill(done, h("p", { class: "headline" }, words[0]), h("p", { class: "hint" }, words[1]));
+  };
+  update();
   return {
     element: h(
       "div",
       {},
-      headline(state, sealed, files),
+      done,
       facts([
         ["Application", state.name],
+        handedInBy(sealed),
         application.contact && ["Contact", application.contact],
         sealed.filesRemovedDateTime && ["Files kept until", zoned(sealed.filesRemovedDateTime)],
       ]),
@@ -43,35 +50,32 @@ export function receipt(state, actions) {
           ["Upload session", session.id],
           ["Catalog", key.catalogId],
           ["Resource", key.resourceId],
-          sealed.completedBy?.objectId && ["Handed in by", sealed.completedBy.objectId],
+          sealed.completedBy?.objectId && ["Object id of who handed it in", sealed.completedBy.objectId],
         ]),
       ),
     ),
-    update: () => handedOn.update(state.deliveries),
+    update,
   };
 }
 
+/** What was done, and its facts: two lines of text. */
 function headline(state, sealed, files) {
   const rows = sealedRows(state.session);
   const total = sealed.fileCount ?? files.length;
   const before = state.previous && state.previous.createdDateTime < state.session.createdDateTime ? rowsBefore(state) : null;
   const size = sealed.totalBytes ?? state.session.stats.totalBytesUploaded;
   const what = rows === null ? count(total, "file") : `${count(total, "file")} with ${count(rows, "row")}`;
-  const by = sealed.completedBy?.objectId;
+  const when = sealed.completedDateTime ? ` on ${zoned(sealed.completedDateTime)}` : "";
+  const more = [bytes(size), before !== null && `last time ${count(before, "row")}`, "sealed: nothing was changed since"];
+  return [`Done. ${what} ${total === 1 ? "was" : "were"} handed in${when}.`, more.filter(Boolean).join(" · ")];
+}
+
+/** Who handed it in, by name if that is known here, which it is of oneself. */
+function handedInBy({ completedBy }) {
+  const by = completedBy?.objectId ?? completedBy?.appId;
+  if (!by) return null;
   const { id, name } = signedIn();
-  return h(
-    "div",
-    { class: "success", "data-session-status": "complete" },
-    h(
-      "p",
-      { class: "headline" },
-      `Done. ${what} ${total === 1 ? "was" : "were"} handed in`,
-      sealed.completedDateTime && ` on ${zoned(sealed.completedDateTime)}`,
-      by && by === id && name && ` by ${name}`,
-      ".",
-    ),
-    h("p", { class: "hint" }, [bytes(size), before !== null && `last time ${count(before, "row")}`, "sealed: nothing was changed since"].filter(Boolean).join(" · ")),
-  );
+  return ["Handed in by", by === id && name ? name : h("code", {}, by)];
 }
 
 function table(files) {
