@@ -15,12 +15,15 @@ const FOR_INFORMATION = new Set(["converted"]);
 export function warningsOf(file, { warnings, files, application }) {
   const known = warnings.get(file.id);
   if (known) return known.filter(({ code }) => !FOR_INFORMATION.has(code)).map(sentence);
-  const told = file["@uploads.warningCount"] ?? 0;
-  if (!told) return [];
+  const told = (file["@uploads.warningCount"] ?? 0) - (wasConverted(file) ? 1 : 0);
+  if (told <= 0) return [];
   const seen = whatIsSeen(file, { files, application });
   const others = told - seen.length;
   return others > 0 ? [...seen, `${count(others, seen.length ? "more warning" : "warning")}. To read them, choose the same file again.`] : seen;
 }
+
+/** Whether one of its warnings is that it was converted: its rows were made by these steps. */
+const wasConverted = (file) => file["@uploads.rows"]?.steps.some((step) => ["decode", "separate"].includes(step)) ?? false;
 
 const sentence = ({ target, message }) => (target === "line 1" ? "" : `${target[0].toUpperCase()}${target.slice(1)}: `) + withoutSettings(message);
 

@@ -54,7 +54,7 @@ export class SessionState {
     this.signal.addEventListener("abort", () => this.listeners.delete(listener));
   }
 
-  /** active, complete, expired or deleted; by the server's clock. */
+  /** active, complete, expired or deleted (or out of sight, which is the same from here); by the server's clock. */
   get status() {
     if (this.deleted) return "deleted";
     const { status, expirationDateTime } = this.session;

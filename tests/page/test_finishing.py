@@ -80,6 +80,17 @@ def test_the_question_names_what_to_look_at_also_after_the_page_is_loaded_again(
     expect(app.dialog.get_by_role("button", name="Seal 2 files, 30 rows")).to_be_visible()
 
 
+def test_how_a_file_was_read_is_nothing_to_decide(app: App, session: Session) -> None:
+    content = access_file(3).replace(b",", b";").decode().encode("utf-16")
+    assert session.uploaded("unicode.csv", content)["@uploads.warningCount"] == 1
+    app.open_session(session)
+    expect(app.file("accepted", "unicode.csv")).to_contain_text("3 rows")
+    expect(app.page.locator(".warning")).to_have_count(0)
+    app.finish_button.click()
+    expect(app.dialog).to_contain_text("Hand in 1 file")
+    expect(app.dialog).not_to_contain_text("Look at this first")
+
+
 def test_a_change_of_somebody_else_during_the_question_is_told_in_words(app: App, session: Session) -> None:
     session.uploaded("a.csv")
     app.open_session(session)

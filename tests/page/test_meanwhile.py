@@ -44,7 +44,7 @@ def test_a_session_that_is_deleted_elsewhere_ends_here_once(app: App, session: S
     session.resource.http.delete(session.path).raise_for_status()
     app.page.evaluate(LOOK)
     expect(app.status).to_have_attribute("data-session-status", "deleted")
-    expect(app.page.get_by_role("heading", level=1)).to_have_text("This upload was deleted")
+    expect(app.page.get_by_role("heading", level=1)).to_have_text("This upload is no longer here")
     app.page.locator("a", has_text="Go to my applications").focus()
     app.page.on("request", lambda request: requests.append(request.url))
     app.page.clock.fast_forward(60_000)

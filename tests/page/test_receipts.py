@@ -23,6 +23,7 @@ def forgetful(storage: Storage) -> Iterator[str]:
         yield url
 
 
+@pytest.mark.waits
 def test_a_receipt_is_the_same_when_the_files_are_removed(people: Open, forgetful: str, tmp_path: Path) -> None:
     with http_client(forgetful) as http:
         resource = Resource(http)

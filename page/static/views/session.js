@@ -18,7 +18,7 @@ const VIEWS = {
   active: [openHeading, open],
   complete: [receiptHeading, receipt],
   expired: [expiredHeading, expired],
-  deleted: [() => "This upload was deleted", deleted],
+  deleted: [() => "This upload is no longer here", deleted],
 };
 
 export async function showSession(place, key, config, { signal }) {
@@ -43,7 +43,7 @@ function deleted() {
     element: h(
       "div",
       {},
-      h("p", { "data-session-status": "deleted" }, "Somebody deleted it while it was open here. Nothing of it is left. Ask the governance team why."),
+      h("p", { "data-session-status": "deleted" }, "It was deleted while it was open here, or your access to it was revoked. Ask the governance team."),
       h("div", { class: "actions" }, h("a", { class: "button", href: HOME }, "Go to my applications")),
     ),
     update() {},
@@ -141,5 +141,5 @@ class SessionView {
 const ANNOUNCED = {
   complete: "Done. This is your receipt.",
   expired: "This upload has expired.",
-  deleted: "This upload was deleted.",
+  deleted: "This upload is no longer here.",
 };
