@@ -68,6 +68,16 @@ def assert_accessible(page: Page, state: str) -> None:
     assert violations == [], f"{state}: " + "\n".join(violations)
 
 
+def assert_accessible_in_all_colors(page: Page, state: str) -> None:
+    """See the same in light, dark and forced colors."""
+    assert_accessible(page, state)
+    page.emulate_media(color_scheme="dark")
+    assert_accessible(page, f"{state}, dark")
+    page.emulate_media(color_scheme="light", forced_colors="active")
+    assert_accessible(page, f"{state}, forced colors")
+    page.emulate_media(color_scheme="light", forced_colors="none")
+
+
 def screenshot(page: Page, folder: Path, name: str) -> None:
     """Keep a picture of the whole page."""
     page.screenshot(path=folder / f"{name}.png", full_page=True)

@@ -226,3 +226,33 @@ def test_governance_sees_how_old_the_directory_is_and_replaces_it(people: Open, 
         expect(page.locator(".success")).to_be_focused()
         expect(page.get_by_role("row", name=re.compile("^Mail"))).to_contain_text("288")
         assert_accessible(page, "the directory")
+
+
+def test_governance_works_from_the_keyboard(app: App, resource: Resource) -> None:
+    """An application gets its name, and its review a session: with Tab, Enter and what is typed."""
+    page = app.page
+    app.open_home()
+
+    def go_to(words: str) -> None:
+        for _ in range(200):
+            page.keyboard.press("Tab")
+            if page.evaluate("document.activeElement.textContent || document.activeElement.id") == words:
+                return
+        raise AssertionError(words)
+
+    go_to("Name an application")
+    page.keyboard.press("Enter")
+    for text in (f"Typed {uuid4()}", resource.catalog_id, f"{{{resource.resource_id}}}"):
+        page.keyboard.press("Tab")
+        page.keyboard.type(text)
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("heading", level=1)).to_be_focused()
+    expect(page.get_by_role("heading", level=1)).to_contain_text("Typed")
+    go_to("Create a session for a review")
+    page.keyboard.press("Space")
+    for text in (str(uuid4()), str(uuid4())):
+        page.keyboard.press("Tab")
+        page.keyboard.type(text)
+    page.keyboard.press("Enter")
+    expect(page.locator(".success")).to_be_focused()
+    assert len(resource.ids()) == 1

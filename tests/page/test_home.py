@@ -10,7 +10,7 @@ import pytest
 from playwright.sync_api import Locator, Route, expect
 
 from tests.page.app import App
-from tests.page.browser import assert_accessible
+from tests.page.browser import assert_accessible, assert_accessible_in_all_colors
 from tests.page.conftest import Open
 from tests.support.client import Resource, Session, http_client
 from tests.support.invariants import Storage
@@ -74,6 +74,7 @@ def test_an_expired_session_can_be_started_again(app: App, named: Resource, stor
     app.open_home()
     card = asked(app, name)
     expect(card).to_contain_text("Expired")
+    assert_accessible_in_all_colors(app.page, "home with an expired session")
     expect(card).to_contain_text("This review still needs your files.")
     card.get_by_role("button", name="Start again for this review").click()
     expect(app.status).to_have_attribute("data-session-status", "active")
@@ -122,6 +123,8 @@ def test_a_reader_is_offered_nothing(app: App, named: Resource, storage: Storage
     app.open_home()
     expect(asked(app, name)).to_have_count(2)
     expect(asked(app, name).get_by_role("link", name="Look at it")).to_have_count(2)
+    expect(app.page.get_by_role("heading", name="To do", exact=True)).to_have_count(0)
+    expect(app.page.get_by_role("heading", name="Waiting for their owners")).to_be_visible()
     expect(app.page.get_by_role("link", name="Upload files")).to_have_count(0)
     expect(app.page.get_by_role("button", name="Start again")).to_have_count(0)
     expect(app.page.get_by_text("For the governance team")).to_have_count(0)

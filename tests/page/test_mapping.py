@@ -10,7 +10,7 @@ import pytest
 from playwright.sync_api import Locator, Route, expect
 
 from tests.page.app import App, payload
-from tests.page.browser import assert_accessible
+from tests.page.browser import assert_accessible, assert_accessible_in_all_colors
 from tests.page.conftest import Open
 from tests.support.access_files import faulty_access_file
 from tests.support.client import Resource, Session, http_client
@@ -50,7 +50,7 @@ def test_unknown_columns_are_mapped_tried_and_kept(app: App, named: Resource) ->
     table = form.get_by_role("table")
     expect(table.get_by_role("row")).to_have_count(3)
     expect(table.get_by_role("row").nth(1)).to_contain_text("Admin")
-    assert_accessible(page, "the columns of a file, and its first rows")
+    assert_accessible_in_all_colors(page, "the columns of a file, and its first rows")
 
     form.get_by_role("button", name="Keep these columns, and upload the file").click()
     expect(app.file("accepted", "export.csv")).to_be_visible()

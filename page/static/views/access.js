@@ -25,7 +25,7 @@ export async function showAccess(content, key) {
 function table(own, again) {
   return h(
     "div",
-    { class: "table-wrap" },
+    { class: "table-wrap", tabindex: "0", role: "region", "aria-label": "Who has access" },
     h(
       "table",
       {},

@@ -28,7 +28,7 @@ function about({ users, uploadedDateTime, attributes }) {
     ]),
     h(
       "div",
-      { class: "table-wrap" },
+      { class: "table-wrap", tabindex: "0", role: "region", "aria-label": "What people can be matched by" },
       h(
         "table",
         {},

@@ -74,18 +74,21 @@ function groups(shown, filtered) {
   const busy = new Set(asked.map(({ application }) => application));
   const rest = shown.filter((each) => !busy.has(each)).sort((one, other) => nameOf(one).localeCompare(nameOf(other)));
   return [
-    asked.length > 0 && [h("h2", {}, "To do"), longList("cards", asked, toDo)],
+    list("To do", asked.filter(({ application }) => application.mayUpload)),
+    list("Waiting for their owners", asked.filter(({ application }) => !application.mayUpload)),
     filtered && !shown.length && h("p", { class: "empty" }, "No application has these words in its name."),
     rest.length > 0 && nothingToDo(rest, { folded: !filtered && asked.length > 0 && shown.length >= MANY }),
   ];
 }
 
+const list = (title, asked) => asked.length > 0 && [h("h2", {}, title), longList("cards", asked, toDo)];
+
 const isAskedFor = ({ status, expirationDateTime }) => status === "active" || (status === "expired" && until(expirationDateTime) > -ASKED_DAYS * 86_400_000);
 
 function nothingToDo(rest, { folded }) {
   const title = `Nothing to do now (${number(rest.length)})`;
-  const list = longList("lines", rest, line);
-  return folded ? h("details", { class: "group" }, h("summary", {}, title), list) : [h("h2", {}, title), list];
+  const lines = longList("lines", rest, line);
+  return folded ? h("details", { class: "group" }, h("summary", {}, title), lines) : [h("h2", {}, title), lines];
 }
 
 /** The first of a list, and a button for the others. */
@@ -110,7 +113,7 @@ function toDo({ application, session }) {
     "li",
     { class: "card to-do", "data-asked": over ? "expired" : "active" },
     h("h3", {}, h("a", { href: applicationPlace(application) }, nameOf(application))),
-    over ? expired(session) : open(session),
+    over ? expired(session, application) : open(session),
     h(
       "div",
       { class: "actions" },
@@ -132,8 +135,8 @@ function open({ expirationDateTime, stats }) {
   ];
 }
 
-const expired = ({ expirationDateTime }) => [
-  h("p", { class: "due" }, h("span", { class: "tag over" }, "Expired"), h("span", {}, "This review still needs your files.")),
+const expired = ({ expirationDateTime }, { mayUpload }) => [
+  h("p", { class: "due" }, h("span", { class: "tag over" }, "Expired"), h("span", {}, `This review still needs ${mayUpload ? "your" : "its"} files.`)),
   h("p", { class: "hint" }, `The upload closed on ${dateTime(expirationDateTime)}, since nothing had happened in it for too long.`),
 ];
 

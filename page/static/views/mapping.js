@@ -60,10 +60,21 @@ export function columnsForm({ key, file, error, application, layouts, again }) {
     { class: "panel mapping" },
     h("h4", { class: "calm" }, "Which columns are these?"),
     h("p", {}, "The names of the columns are not those that the service knows. Say once what is what; the next file is read in the same way."),
-    h("form", { novalidate: true, onsubmit: look }, fields.map(({ element }) => element), h("button", { class: "button" }, "Look at the first rows")),
+    h("form", { novalidate: true, onsubmit: look }, needed(fields), h("button", { class: "button" }, "Look at the first rows")),
     result,
   );
 }
+
+/** What is needed, and folded away what is not; open if something of it is known. */
+const needed = (fields) => [
+  fields.filter((field) => field.required).map(({ element }) => element),
+  h(
+    "details",
+    { open: fields.some((field) => !field.required && field.column()) },
+    h("summary", {}, "More that a file can have"),
+    fields.filter((field) => !field.required).map(({ element }) => element),
+  ),
+];
 
 function show(result, content) {
   fill(result, content);
@@ -95,6 +106,7 @@ function columnField({ name, required }, columns, before) {
   changed();
   return {
     name,
+    required,
     label: WORDS[name] ?? name,
     element: h("div", { class: "field" }, h("label", { for: id }, WORDS[name] ?? name, " ", h("code", {}, name), required && " (needed)"), select, value.element),
     column: () => (select.value === "" || select.value === CONSTANT ? null : columns[Number(select.value)]),
@@ -131,12 +143,12 @@ async function tried({ key, file, declared, application, again }) {
     { tabindex: "-1" },
     h(
       "div",
-      { class: "table-wrap" },
+      { class: "table-wrap", tabindex: "0", role: "region", "aria-label": "The first rows" },
       h(
         "table",
         {},
         h("caption", {}, `The first ${count(answer.firstRows.length, "row")} as they come out`),
-        h("thead", {}, h("tr", {}, shown.map((name) => h("th", { scope: "col" }, WORDS[name] ?? name)))),
+        h("thead", {}, h("tr", {}, shown.map((name) => h("th", { scope: "col" }, (WORDS[name] ?? name).split(",")[0])))),
         h("tbody", {}, answer.firstRows.map((row) => h("tr", {}, shown.map((name) => h("td", { dir: "auto" }, row[name]))))),
       ),
     ),
