@@ -403,6 +403,17 @@ def test_a_timer_with_shorter_times_leaves_the_sessions_of_another_deployment_al
         assert eventually(lambda: not storage.blob_names(session.resource))
 
 
+def _forget_receipt(session: Session, storage: Storage) -> None:
+    """Make the rows of a complete session those that 0.9 wrote, which stored no receipt."""
+    resource = session.resource
+    partition = f"{resource.catalog_id}_{resource.resource_id}"
+    storage.sessions.delete_entity(partition, f"receipt:{session.id}")
+    row = storage.sessions.get_entity(partition, f"session:{session.id}")
+    kept = {name: value for name, value in row.items() if not name.startswith("Sealed")}
+    storage.sessions.update_entity(kept, mode=UpdateMode.REPLACE)
+    assert session.read()["@uploads.receipt"]["rowCount"] is None
+
+
 def test_a_complete_sessions_files_are_deleted_after_the_retention(
     tmp_path_factory: pytest.TempPathFactory,
 ) -> None:
@@ -419,6 +430,10 @@ def test_a_complete_sessions_files_are_deleted_after_the_retention(
         session.uploaded("access.csv")
         sealed = session.completed()
         receipt = sealed["@uploads.receipt"]
+        older = Resource(http).new_session()
+        theirs = older.uploaded("older.csv")
+        older.completed()
+        _forget_receipt(older, storage)
         done = datetime.now(UTC)
         _wait_until(done + timedelta(seconds=2.5))
         fire_timer(service)
@@ -438,6 +453,8 @@ def test_a_complete_sessions_files_are_deleted_after_the_retention(
         assert (receipt.pop("filesRemovedDateTime"), told.pop("filesRemovedDateTime") is None) == (None, False)
         assert told == receipt
         assert (told["fileCount"], told["rowCount"]) == (1, sealed["files"][0]["@uploads.rowCount"])
+        told = older.read({"$expand": "files"})["@uploads.receipt"]
+        assert (told["files"], told["rowCount"]) == ([theirs], theirs["@uploads.rowCount"]), "it was not too late"
         assert storage.violations(resource) == []
 
         with storage.unchanged(resource):
