@@ -62,9 +62,8 @@ def is_footer(raw: str) -> bool:
         return True
     number, _, words = text.removeprefix("(").removesuffix(")").removesuffix(".").partition(" ")
     rows, _, done = words.partition(" ")
-    return (
-        is_number(number) and rows in ("row", "rows", "zeilen") and done.split()[:1] in ([], ["affected"], ["selected"])
-    )
+    is_done = not done or (done[:8] in ("affected", "selected") and not done[8:9].isalnum())
+    return is_number(number) and rows in ("row", "rows", "zeilen") and is_done
 
 
 def is_number(text: str) -> bool:

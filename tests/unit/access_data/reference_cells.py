@@ -49,7 +49,7 @@ def fault(name: str, cell: Cell) -> str | None:  # noqa: PLR0911  # a rule each
 def doubt(name: str, text: str, ids: list[str]) -> str:
     if is_lost(text) or may_be_lost(text):
         return "doubtfulValue"
-    if name in ids and visible(text) != text:
+    if name in ids and visible(text) != normalize("NFC", text):
         return "invisibleCharacter"
     return "encodedTwice" if "Ã¼" in text else ""
 
@@ -67,6 +67,7 @@ def visible(text: str) -> str:
     text = "".join(
         " " if is_blank(each) and each != "\t" and category(each) != "Cf" else each for each in normalize("NFC", text)
     )
+    text = text.replace("\u2010", "-").replace("\u2011", "-")
     return "".join(each for each in text if each == "\t" or category(each) not in ("Cf", "Cc")).strip(" \t")
 
 
