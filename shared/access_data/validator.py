@@ -7,7 +7,7 @@ the others. The result does not depend on how the file is split into pieces.
 from collections.abc import Collection, Generator, Iterator
 
 from .careful.beginning import BEGINNING_BYTES, read_beginning
-from .careful.cells import Fault, is_object_id
+from .careful.cells import Fault
 from .careful.header import HEADER_RULE
 from .careful.records import Cell, CsvRecord, read_record
 from .careful.rows import RowRules
@@ -15,13 +15,13 @@ from .causes.files import cause_of_file
 from .causes.rows import RowCauses
 from .codes import Code
 from .fast.clean_rows import CleanRows, CleanRun, ScannedLines
-from .fast.duplicates import DuplicateRows
 from .fast.quotes import CR, LF
 from .findings import Collected, Finding, Report
 from .layouts import Layout
 from .separating.file_end import lines_at
 from .separating.separation import Separation
 from .steps.making import ALLOWED, Making, Steps
+from .totals import Totals
 
 # Bytes that are checked at a time, in steps of half a millisecond each, during which the event loop waits. A NumPy
 # operation takes a microsecond more than its work: with batches of half the size, files take a fifth longer.
@@ -91,11 +91,7 @@ class Validator:
         self._rules: RowRules | None = None
         self._row_causes = RowCauses((), (), b",")
         self._clean_rows: CleanRows | None = None
-        self._rows = 0
-        self._duplicates = DuplicateRows()
-        self._names = 0  # rows with a user principal name
-        self._first_name = 0  # the line of the first of them
-        self._owned = False  # whether a row names owners by object ids
+        self._totals = Totals()
 
     @property
     def finding_count(self) -> int:
@@ -132,7 +128,7 @@ class Validator:
         if self._rules is None and not self._findings.count:
             message = "The file is empty. It needs a header row, and a row for each permission of each principal."
             self._report(Finding(Code.EMPTY_FILE, message, 1))
-        elif not self._rows and not self._findings.count:
+        elif not self._totals.rows and not self._findings.count:
             message = "The file has a header and no rows, so it says that nobody has access. Is this intended?"
             self._report(Finding(Code.NO_ROWS, message, self._header_line))
         if not self._findings.count:
@@ -140,23 +136,19 @@ class Validator:
             converted = self._separation.conversions.finding(allowed=self._converts)
             if converted is not None:
                 (self._warnings if self._converts else self._findings).add_first(converted)
-            yield from self._duplicates.search(self._warnings.room)
-            for line, first in self._duplicates.first:
-                message = f"The row has the same principal and permission as line {first}. One of them is enough."
-                self._warnings.add(Finding(Code.DUPLICATE_PERMISSION, message, line))
-            self._warnings.count += self._duplicates.count - len(self._duplicates.first)
+            yield from self._totals.add_repeated_rows(self._warnings)
 
     def report(self) -> Report:
         """The result, after the file has ended."""
         return Report(
             layout=self._layout.name if self._layout else None,
-            rows=self._rows,
+            rows=self._totals.rows,
             findings=self._findings.first,
             finding_count=self._findings.count,
             all_counted=self._findings.places < self._most_faults,
             warnings=self._warnings.first,
             warning_count=self._warnings.count,
-            duplicates_checked=self._duplicates.complete,
+            duplicates_checked=self._totals.duplicates_checked,
             columns=self._making.names,
             made=self._making.made(),
         )
@@ -166,20 +158,14 @@ class Validator:
         left_out = self._making.warning(self._header_line)
         if left_out is not None:
             self._warnings.add_first(left_out)
-        if self._rules is None or not self._rows:
+        if self._rules is None or not self._totals.rows:
             return
-        if self._rules.layout.has_owner_ids and not self._owned:
-            message = "No row names owners, so that a review by the owners of permissions has no reviewers."
-            self._warnings.add_first(Finding(Code.NO_OWNERS, message, self._header_line))
-        if self._names:
-            message = (
-                "This is a user principal name, and not an object id: Microsoft Graph may refuse the file, or not find "
-                "the user. Use the object id from Microsoft Entra if the file is forwarded. Rows with a name: "
-                f"{self._names:,}."
-            )
-            column = self._rules.principal_name
-            names = Finding(Code.PRINCIPAL_IS_NOT_AN_OBJECT_ID, message, self._first_name, column)
-            (self._findings if self._requires_object_ids else self._warnings).add_first(names)
+        ownerless = self._totals.without_owners(self._header_line) if self._rules.layout.has_owner_ids else None
+        if ownerless is not None:
+            self._warnings.add_first(ownerless)
+        named = self._totals.with_names(self._rules.principal_name)
+        if named is not None:
+            (self._findings if self._requires_object_ids else self._warnings).add_first(named)
 
     def _check(self, *, final: bool) -> Iterator[None]:
         """Check the bytes received: at the end of the file all of them, otherwise the complete records."""
@@ -291,12 +277,7 @@ class Validator:
         self._report_lines_before()
         if self._separation.compares_line_ends:
             self._separation.line_ends(self._line, run.returned)
-        self._rows += len(run.hashes)
-        self._duplicates.add(run.hashes, self._line)
-        if run.named is not None and run.named.any():
-            self._first_name = self._first_name or self._line + int(run.named.argmax())
-            self._names += int(run.named.sum())
-        self._owned = self._owned or (run.owned is not None and bool(run.owned.any()))
+        self._totals.add_clean(run, self._line)
         if run.matched is not None and self._making.matching is not None:
             self._making.matching.count_all(run.matched)
         if run.text is not None:
@@ -320,7 +301,7 @@ class Validator:
             return
         fault = self._rules.fault_of_row(data, start, record, self._line)
         if fault is not None:
-            self._rows += not record.too_long
+            self._totals.rows += not record.too_long
             for finding in self._row_causes.explained([fault], data[start : record.end], record, self._line):
                 self._report(finding)
             return
@@ -337,7 +318,7 @@ class Validator:
             about_account = match.fault
             if match.principal is not None:
                 cells[rules.principal] = cells[rules.principal]._replace(value=match.principal.encode())
-        self._rows += 1
+        self._totals.rows += 1
         found = list(rules.check(cells, self._line, about_account))
         if any(not finding.code.is_warning for finding in found):
             found = self._row_causes.explained(found, raw, record, self._line)
@@ -345,12 +326,7 @@ class Validator:
             self._report(finding)
         if self._findings.count:
             return
-        key = rules.key(cells)
-        self._duplicates.add_row(key, self._line)
-        if not is_object_id(key[0].decode()):
-            self._first_name = self._first_name or self._line
-            self._names += 1
-        self._owned = self._owned or rules.has_owner_ids(cells)
+        self._totals.add_row(rules.key(cells), self._line, owned=rules.has_owner_ids(cells))
         if self._making.writes:
             self._making.write_row([cell.value for cell in cells])
 
