@@ -197,7 +197,8 @@ class Validator:
                 self._skipping = line_end == 0
                 position = self._passed(data, position, line_end or len(data))
                 continue
-            if self._clean_rows is not None and unclean <= position < last_line_break:
+            end = lines_at(data, position, self._making.separator)
+            if end is None and self._clean_rows is not None and unclean <= position < last_line_break:
                 if scanned is None or position >= scanned.end:
                     writes = not self._findings.count
                     scanned = yield from self._clean_rows.scan(data, position, writes=writes)
@@ -208,7 +209,7 @@ class Validator:
                     continue
                 unclean = scanned.next_run(position)
             if position >= looked:
-                plain, looked = self._separation.plain(
+                plain, looked = yield from self._separation.plain(
                     data, position, self._line, self._making.separator, first=looked < 0, final=final
                 )
                 if looked < 0:
@@ -217,7 +218,6 @@ class Validator:
                     data, scanned, unclean = plain, None, 0
                     last_line_break = data.rfind(b"\n")
                     continue
-            end = lines_at(data, position)
             if end is not None:
                 self._separation.end.add(data[position:end], self._line)
                 position = self._passed(data, position, end)

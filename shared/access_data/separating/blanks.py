@@ -1,6 +1,7 @@
 """Blanks beside a quoted cell, as in ``"Ana", "Main door"``. RFC 4180 has none there; many programs pass over them."""
 
 import re
+from collections.abc import Generator
 from typing import NamedTuple
 
 from ..careful.records import MAX_RECORD_BYTES, SEPARATORS
@@ -12,42 +13,49 @@ _RECORD = rb"%b(?:,%b)*" % (_CELL, _CELL)
 # What may be the beginning of such a record.
 _OPEN = rb'(?:%b,)*(?:[ \t]*"(?:[^"]++|"")*+(?:"[ \t]*\r?)?|[^",\n]*+)\Z' % _CELL
 
-# A quoted cell of such a record: the delimiter before it, and the cell without the blanks.
-_QUOTED = rb'(\A|[,\n])[ \t]*("(?:[^"]++|"")*+")[ \t]*(?=[,\r\n]|\Z)'
-
 
 class _Patterns(NamedTuple):
     """How blanks are found in files whose cells are separated by one character."""
 
+    blanks: bytes
     whole: re.Pattern[bytes]
     last: re.Pattern[bytes]
     whole_records: re.Pattern[bytes]
     open: re.Pattern[bytes]
-    quoted: re.Pattern[bytes]
 
     @classmethod
     def of(cls, separator: bytes) -> "_Patterns":
         """The patterns for a separator; a tab that separates is no blank."""
-        blanks = b" " if separator == b"\t" else rb" \t"
+        blanks = b" " if separator == b"\t" else b" \t"
 
         def separated(pattern: bytes) -> re.Pattern[bytes]:
             return re.compile(pattern.replace(rb"[ \t]", b"[%b]" % blanks).replace(b",", re.escape(separator)))
 
         return cls(
+            blanks,
             separated(rb"%b\r?\n" % _RECORD),
             separated(rb"%b\r?(?:\n|\Z)" % _RECORD),
-            # re remembers each of them.
-            re.compile(rb"(?:%b\r?\n){1,500}" % separated(_RECORD).pattern),
+            separated(rb"(?:%b\r?\n){1,100}" % _RECORD),  # re remembers each of them
             separated(_OPEN),
-            separated(_QUOTED),
         )
+
+    def plain(self, records: bytes) -> bytes:
+        """Records without the blanks beside their quotes."""
+        # What is within quotes and what is not take turns; between two doubled quotes there is nothing.
+        parts = records.split(b'"')
+        first, last = parts[0].rstrip(self.blanks), parts[-1].lstrip(self.blanks)
+        parts[::2] = [part.strip(self.blanks) for part in parts[::2]]
+        parts[0], parts[-1] = first, last
+        return b'"'.join(parts)
 
 
 _PATTERNS = {separator: _Patterns.of(separator) for separator in SEPARATORS}
 
 
-def without_blanks(data: bytes, start: int, separator: bytes, *, final: bool) -> tuple[bytes, int]:
-    """Remove the blanks beside quotes from a record that has such, and from whole records that follow it.
+def without_blanks(
+    data: bytes, start: int, separator: bytes, *, final: bool
+) -> Generator[None, None, tuple[bytes, int]]:
+    """Remove the blanks beside quotes from a record that has such, and from whole records that follow it, in steps.
 
     Args:
         data: the bytes received so far.
@@ -67,14 +75,15 @@ def without_blanks(data: bytes, start: int, separator: bytes, *, final: bool) ->
     if record is None:
         is_open = not final and len(data) - start <= MAX_RECORD_BYTES and patterns.open.match(data, start)
         return data, -1 if is_open else line_end
-    plain = patterns.quoted.sub(rb"\1\2", record[0])
+    plain = patterns.plain(record[0])
     if len(plain) == len(record[0]):
         return data, record.end()
     # Hardly any file has a single row like this: all that follow are done at once.
     parts = [data[:start], plain]
     end = record.end()
     while records := patterns.whole_records.match(data, end):
-        parts.append(patterns.quoted.sub(rb"\1\2", records[0]))
+        parts.append(patterns.plain(records[0]))
         end = records.end()
+        yield
     looked = sum(map(len, parts))
     return b"".join((*parts, data[end:])), looked

@@ -4,7 +4,9 @@ Only the end of the file tells what is at its end. So what may be is held back, 
 """
 
 import re
+from typing import NamedTuple
 
+from ..careful.records import SEPARATORS
 from ..findings import Lines
 from .conversions import Conversion, Conversions
 
@@ -15,10 +17,32 @@ _MARKS = b"\x1a\0"
 _MOST_HELD = 1024 * 1024
 
 # Lines without a value, of the most common forms; the careful reader finds those with other blanks.
-_CELL = rb'[ \t]*(?:"[ \t]*"[ \t]*)?'
-_FIRST_CELL = rb'(?:,|[ \t]|"[ \t]*"[ \t]*(?=[,\r\n]))'
-_EMPTY_ROW = rb"%b%b(?:,%b)*" % (_FIRST_CELL, _CELL, _CELL)
-_LINES = re.compile(rb"(?:\n|\r\n)++|(?:(?:%b|[\x1a\0]+)?\r?\n){1,500}" % _EMPTY_ROW)  # re remembers each of them
+_CELL = rb'[ \t]*+(?:"[ \t]*+"[ \t]*+)?'
+_LINE = rb"(?:%b(?:,%b)*|[\x1a\0]++)\r?\n" % (_CELL, _CELL)
+
+
+class _Patterns(NamedTuple):
+    """How such lines are found in files whose cells are separated by one character.
+
+    Attributes:
+        blanks: what lines without quotes have; the last of them may go on with something else.
+        lines: some of the others.
+    """
+
+    blanks: re.Pattern[bytes]
+    lines: re.Pattern[bytes]
+
+    @classmethod
+    def of(cls, separator: bytes) -> "_Patterns":
+        """The patterns for a separator."""
+        escaped = re.escape(separator)
+        lines = _LINE.replace(rb"[ \t]", b"[ ]") if separator == b"\t" else _LINE
+        lines = lines.replace(b",", escaped)
+        # re remembers each of the lines.
+        return cls(re.compile(rb"[%b \t\r\n]++" % escaped), re.compile(rb"(?:%b){1,100}" % lines))
+
+
+_PATTERNS = {separator: _Patterns.of(separator) for separator in SEPARATORS}
 
 # What is noted if such lines are at the end of the file. Nothing is, if they are blank.
 _NOTED = (
@@ -74,7 +98,13 @@ class FileEnd:
             self._conversions.note(Conversion.END_MARKS, line)
 
 
-def lines_at(data: bytes, position: int) -> int | None:
+def lines_at(data: bytes, position: int, separator: bytes) -> int | None:
     """Where the lines without a value end that begin at ``position``; ``None`` if there are none."""
-    lines = _LINES.match(data, position)
+    patterns = _PATTERNS[separator]
+    blanks = patterns.blanks.match(data, position)
+    if blanks:
+        end = data.rfind(b"\n", position, blanks.end()) + 1
+        if end:
+            return end
+    lines = patterns.lines.match(data, position)
     return lines.end() if lines else None

@@ -4,6 +4,8 @@ The readers find the rows that need no change, so only others are looked at here
 are, so that the places of findings are those of the file that was uploaded.
 """
 
+from collections.abc import Generator
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -37,8 +39,8 @@ class Separation:
 
     def plain(
         self, data: bytes, position: int, line: int, separator: bytes, *, first: bool, final: bool
-    ) -> tuple[bytes, int]:
-        """Turn the record at ``position`` into plain CSV, and perhaps some that follow it.
+    ) -> Generator[None, None, tuple[bytes, int]]:
+        """Turn the record at ``position`` into plain CSV, and perhaps some that follow it, in steps.
 
         Args:
             data: the bytes received so far.
@@ -56,7 +58,7 @@ class Separation:
             if doubled is not None:
                 self.conversions.note(Conversion.DOUBLED_RETURNS, line + data.count(b"\n", position, doubled))
         size = len(data)
-        data, looked = without_blanks(data, position, separator, final=final)
+        data, looked = yield from without_blanks(data, position, separator, final=final)
         if len(data) != size:
             self.conversions.note(Conversion.BLANKS_BESIDE_QUOTES, line)
         return data, looked

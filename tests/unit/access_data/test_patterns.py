@@ -33,7 +33,8 @@ PATTERNS = {
     **{f"cell, {name}": records._PATTERNS[each].cell.pattern for each, name in records.SEPARATORS.items()},
     **{f"array cell, {name}": records._PATTERNS[each].array.pattern for each, name in records.SEPARATORS.items()},
     "principal": cells._PRINCIPAL.pattern.encode(),
-    "lines without a value": file_end._LINES.pattern,
+    "lines without a value": file_end._PATTERNS[b","].lines.pattern,
+    "lines without a value, tab": file_end._PATTERNS[b"\t"].lines.pattern,
     "records with blanks": blanks._PATTERNS[b","].whole_records.pattern,
     "a record with blanks": blanks._PATTERNS[b","].last.pattern,
     "a record with blanks, tab": blanks._PATTERNS[b"\t"].last.pattern,
@@ -86,9 +87,13 @@ def all_patterns() -> dict[str, re.Pattern[Any]]:
         for name, value in vars(module).items()
         if isinstance(value, re.Pattern)
     }
-    for module in (records, blanks):
+    for module in (records, blanks, file_end):
         for separator, patterns in module._PATTERNS.items():
-            found |= {f"{module.__name__}.{kind} {separator!r}": each for kind, each in patterns._asdict().items()}
+            found |= {
+                f"{module.__name__}.{kind} {separator!r}": each
+                for kind, each in patterns._asdict().items()
+                if isinstance(each, re.Pattern)
+            }
     return found
 
 

@@ -122,6 +122,19 @@ def test_what_is_ambiguous_stays_a_finding(kind: str) -> None:
     assert findings(check(f"{G}\n{row}\n{OK}\n")) == expected
 
 
+@pytest.mark.parametrize("separator", [",", ";", "\t", "|"])
+def test_a_row_without_values_has_the_separator_of_the_file(separator: str) -> None:
+    content = "\n".join([G, OK, ANA]).replace(",", separator)
+    empty = separator * 5
+    ends = [f"{empty}\n{empty}", f'""{separator}""', f' {empty}\n\x1a\n "" {empty}']
+    others = [each for each in (",,,,,", ";;;;;", "|||||") if each != empty]
+
+    for end in ends:
+        assert (findings(check(f"{content}\n{end}\n")), check(f"{content}\n{end}").rows) == ([], 2)
+    for end in others:
+        assert findings(check(f"{content}\n{end}\n")) == [("separatorChanges", "line 4")]
+
+
 def test_blanks_within_quotes_belong_to_the_value() -> None:
     rows = [ANA.replace("door-1", cell) for cell in ('"a , door"', ' "a , door"')]
 
