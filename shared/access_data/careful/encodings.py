@@ -1,15 +1,12 @@
 """Explains bytes that are not UTF-8 text."""
 
 import re
-from functools import cache
 
 INVALID = "\udcff".encode(errors="surrogatepass")
 """What bytes become that are no text in the encoding of their file: bytes that are not UTF-8, either."""
 # The two bytes of a letter from U+00C0 to U+00FF, as Windows-1252 shows them: almost every text like this has one.
 _SECOND_BYTES = "".join(bytes((byte,)).decode("cp1252", "ignore") or chr(byte) for byte in range(0x80, 0xC0))
 _TWICE = re.compile(f"Ã[{_SECOND_BYTES}]")
-
-_SURROGATE = re.compile("[\udc80-\udcff]")
 
 
 def utf8_fault_at(raw: bytes) -> int | None:
@@ -33,7 +30,7 @@ def utf8_fault(byte: int, encoding: str | None = None) -> str:
 def as_text(raw: bytes) -> str:
     """Text for a message: bytes that are not UTF-8 are read as Windows-1252."""
     text = raw.replace(INVALID, b"\xef\xbf\xbd").decode(errors="surrogateescape")
-    return _SURROGATE.sub(lambda match: _windows_1252(ord(match[0]) - 0xDC00), text)
+    return text if text.isascii() else text.translate(_FROM_SURROGATES)
 
 
 def encoded_twice(text: str) -> bool:
@@ -41,10 +38,13 @@ def encoded_twice(text: str) -> bool:
     return "Ã" in text and _TWICE.search(text) is not None
 
 
-@cache
 def _windows_1252(byte: int) -> str:
     # Five bytes have no letter there; latin-1 makes them control characters, as browsers do (WHATWG, Encoding).
     try:
         return bytes((byte,)).decode("cp1252")
     except UnicodeDecodeError:
         return chr(byte)
+
+
+# A byte that is not UTF-8 is decoded as U+DC80 to U+DCFF ("surrogateescape", PEP 383).
+_FROM_SURROGATES = {0xDC00 + byte: _windows_1252(byte) for byte in range(0x80, 0x100)}

@@ -18,6 +18,22 @@ _NAMES = {
 _BLANKS = " \t"
 _HYPHENS = "\u2010\u2011"
 
+# Letters of which it is remembered what is seen: more than the files of one process have, but for made-up ones.
+_MOST_REMEMBERED = 10_000
+
+
+class _Letters(dict[int, str]):
+    """What is seen of each letter, by its code point. Those that files have are remembered, as far as there is room."""
+
+    def __missing__(self, code: int) -> str:
+        if len(self) == _MOST_REMEMBERED:
+            self.clear()
+        seen = self[code] = _seen(chr(code))
+        return seen
+
+
+_LETTERS = _Letters()
+
 
 def visible(text: str) -> str:
     """What is seen of a text, so that texts that look the same are the same.
@@ -27,8 +43,7 @@ def visible(text: str) -> str:
     """
     if text.isascii() and text.isprintable():
         return text.strip(_BLANKS)
-    text = "".join(_seen(letter) for letter in unicodedata.normalize("NFC", text))
-    return text.strip(_BLANKS)
+    return unicodedata.normalize("NFC", text).translate(_LETTERS).strip(_BLANKS)
 
 
 def _seen(letter: str) -> str:
@@ -43,7 +58,7 @@ def _seen(letter: str) -> str:
 
 def unseen(text: str) -> str | None:
     """The first character of a text that nobody sees, where it is, and what to do; ``None`` if all are seen."""
-    position = next((index for index, letter in enumerate(text) if letter != " " and _seen(letter) != letter), None)
+    position = next((index for index, letter in enumerate(text) if _LETTERS[ord(letter)] != letter), None)
     if position is None:
         if text == text.strip(_BLANKS):
             return None
