@@ -220,6 +220,8 @@ def test_principals_are_recognized_as_the_pattern_recognizes_them(names: list[st
 
 @given(st.lists(ROWS, min_size=1, max_size=12))
 def test_rows_have_the_same_hash_if_they_differ_in_the_case_of_ascii_letters_only(rows: list[tuple[str, str]]) -> None:
+    # NUL pads; the grid lets no row with one through, and what is compared of others has none.
+    rows = [(principal.replace("\0", ""), permission) for principal, permission in rows]
     first, second = (cells(list(column)) for column in zip(*rows, strict=True))
     keys = [(principal.encode().lower(), permission.encode().lower()) for principal, permission in rows]
     single = [(principal.encode(), permission.encode()) for principal, permission in rows]
