@@ -20,6 +20,11 @@ _QUOTE_OWNERS = (
 # Bytes of a cell that are decoded to show it: more than the letters that are shown.
 _SHOWN_BYTES = 400
 
+# Cells of a column that are remembered to be right, if they are as short as this: names of permissions, types and other
+# values that many rows have.
+_MOST_REMEMBERED = 1_000
+_MOST_REMEMBERED_BYTES = 128
+
 _SEPARATORS = {b",": "a comma", b";": "a semicolon", b"\t": "a tab", b"|": "a vertical bar"}
 
 
@@ -65,6 +70,7 @@ class RowRules:
         # Findings are told in the order of the file's columns.
         checked = [place for place, source in enumerate(sources) if source.file_index is not None]
         self._checked = sorted(checked, key=lambda place: sources[place].file_index or 0)
+        self._right: list[set[tuple[bytes, bool]]] = [set() for _ in sources]
         self._constants = [Cell(source.constant, quoted=True, begin=0, lines_down=0, fault=None) for source in sources]
         # The column whose cells may be a JSON array without quotes, as Microsoft's own example has them.
         owners = [source.file_index for source in sources if source.column.content is Content.OWNERS]
@@ -115,15 +121,19 @@ class RowRules:
             about_account: what is to be said about the account of the row.
         """
         for place in self._checked:
-            cell, source = cells[place], self._sources[place]
-            text, at = cell.value.decode(), line + cell.lines_down
+            cell, source, right = cells[place], self._sources[place], self._right[place]
             if about_account is not None and place == self.principal:
-                yield Finding(*about_account, at, source.name, shown(text))
+                yield Finding(*about_account, line + cell.lines_down, source.name, shown(cell.value.decode()))
                 if not about_account.code.is_warning:
                     continue
-            finding = self._check_cell(source, cell, text, at)
+            may_be_remembered = cell.fault is None and not cell.is_array
+            if may_be_remembered and (cell.value, cell.quoted) in right:
+                continue
+            finding = self._check_cell(source, cell, cell.value.decode(), line + cell.lines_down)
             if finding is not None:
                 yield finding
+            elif may_be_remembered and len(cell.value) <= _MOST_REMEMBERED_BYTES and len(right) < _MOST_REMEMBERED:
+                right.add((cell.value, cell.quoted))
 
     def account(self, cells: Sequence[Cell]) -> str | None:
         """The account of a row, if it has one that can be matched with a user."""

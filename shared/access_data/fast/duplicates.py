@@ -22,7 +22,7 @@ _PART_ROWS = 25_000
 
 # Single rows that are hashed at a time. To hash one of them takes NumPy ten microseconds; to hash 200, one each.
 _MOST_WAITING = 200
-_UNKNOWN = np.zeros(1, np.int64)
+_UNKNOWN = 0
 
 
 class DuplicateRows:
@@ -50,9 +50,8 @@ class DuplicateRows:
         if len(hashes) > room:
             self.complete = False
             hashes = hashes[:room]
-        if len(hashes) and line != self._next_line:
-            self._run_rows.append(len(self._hashes))
-            self._run_lines.append(line)
+        if len(hashes):
+            self._begin_run(line)
         self._next_line = line + len(hashes)
         self._hashes.frombytes(hashes.tobytes())
 
@@ -64,9 +63,17 @@ class DuplicateRows:
             self.add(np.array([long_row_hash(key)]), line)
         else:
             self._waiting[len(self._hashes)] = key
-            self.add(_UNKNOWN, line)
+            self._begin_run(line)
+            self._next_line = line + 1
+            self._hashes.append(_UNKNOWN)
             if len(self._waiting) == _MOST_WAITING:
                 self._hash_waiting()
+
+    def _begin_run(self, line: int) -> None:
+        """Begin a run with the row on this line, which is added next, unless it follows the last one."""
+        if line != self._next_line:
+            self._run_rows.append(len(self._hashes))
+            self._run_lines.append(line)
 
     def _hash_waiting(self) -> None:
         if self._waiting:
