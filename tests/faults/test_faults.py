@@ -92,7 +92,7 @@ def _cases() -> Iterator[object]:
             yield pytest.param(operation, faults, marks=marks, id=f"{operation.name}-{name}")
 
 
-@pytest.mark.parametrize(("operation", "faults"), _cases())
+@pytest.mark.parametrize(("operation", "faults"), list(_cases()))
 def test_no_fault_loses_doubles_or_leaves_anything(
     answers: Harness, operation: Operation, faults: tuple[Fault, ...], record_property: Record
 ) -> None:
