@@ -8,7 +8,7 @@ from functools import cache
 import azure.functions as func
 from fastapi import Request, Response
 
-from page.assets import PAGE_HEADERS, Assets
+from page.assets import FILE_HEADERS, PAGE_HEADERS, Asset, Assets
 from page.configuration import page_configuration
 from shared.core.errors import UNKNOWN_PATH, GraphError
 from shared.core.settings import settings
@@ -25,17 +25,16 @@ def _assets() -> Assets:
 
 
 @cache
-def _document() -> bytes:
+def _document() -> Asset:
     """The page's document with the configuration, for which the page would else wait one request longer."""
     configuration = json.dumps(page_configuration(settings(), os.environ))
-    return _assets().document.replace(b"{configuration}", html.escape(configuration).encode())
+    return Asset.of("text/html", _assets().document.replace(b"{configuration}", html.escape(configuration).encode()))
 
 
 @open_operation(blueprint, "uploads")
 async def show_page(req: Request) -> Response:
     """The page. It is asked for again at each visit, so that a new version of the app is seen at once."""
-    del req
-    return Response(_document(), media_type="text/html", headers=PAGE_HEADERS | {"Cache-Control": "no-cache"})
+    return _document().response(req.headers.get("accept-encoding", ""), PAGE_HEADERS | {"Cache-Control": "no-cache"})
 
 
 @open_operation(blueprint, "uploads/assets/{version}/{*path}")
@@ -48,7 +47,7 @@ async def get_page_file(req: Request) -> Response:
     file = _assets().find(req.path_params["version"], req.path_params.get("path", ""))
     if file is None:
         raise GraphError(UNKNOWN_PATH, "The page has no such file. Load the page again: it may be a newer version.")
-    return file.response(req.headers.get("accept-encoding", ""))
+    return file.response(req.headers.get("accept-encoding", ""), FILE_HEADERS)
 
 
 @open_operation(blueprint, "uploads/config")

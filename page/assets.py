@@ -47,6 +47,10 @@ PAGE_HEADERS = _COMMON_HEADERS | {
 }
 
 
+# A file never changes under its address.
+FILE_HEADERS = _COMMON_HEADERS | {"Cache-Control": "public, max-age=31536000, immutable"}
+
+
 class Asset(NamedTuple):
     """One file of the page, as it is and compressed."""
 
@@ -54,9 +58,14 @@ class Asset(NamedTuple):
     plain: bytes
     compressed: bytes
 
-    def response(self, accept_encoding: str) -> Response:
-        """The answer with this file, which a browser may keep for good."""
-        headers = _COMMON_HEADERS | {"Cache-Control": "public, max-age=31536000, immutable", "Vary": "Accept-Encoding"}
+    @classmethod
+    def of(cls, media_type: str, plain: bytes) -> "Asset":
+        """A file with these bytes."""
+        return cls(media_type, plain, gzip.compress(plain, mtime=0))
+
+    def response(self, accept_encoding: str, headers: Mapping[str, str]) -> Response:
+        """The answer with this file."""
+        headers = {**headers, "Vary": "Accept-Encoding"}
         if "gzip" in accept_encoding.lower():
             return Response(self.compressed, media_type=self.media_type, headers=headers | {"Content-Encoding": "gzip"})
         return Response(self.plain, media_type=self.media_type, headers=headers)
@@ -120,5 +129,4 @@ def _imported(files: Mapping[str, Asset], name: str) -> KeysView[str]:
 
 
 def _asset(path: Path) -> Asset:
-    plain = path.read_bytes()
-    return Asset(_MEDIA_TYPES[path.suffix], plain, gzip.compress(plain, mtime=0))
+    return Asset.of(_MEDIA_TYPES[path.suffix], path.read_bytes())

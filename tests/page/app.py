@@ -100,13 +100,17 @@ class App:
         found = self.page.locator(f'[data-file-state="{state}"]')
         return found if name is None else found.and_(self.page.locator(f'[data-name="{name}"]'))
 
-    def replace(self, name: str, content: bytes, *, file_name: str | None = None) -> None:
-        """Upload the fixed file in the place of a refused one."""
-        button = self.file("refused", name).get_by_role("button", name=re.compile("Upload the (fixed|CSV) file"))
+    def choose_one(self, button: Locator, file: FilePayload) -> None:
+        """Choose a file for a button that asks for one."""
         with self.page.expect_file_chooser() as chooser:
             button.click()
         picked: FileChooser = chooser.value
-        picked.set_files([payload(file_name or name, content)])
+        picked.set_files([file])
+
+    def replace(self, name: str, content: bytes, *, file_name: str | None = None) -> None:
+        """Upload the fixed file in the place of a refused one."""
+        button = self.file("refused", name).get_by_role("button", name=re.compile("Upload the (fixed|CSV) file"))
+        self.choose_one(button, payload(file_name or name, content))
 
     def confirm(self, words: str) -> None:
         """Answer a question with yes."""

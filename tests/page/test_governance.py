@@ -217,11 +217,11 @@ def test_governance_sees_how_old_the_directory_is_and_replaces_it(people: Open, 
         app.open_home()
         page.get_by_text("Directory of people").click()
         expect(page.get_by_role("main")).to_contain_text("There is none.")
-        chosen = page.get_by_label("Upload an export of your users")
-        chosen.set_input_files([payload("users.csv", b"id,mail\nnobody,ann@fabrikam.example\n")])
+        button = page.get_by_role("button", name="Upload an export of your users")
+        app.choose_one(button, payload("users.csv", b"id,mail\nnobody,ann@fabrikam.example\n"))
         expect(page.get_by_role("alert")).to_contain_text("This list has faults. Nothing was changed")
         expect(page.get_by_role("alert")).to_contain_text("line 2")
-        chosen.set_input_files([SAMPLES / "people" / "directory.csv"])
+        app.choose_one(button, payload("users.csv", (SAMPLES / "people" / "directory.csv").read_bytes()))
         expect(page.locator(".success")).to_have_text("The directory has 300 people now.")
         expect(page.locator(".success")).to_be_focused()
         expect(page.get_by_role("row", name=re.compile("^Mail"))).to_contain_text("288")
@@ -242,6 +242,7 @@ def test_governance_works_from_the_keyboard(app: App, resource: Resource) -> Non
 
     go_to("Name an application")
     page.keyboard.press("Enter")
+    expect(page.get_by_label("Catalog id")).to_be_visible()
     for text in (f"Typed {uuid4()}", resource.catalog_id, f"{{{resource.resource_id}}}"):
         page.keyboard.press("Tab")
         page.keyboard.type(text)
@@ -250,6 +251,7 @@ def test_governance_works_from_the_keyboard(app: App, resource: Resource) -> Non
     expect(page.get_by_role("heading", level=1)).to_contain_text("Typed")
     go_to("Create a session for a review")
     page.keyboard.press("Space")
+    expect(page.get_by_label("Access review definition id")).to_be_visible()
     for text in (str(uuid4()), str(uuid4())):
         page.keyboard.press("Tab")
         page.keyboard.type(text)

@@ -4,6 +4,7 @@ import { accounts, putAccounts, unmatched } from "../api.js";
 import { announce, fill, focusOn, h, saveAs } from "../dom.js";
 import { count } from "../format.js";
 import { accountsIn, listOf, textOf } from "../lists.js";
+import { chooseOne } from "./choosing.js";
 import { faults } from "./directory.js";
 import { complain } from "./forms.js";
 import { panel } from "./panel.js";
@@ -37,7 +38,7 @@ export function unmatchedAccounts({ key, error, application, again }) {
     h("div", { class: "actions" }, h("button", { class: "button secondary", onclick: save }, "Save the list of accounts")),
     problem,
     mayDeclare(application)
-      ? adding(key, { id: `accounts-${refusalId}`, added: again, words: "Upload the list, filled in. Then the file is checked again." })
+      ? adding(key, { added: again, words: "Upload the list, filled in. Then the file is checked again." })
       : h("p", {}, "Send the list, filled in, to the governance team. Then upload the file again."),
   );
 }
@@ -57,7 +58,6 @@ async function showList(content, key, words = null) {
     h("p", {}, number ? `The list of this application has ${count(number, "account")}.` : "This application has no list yet.", " What it says wins over the directory."),
     number > 0 && h("div", { class: "actions" }, h("button", { class: "button secondary", onclick: () => saveAs("accounts.csv", `\ufeff${text}`) }, "Save the list")),
     adding(key, {
-      id: "accounts-file",
       words: `Add accounts from a file with the columns account and principalId. ${HOW}`,
       added: async (added) => {
         await showList(content, key, added);
@@ -67,13 +67,10 @@ async function showList(content, key, words = null) {
   );
 }
 
-/** A field that adds the accounts of a file to the application's list, in place of the same ones. */
-function adding(key, { id, words, added }) {
+/** A button that adds the accounts of a file to the application's list, in place of the same ones. */
+function adding(key, { words, added }) {
   const problem = h("div");
-  const input = h("input", { type: "file", id, accept: ".csv,text/csv,.txt", "aria-describedby": `${id}-hint` });
-  input.addEventListener("change", async () => {
-    const [file] = input.files;
-    if (!file) return;
+  const take = async (file) => {
     let told = null;
     try {
       told = await add(key, await textOf(file));
@@ -81,12 +78,11 @@ function adding(key, { id, words, added }) {
     } catch (error) {
       fill(problem, h("div", { class: "error-summary", role: "alert" }, error instanceof NoList ? h("p", {}, error.message) : faults(error)));
     }
-    input.value = "";
     if (told === null) return;
     announce(told);
     await added(told);
-  });
-  return h("div", { class: "field" }, h("label", { for: id }, "Upload the list, filled in"), h("p", { id: `${id}-hint`, class: "hint" }, words), problem, input);
+  };
+  return [h("p", { class: "hint" }, words), problem, h("div", { class: "actions" }, chooseOne("Upload the list, filled in", null, take))];
 }
 
 class NoList extends Error {}

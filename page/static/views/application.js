@@ -2,7 +2,7 @@
 
 import * as api from "../api.js";
 import { facts, fill, h, heading, retitle } from "../dom.js";
-import { count, dateTime } from "../format.js";
+import { count, dateTime, time } from "../format.js";
 import { HOME, sessionPlace } from "../places.js";
 import { sessionState } from "../words.js";
 import { showAccess } from "./access.js";
@@ -81,7 +81,7 @@ function card(key, session) {
 
 function stateOf(session) {
   const files = session.stats.filesUploaded ? count(session.stats.filesUploaded, "file") : "no files";
-  if (session.status === "active") return `Open until ${dateTime(session.expirationDateTime)} · ${files} so far`;
+  if (session.status === "active") return `Open until ${time(session.expirationDateTime)} · ${files} so far`;
   if (session.status !== "complete") return `Closed on ${dateTime(session.expirationDateTime)} without being finished · ${files}`;
   const { completedDateTime, fileCount, rowCount } = session["@uploads.receipt"];
   const what = rowCount === null ? files : `${count(fileCount, "file")}, ${count(rowCount, "row")}`;

@@ -4,6 +4,7 @@ import { directory, putDirectory } from "../api.js";
 import { now } from "../clock.js";
 import { facts, fill, focusOn, h } from "../dom.js";
 import { count, dateTime, number, remaining } from "../format.js";
+import { chooseOne } from "./choosing.js";
 import { panel } from "./panel.js";
 import { explain } from "./problem.js";
 
@@ -44,10 +45,7 @@ function about({ users, uploadedDateTime, attributes }) {
 
 function replacing(content, known) {
   const problem = h("div");
-  const input = h("input", { type: "file", id: "directory-file", accept: ".csv,text/csv", "aria-describedby": "directory-hint" });
-  input.addEventListener("change", async () => {
-    const [file] = input.files;
-    if (!file) return;
+  const replace = async (file) => {
     fill(problem, h("p", { role: "status" }, "Reading it…"));
     try {
       const stored = await putDirectory(file);
@@ -56,16 +54,12 @@ function replacing(content, known) {
     } catch (error) {
       fill(problem, h("div", { class: "error-summary", role: "alert" }, faults(error)));
     }
-    input.value = "";
-  });
-  return h(
-    "div",
-    { class: "field" },
-    h("label", { for: input.id }, known ? "Replace it by another export" : "Upload an export of your users"),
-    h("p", { id: "directory-hint", class: "hint" }, "In the Entra portal: Users, Download users. Upload that file as it is. Names and addresses are not kept, only what is needed to compare with them."),
+  };
+  return [
+    h("p", { class: "hint" }, "In the Entra portal: Users, Download users. Upload that file as it is. Names and addresses are not kept, only what is needed to compare with them."),
     problem,
-    input,
-  );
+    h("div", { class: "actions" }, chooseOne(known ? "Replace it by another export" : "Upload an export of your users", null, replace)),
+  ];
 }
 
 /** What is wrong with a list, by its lines, as far as the service says it. */

@@ -1,6 +1,7 @@
 // What was changed of an application, in words, the newest first.
 
 import { changes, grants } from "../api.js";
+import { signedIn } from "../auth.js";
 import { fill, h } from "../dom.js";
 import { count, dateTime, number } from "../format.js";
 import { sessionPlace } from "../places.js";
@@ -39,10 +40,14 @@ export async function showHistory(content, key) {
   fill(content, list, problem, older);
 }
 
-/** The names of people and groups as far as grants have them, by object id. Not everybody who reads changes reads grants. */
+/**
+ * The names of people and groups by object id, as far as grants have them, and one's own. Not everybody who reads changes
+ * reads grants.
+ */
 async function namesOf({ catalogId }) {
   const { value } = await grants(catalogId).catch(() => ({ value: [] }));
-  return new Map(value.filter((grant) => grant.displayName).map((grant) => [grant.principalId, grant.displayName]));
+  const { id, name } = signedIn();
+  return new Map([[id, name], ...value.map((grant) => [grant.principalId, grant.displayName])].filter(([, each]) => each));
 }
 
 function entry(record, key, names) {

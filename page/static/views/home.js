@@ -3,7 +3,7 @@
 import { applications } from "../api.js";
 import { until } from "../clock.js";
 import { announce, fill, h, heading } from "../dom.js";
-import { count, dateTime, number, remaining } from "../format.js";
+import { count, dateTime, number, remaining, time } from "../format.js";
 import { applicationPlace, sessionPlace } from "../places.js";
 import { part } from "../parts.js";
 import { textField } from "./forms.js";
@@ -130,7 +130,7 @@ function open({ expirationDateTime, stats }) {
   const left = until(expirationDateTime);
   const urgent = left < URGENT_MINUTES * 60_000;
   return [
-    h("p", { class: urgent ? "due urgent" : "due" }, h("span", {}, urgent ? `Closes in ${remaining(left)}` : `Open until ${dateTime(expirationDateTime)}`)),
+    h("p", { class: urgent ? "due urgent" : "due" }, h("span", {}, urgent ? `Closes in ${remaining(left)}` : `Open until ${time(expirationDateTime)}`)),
     h("p", { class: "hint" }, stats.filesUploaded ? `${count(stats.filesUploaded, "file")} uploaded, not finished yet` : "No files yet"),
   ];
 }

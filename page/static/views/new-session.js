@@ -1,7 +1,7 @@
 // A form with which the governance team creates a session for a review, and the link to send.
 
 import { fill, focusOn, h } from "../dom.js";
-import { dateTime } from "../format.js";
+import { time } from "../format.js";
 import { idIn, takeIds } from "../ids.js";
 import { linkTo, sessionPlace } from "../places.js";
 import { formErrors, formFailure, textField } from "./forms.js";
@@ -59,7 +59,7 @@ function showLink(place, key, { sessionId, isNew, expirationDateTime }) {
     h("p", {}, isNew ? "The session was created." : "This review instance has a session already.", " Send this link to the owner of the application:"),
     h("p", {}, h("a", { href: link }, link)),
     isNew &&
-      h("p", {}, `Open until ${dateTime(expirationDateTime)}, then it closes unless a file is uploaded. The link keeps working: the owner can start again with it.`),
+      h("p", {}, `Open until ${time(expirationDateTime)}, then it closes unless a file is uploaded. The link keeps working: the owner can start again with it.`),
     h("div", { class: "actions" }, copy),
   );
   fill(place, box);
