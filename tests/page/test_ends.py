@@ -96,6 +96,7 @@ def test_the_page_and_its_files_have_the_headers_that_protect_them(service: str)
     assert page.headers["X-Content-Type-Options"] == "nosniff"
     assert page.headers["Referrer-Policy"] == "no-referrer"
     assert page.headers["Cache-Control"] == "no-cache"
+    assert page.headers["Content-Encoding"] == "gzip"
     script = page.text.split('src="')[1].split('"')[0]
     file = httpx.get(f"{service}{script}")
     assert file.headers["Content-Type"].startswith("text/javascript")
