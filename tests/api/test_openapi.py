@@ -62,7 +62,7 @@ def test_the_document_is_valid_and_has_the_address_of_the_service(
     # Only bodies are closed, and annotations are open there.
     assert all("@" in objects[name]["patternProperties"] for name in closed)
     bodies = {"ReviewData", "CreateSession", "FoundingReviewData", "CreateFoundingSession", "PutUpstream"}
-    assert closed <= bodies | {"PutPrincipals"}
+    assert closed <= bodies | {"PutPrincipals", "UpdateSession"}
 
 
 # Some of what is promised, by the operation and the status: what else is, every test compares with every response.
