@@ -62,11 +62,17 @@ export class SessionActions {
       try {
         this.state.take(await api.completeSession(this.state.key, { etag: this.state.session["@odata.etag"], allow }));
       } catch (error) {
-        if (error.reason !== "unexpectedChange") throw error;
-        unexpected = error;
+        if (error.reason === "unexpectedChange") unexpected = error;
+        else if (!(await this.#isComplete())) throw error;
       }
     });
     if (unexpected) throw unexpected;
     return done;
+  }
+
+  /** Whether it was sealed all the same: the answer may have been lost, or somebody else was faster. */
+  async #isComplete() {
+    await this.state.refresh();
+    return this.state.status === "complete";
   }
 }

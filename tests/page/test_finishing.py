@@ -105,6 +105,32 @@ def test_a_change_of_somebody_else_during_the_question_is_told_in_words(app: App
     assert session.read()["status"] == "active"
 
 
+@pytest.mark.parametrize("arrives", [True, False], ids=["the answer is lost", "the request is lost"])
+def test_a_network_that_is_lost_while_sealing_leaves_no_doubt(app: App, session: Session, arrives: bool) -> None:
+    def lose(route: Route) -> None:
+        if route.request.method != "PATCH":
+            route.continue_()
+            return
+        if arrives:
+            route.fetch()
+        route.abort("connectionreset")
+
+    session.uploaded("a.csv")
+    app.open_session(session)
+    app.page.route("**/uploadSessions/**", lose)
+    app.finish_button.click()
+    app.confirm("Seal")
+    alert = app.page.get_by_role("alert")
+    if arrives:
+        expect(app.status).to_have_attribute("data-session-status", "complete")
+        expect(app.page.get_by_role("heading", name="Receipt")).to_be_focused()
+        expect(alert).to_have_count(0)
+    else:
+        expect(alert).to_contain_text("The service cannot be reached")
+        expect(app.status).to_have_attribute("data-session-status", "active")
+    assert session.read()["status"] == ("complete" if arrives else "active")
+
+
 ANSWERS = {
     "too many files": (400, "maxItemCountExceeded", "The limit is 3 (UPLOADS_MAX_FILES)."),
     "too large": (413, "maxFileSizeExceeded", "larger than 1000000 bytes (UPLOADS_MAX_FILE_BYTES)"),
