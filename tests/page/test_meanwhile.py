@@ -148,3 +148,14 @@ def test_who_may_only_read_is_offered_nothing(app: App, resource: Resource) -> N
     expect(app.file("accepted", "a.csv")).to_be_visible()
     expect(app.file_input).to_have_count(0)
     expect(app.page.get_by_role("main").get_by_role("button")).to_have_count(0)
+
+    def given_up(route: Route) -> None:
+        response = route.fetch()
+        delivery = {"target": "graph", "state": "failed", "attempts": 3, "lastError": None, "upstreamId": None}
+        route.fulfill(response=response, json=response.json() | {"@uploads.delivery": [delivery]})
+
+    session.completed()
+    app.page.route(re.compile("expand=files"), given_up)
+    app.page.reload()
+    expect(app.page.locator("[data-delivery-state=failed]")).to_be_visible()
+    expect(app.page.get_by_role("button", name="Try again")).to_have_count(0)

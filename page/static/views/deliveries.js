@@ -4,17 +4,19 @@ import { announce, button, fill, focusOn, h, say } from "../dom.js";
 import { count, time } from "../format.js";
 import { DELIVERY_STATES, DELIVERY_TARGETS } from "../words.js";
 
-/** The section; `update(deliveries)` brings it up to date. It is hidden where nothing is handed on. */
+/** The section; `update(deliveries)` brings it up to date. Hidden where nothing is handed on; `again` may be null. */
 export function deliveries({ again }) {
   const title = h("h2", { id: "deliveries-title" });
   const list = h("ul", { class: "deliveries" });
   const element = h("section", { "aria-labelledby": "deliveries-title", hidden: true }, title, list);
   let told = null;
-  const press = async (delivery) => {
-    if (!(await again(delivery))) return;
-    announce("It is tried again.");
-    focusOn(title);
-  };
+  const press =
+    again &&
+    (async (delivery) => {
+      if (!(await again(delivery))) return;
+      announce("It is tried again.");
+      focusOn(title);
+    });
   return {
     element,
     update(found) {
@@ -36,7 +38,7 @@ function entry(delivery, again) {
     { "data-delivery": delivery.target, "data-delivery-state": delivery.state },
     h("p", {}, h("span", { class: `tag ${kind}` }, words), ` ${receiver(delivery)}. `, told(delivery)),
     delivery.upstreamId && h("p", { class: "reference" }, "Their session: ", h("code", {}, delivery.upstreamId)),
-    delivery.state !== "delivered" && button("Try again", () => again(delivery), { kind: "button secondary no-print", about: `(${receiver(delivery)})` }),
+    again && delivery.state !== "delivered" && button("Try again", () => again(delivery), { kind: "button secondary no-print", about: `(${receiver(delivery)})` }),
   );
 }
 

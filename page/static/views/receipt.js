@@ -13,7 +13,7 @@ export function receipt(state, actions) {
   const { session, key, application } = state;
   const sealed = session["@uploads.receipt"] ?? {};
   const files = sealedFiles(session);
-  const handedOn = deliveries({ again: (delivery) => actions.redeliver(delivery) });
+  const handedOn = deliveries({ again: state.mayWrite ? (delivery) => actions.redeliver(delivery) : null });
   const done = h("div", { class: "success", "data-session-status": "complete" });
   const update = () => {
     handedOn.update(state.deliveries);
