@@ -19,7 +19,7 @@ function textCell(text) {
   return /[";,\t\r\n]/.test(safe) ? `"${safe.replaceAll('"', '""')}"` : safe;
 }
 
-const SLICE_BYTES = 1024 * 1024;
+const SLICE_BYTES = 256 * 1024;
 
 // A record longer than this is no row of access data, and is not looked at.
 const MAX_RECORD = 64 * 1024;

@@ -11,7 +11,7 @@ from tests.support.access_files import access_file, access_file_of
 from tests.support.client import Session
 
 # What the first useful view may cost over the wire, without a library for signing in.
-MAX_TRANSFER_BYTES = 100_000
+MAX_TRANSFER_BYTES = 90_000
 
 
 def test_five_files_at_once_survive_a_network_that_fails_for_one(app: App, session: Session) -> None:
@@ -110,7 +110,8 @@ def test_the_first_view_is_small_and_needs_few_round_trips(app: App) -> None:
         "[...performance.getEntriesByType('navigation'), ...performance.getEntriesByType('resource')]"
         ".map(({ name, transferSize, startTime, responseEnd }) => ({ name, transferSize, startTime, responseEnd }))"
     )
-    assert sum(entry["transferSize"] for entry in entries) < MAX_TRANSFER_BYTES
+    # The list of applications is as long as the tests that ran before have made it.
+    assert sum(entry["transferSize"] for entry in entries if "/v1.0/" not in entry["name"]) < MAX_TRANSFER_BYTES
     # The document names every module and style that is needed before the applications are there, so that all of them
     # are asked for at once. What comes later is for the governance team.
     document = app.page.content()
