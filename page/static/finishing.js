@@ -46,8 +46,14 @@ export function doubts(state) {
 /** The files that a session was completed with: the receipt has them when the retention has removed them. */
 export const sealedFiles = (session) => session["@uploads.receipt"]?.files ?? session.files ?? [];
 
+/** Whether what a session was completed with is not known: its files were removed before receipts were kept. */
+export function isForgotten(session) {
+  const { filesRemovedDateTime, files, fileCount } = session["@uploads.receipt"] ?? {};
+  return Boolean(filesRemovedDateTime) && !files && (fileCount ?? null) === null;
+}
+
 /** The rows that a session was completed with; null if they are not known. */
-export const sealedRows = (session) => session["@uploads.receipt"]?.rowCount ?? rowsOf(sealedFiles(session));
+export const sealedRows = (session) => (isForgotten(session) ? null : (session["@uploads.receipt"]?.rowCount ?? rowsOf(sealedFiles(session))));
 
 /** The rows of the last complete session; null if there is none, or they are not known. */
 export const rowsBefore = ({ previous }) => (previous ? sealedRows(previous) : null);

@@ -21,7 +21,7 @@ export const DELIVERY_STATES = {
 export const DELIVERY_TARGETS = { graph: "Microsoft Entra", events: "Other systems" };
 
 /** What somebody did, after their name. */
-export const CHANGES = {
+const CHANGES = {
   createSession: "created an upload session",
   uploadFile: "uploaded a file",
   deleteFile: "removed a file",

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import expect
+from playwright.sync_api import Route, expect
 
 from tests.page.conftest import Open
 from tests.support.access_files import access_file
@@ -78,3 +78,31 @@ def test_a_receipt_of_ten_files_prints_on_one_page(people: Open, resource: Resou
     expect(whole).to_be_visible()
     expect(whole).to_have_text(re.compile("^[0-9a-f]{64}$"))
     expect(app.page.get_by_role("button", name="Print the receipt")).to_be_hidden()
+
+
+def test_a_receipt_of_what_is_not_known_any_more_says_so(people: Open, resource: Resource) -> None:
+    """A version before 1.0 completed the session, and its files were removed before receipts were kept."""
+    session = resource.new_session()
+    session.uploaded("doors.csv", access_file(4))
+    session.completed()
+    following = resource.new_session()
+    following.uploaded("doors.csv", access_file(4))
+    numbers = {"fileCount": None, "rowCount": None, "totalBytes": None}
+
+    def forgotten(route: Route) -> None:
+        response = route.fetch()
+        body = response.json()
+        receipt = body["@uploads.receipt"] | numbers | {"filesRemovedDateTime": body["createdDateTime"]}
+        stats = {"filesUploaded": 0, "totalBytesUploaded": 0}
+        route.fulfill(response=response, json=body | {"files": [], "stats": stats, "@uploads.receipt": receipt})
+
+    app = people()
+    app.page.route(re.compile(f"{session.id}.*expand=files"), forgotten)
+    app.open_session(session)
+    expect(app.status).to_contain_text("Done. It was handed in on")
+    expect(app.status).to_contain_text("Which files it had is not known any more")
+    expect(app.page.get_by_role("main")).not_to_contain_text("0 files")
+    app.open_session(following)
+    app.finish_button.click()
+    expect(app.dialog).to_contain_text("Rows4")
+    expect(app.dialog).not_to_contain_text("last time")

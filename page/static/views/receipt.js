@@ -2,7 +2,7 @@
 
 import { signedIn } from "../auth.js";
 import { announce, button, facts, fileName, fill, h, saveAs } from "../dom.js";
-import { rowsBefore, sealedFiles, sealedRows } from "../finishing.js";
+import { isForgotten, rowsBefore, sealedFiles, sealedRows } from "../finishing.js";
 import { bytes, count, number, zoned } from "../format.js";
 import { applicationPlace } from "../places.js";
 import { deliveries } from "./deliveries.js";
@@ -60,12 +60,13 @@ export function receipt(state, actions) {
 
 /** What was done, and its facts: two lines of text. */
 function headline(state, sealed, files) {
+  const when = sealed.completedDateTime ? ` on ${zoned(sealed.completedDateTime)}` : "";
+  if (isForgotten(state.session)) return [`Done. It was handed in${when}.`, "Which files it had is not known any more: they were removed before receipts were kept."];
   const rows = sealedRows(state.session);
   const total = sealed.fileCount ?? files.length;
   const before = state.previous && state.previous.createdDateTime < state.session.createdDateTime ? rowsBefore(state) : null;
   const size = sealed.totalBytes ?? state.session.stats.totalBytesUploaded;
   const what = rows === null ? count(total, "file") : `${count(total, "file")} with ${count(rows, "row")}`;
-  const when = sealed.completedDateTime ? ` on ${zoned(sealed.completedDateTime)}` : "";
   const more = [bytes(size), before !== null && `last time ${count(before, "row")}`, "sealed: nothing was changed since"];
   return [`Done. ${what} ${total === 1 ? "was" : "were"} handed in${when}.`, more.filter(Boolean).join(" · ")];
 }
