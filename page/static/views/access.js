@@ -24,15 +24,11 @@ export async function showAccess(content, key) {
 
 function table(own, again) {
   return h(
-    "div",
-    { class: "table-wrap", tabindex: "0", role: "region", "aria-label": "Who has access" },
-    h(
-      "table",
-      {},
-      h("caption", { class: "hidden" }, "Who has access"),
-      h("thead", {}, h("tr", {}, ["Who", "Role", "For", "Change"].map((name) => h("th", { scope: "col" }, name)))),
-      h("tbody", {}, own.map((grant) => row(grant, again))),
-    ),
+    "table",
+    { class: "access" },
+    h("caption", { class: "hidden" }, "Who has access"),
+    h("thead", {}, h("tr", {}, ["Who", "Role", "For", "Change"].map((name) => h("th", { scope: "col" }, name)))),
+    h("tbody", {}, own.map((grant) => row(grant, again))),
   );
 }
 
