@@ -5,8 +5,8 @@ from typing import Any
 from python_multipart.multipart import parse_options_header
 
 from shared.core.errors import UNSUPPORTED_MEDIA_TYPE, GraphError
+from shared.models.bodies import RequestBody
 from shared.models.dialects import Dialect
-from shared.models.requests import RequestBody
 from shared.models.upload_form import FORM_BODY, FormFile
 
 CSV = "text/csv"

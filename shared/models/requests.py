@@ -4,21 +4,16 @@ Names are Graph's: ``customDataProvidedResourceUploadSession`` and related types
 v1.0 of 2026.
 """
 
-import re
-from collections.abc import Callable, Collection
-from typing import Annotated, Any, Literal, NamedTuple
+from collections.abc import Collection
+from typing import Annotated, Any, Literal
 
 from pydantic import (
-    AfterValidator,
-    BaseModel,
     BeforeValidator,
-    ConfigDict,
     Discriminator,
     Field,
     Strict,
     Tag,
     TypeAdapter,
-    WithJsonSchema,
     model_validator,
 )
 
@@ -31,37 +26,13 @@ from shared.access_data.steps.declaration import (
     parse_declaration,
 )
 from shared.core.errors import Detail
-from shared.core.ids import parse_guid
-from shared.core.text import is_readable
 from shared.domain.callers import Grant, GrantKey, Role
 from shared.domain.deliveries import Target
 from shared.domain.resources import ResourceDescription
 from shared.domain.sessions import ResourceKey, Review
+from shared.models.bodies import Body, Guid, PlainText, json_body
 from shared.models.dialects import Dialect
 from shared.models.json_bodies import MAX_ERRORS_LISTED, invalid, parsed
-
-SCHEMAS = "#/components/schemas/{model}"
-"""The reference to a schema within an OpenAPI document."""
-
-
-class RequestBody(NamedTuple):
-    """A request body: its media type, its JSON schema by dialect, and what may be sent instead."""
-
-    media_type: str
-    schema: Callable[[Dialect], dict[str, Any]]
-    also: "RequestBody | None" = None
-
-    @property
-    def kinds(self) -> "tuple[RequestBody, ...]":
-        """This one, and what may be sent instead."""
-        return (self, *(self.also.kinds if self.also else ()))
-
-
-def _guid(text: str) -> str:
-    guid = parse_guid(text)
-    if guid is None:
-        raise ValueError("must be a GUID such as 8f3c1a52-94de-4f0b-9c2f-0d6a5b1e7c11")
-    return guid
 
 
 def _hash_prefixed(value: object) -> object:
@@ -69,45 +40,12 @@ def _hash_prefixed(value: object) -> object:
     return f"#{value}" if isinstance(value, str) and value.startswith("microsoft.graph.") else value
 
 
-def _readable(text: str) -> str:
-    # A description may have several lines.
-    if text and not is_readable(re.sub(r"[\r\n\t]", " ", text)):
-        raise ValueError("must be text that people can read: without control characters, and not only white space")
-    return text
-
-
 def _whole(value: object) -> object:
     """JSON has one type of number: 1.0 is an integer (JSON Schema, "integer")."""
     return int(value) if isinstance(value, float) and value.is_integer() else value
 
 
-PlainText = Annotated[
-    str, AfterValidator(_readable), Field(description="Text that people can read, without control characters.")
-]
 DeclaredText = Annotated[str, Field(min_length=1, max_length=MAX_NAME)]
-Guid = Annotated[str, AfterValidator(_guid), WithJsonSchema({"type": "string", "format": "uuid"})]
-
-
-def _json_body(adapter: Callable[[Dialect], TypeAdapter[Any]]) -> RequestBody:
-    return RequestBody("application/json", lambda dialect: adapter(dialect).json_schema(ref_template=SCHEMAS))
-
-
-class Body(BaseModel):
-    """A JSON object of a request: unknown properties are errors, OData annotations are ignored."""
-
-    model_config = ConfigDict(extra="forbid", strict=True, json_schema_extra={"patternProperties": {"@": {}}})
-
-    @model_validator(mode="before")
-    @classmethod
-    def _without_annotations(cls, value: Any) -> Any:
-        if not isinstance(value, dict):
-            return value
-        return {name: item for name, item in value.items() if not is_annotation(name) or name == "@odata.type"}
-
-
-def is_annotation(name: str) -> bool:
-    """Whether a name in a JSON object is that of an annotation (OData JSON Format 4.01, section 20.2)."""
-    return "@" in name
 
 
 class ReviewData(Body):
@@ -187,7 +125,7 @@ _CREATE: dict[Dialect, TypeAdapter[CreateSession | CreateFoundingSession]] = {
 }
 
 
-CREATE_BODY = _json_body(lambda dialect: _CREATE[dialect])
+CREATE_BODY = json_body(lambda dialect: _CREATE[dialect])
 
 
 def parse_create(body: bytes, dialect: Dialect) -> Review:
@@ -213,7 +151,7 @@ class PutGrant(Body):
         return self
 
 
-GRANT_BODY = _json_body(lambda _: TypeAdapter(PutGrant))
+GRANT_BODY = json_body(lambda _: TypeAdapter(PutGrant))
 
 
 def parse_grant(key: GrantKey, body: bytes) -> Grant:
@@ -244,7 +182,7 @@ class PutResource(Body):
     upstream: PutUpstream | None = None
 
 
-RESOURCE_BODY = _json_body(lambda _: TypeAdapter(PutResource))
+RESOURCE_BODY = json_body(lambda _: TypeAdapter(PutResource))
 
 
 def parse_resource(body: bytes) -> ResourceDescription:
@@ -275,14 +213,14 @@ class PutPrincipals(Body):
 class PutImport(Body):
     """What is declared for the files of a resource. ``parse_declaration`` has the rules; this is for the document."""
 
-    columns: dict[str, DeclaredText] = {}
-    constants: dict[str, Annotated[str, Field(max_length=MAX_CONSTANT)]] = {}
+    columns: dict[str, DeclaredText] = Field({})
+    constants: dict[str, Annotated[str, Field(max_length=MAX_CONSTANT)]] = Field({})
     ignoreOtherColumns: bool = False
     encoding: Annotated[str, Field(examples=["windows-1252"])] | None = None
     principals: PutPrincipals | None = None
 
 
-IMPORT_BODY = _json_body(lambda _: TypeAdapter(PutImport))
+IMPORT_BODY = json_body(lambda _: TypeAdapter(PutImport))
 
 _JSON: TypeAdapter[Any] = TypeAdapter(Any)
 
@@ -310,7 +248,7 @@ class Redeliver(Body):
     target: Annotated[Target, Strict(False)]
 
 
-REDELIVER_BODY = _json_body(lambda _: TypeAdapter(Redeliver))
+REDELIVER_BODY = json_body(lambda _: TypeAdapter(Redeliver))
 
 
 def parse_redeliver(body: bytes) -> Target:

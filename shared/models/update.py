@@ -9,9 +9,9 @@ from pydantic import TypeAdapter
 
 from shared.core.errors import INVALID_REQUEST, NOT_UPDATEABLE, GraphError
 from shared.models import responses
+from shared.models.bodies import SCHEMAS, Body, RequestBody, is_annotation
 from shared.models.dialects import Dialect
 from shared.models.json_bodies import MAX_ERRORS_LISTED, parsed
-from shared.models.requests import SCHEMAS, Body, RequestBody, is_annotation
 
 _READ_ONLY = {name for name in responses.Session.__annotations__ if not is_annotation(name)} - {"isUploadDone"}
 

@@ -7,6 +7,7 @@ from python_multipart.exceptions import FormParserError
 from python_multipart.multipart import MultipartParser
 
 from shared.core.errors import BODY_TOO_LARGE, INVALID_REQUEST, UNSUPPORTED_MEDIA_TYPE, GraphError, shortened
+from shared.models.bodies import RequestBody
 from shared.models.file_names import file_name, parameters_of
 from shared.models.form_faults import (
     MAX_PART_HEADER_BYTES,
@@ -16,7 +17,7 @@ from shared.models.form_faults import (
     fault_of_end,
     unfolded,
 )
-from shared.models.requests import IMPORT_BODY, RequestBody
+from shared.models.requests import IMPORT_BODY
 from shared.models.transfer_encodings import Decoder, decoder
 
 # RFC 2046, section 5.1.1.

@@ -3,7 +3,7 @@
 from typing import Any, NamedTuple
 
 from shared.domain.callers import Need
-from shared.models.requests import RequestBody
+from shared.models.bodies import RequestBody
 from shared.query.capabilities import SESSION, Capabilities
 
 

@@ -12,8 +12,8 @@ from shared.core.settings import AuthMode, settings
 from shared.core.version import VERSION
 from shared.domain.callers import READ_ALL, READ_WRITE_ALL, Need
 from shared.models import responses
+from shared.models.bodies import SCHEMAS, RequestBody
 from shared.models.dialects import Dialect
-from shared.models.requests import SCHEMAS, RequestBody
 from shared.query.capabilities import Capabilities
 from shared.query.options import MAX_PAGE, MAX_SKIP
 from shared.web import header_fields
