@@ -18,7 +18,7 @@ from tests.support.service import eventually, fire_timer, running_service
 @pytest.fixture(scope="module")
 def forgetful(storage: Storage) -> Iterator[str]:
     """The URL of a service that removes the files of complete sessions soon."""
-    settings: dict[str, str | int] = {"idle_seconds": 8, "retention_seconds": 2, "max_upload_seconds": 1}
+    settings: dict[str, str | int] = {"idle_seconds": 8, "retention_seconds": 2, "max_upload_seconds": 10}
     with running_service(storage.connection_string, name_prefix="forgetful", **settings) as url:
         yield url
 
