@@ -1,3 +1,3 @@
 """The version of the service, as its health and its OpenAPI document state it (semantic versioning)."""
 
-VERSION = "0.9.0"
+VERSION = "1.0.0"
