@@ -95,6 +95,11 @@ class Load:
     gone: set[str] = field(default_factory=set)
     lock: Lock = field(default_factory=Lock)
 
+    def begin(self) -> None:
+        """A session in each resource, so that each backup has them all."""
+        for resource in self.resources:
+            self._note(resource, resource.new_session())
+
     def work(self, seed: int) -> None:
         choice = random.Random(seed)
         while not self.stopping.is_set():
@@ -152,6 +157,7 @@ def load(tmp_path_factory: pytest.TempPathFactory, folder: Path) -> Load:
             # An upload of another directory, which does not go on in the copy.
             storage.account.grants.upsert_entity({"PartitionKey": "directory", "RowKey": f"begun:{uuid4()}"})
         load = Load(resources)
+        load.begin()
         working = [workers.submit(load.work, seed) for seed in range(3)]
         try:
             first = run("backup", folder, account.connection_string)

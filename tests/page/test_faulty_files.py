@@ -81,6 +81,7 @@ def test_on_a_phone_all_of_a_refusal_is_in_view(people: Open, session: Session) 
     app.choose(payload("doors.csv", csv_text(GRAPH_COLUMNS, [row("robot")]).encode()))
     refused = app.file("refused", "doors.csv")
     for part in (refused.locator("tr.cause"), refused.locator("td.cell"), refused.locator("h4")):
+        expect(part).to_be_visible()
         box = part.bounding_box()
         assert box is not None
         assert box["x"] >= 0
