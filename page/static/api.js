@@ -28,7 +28,7 @@ export const createSession = async (key, review) => (await send("POST", sessions
 /** A session with its files. `quiet`: whoever is signed out is not asked to sign in again just for this. */
 export const session = async (key, options) => {
   const { body } = await send("GET", `${sessionPath(key)}?$expand=files($top=999)`, options);
-  return { ...body, files: [...body.files, ...(await rest(body["files@odata.nextLink"], Infinity, options))] };
+  return { ...body, files: [...body.files, ...(await rest(body["files@odata.nextLink"], options))] };
 };
 
 /** The last complete session of an application but for one, with its files; null if there is none, undefined if it cannot be read. */

@@ -9,7 +9,7 @@ const OTHERS = /(tenant|directory|subscription|client|app)(id)?[^a-z0-9]*$/i;
  * The ids of a text for the names of `wanted`, which has for each the word that stands before its id in an address, such as
  * `catalogId`. Ids without one of these words are taken in their order, unless a word says that they are something else.
  */
-export function idsFor(text, wanted) {
+function idsFor(text, wanted) {
   const found = {};
   const others = [];
   let rest = 0;

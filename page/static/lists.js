@@ -6,16 +6,21 @@ const MARKS = [
   [[0xfe, 0xff], "utf-16be"],
 ];
 
-/** The text of a file, which Excel may have saved as Unicode Text. */
+/** The text of a file, which Excel may have saved as Unicode Text. Throws TypeError if it is in another encoding. */
 export async function textOf(file) {
   const bytes = new Uint8Array(await file.arrayBuffer());
   const [, encoding] = MARKS.find(([mark]) => mark.every((byte, place) => bytes[place] === byte)) ?? [null, "utf-8"];
-  return new TextDecoder(encoding).decode(bytes);
+  return new TextDecoder(encoding, { fatal: true }).decode(bytes);
 }
 
-/** The accounts of a list and whose they are: a Map. Accounts without a person are left out, and counted. */
+/**
+ * The accounts of a list and whose they are: a Map. Accounts without a person are left out, and counted. Null if it is no
+ * such list, or a quote in it is out of place, so that nothing is left out unseen.
+ */
 export function accountsIn(text) {
-  const [header = [], ...rows] = records(text);
+  const all = records(text);
+  if (!all) return null;
+  const [header = [], ...rows] = all;
   const columns = header.map((name) => name.trim().toLowerCase());
   const [account, person] = [columns.indexOf("account"), columns.indexOf("principalid")];
   if (account < 0 || person < 0) return null;
@@ -43,13 +48,13 @@ function records(text) {
   let row = [];
   while (cell.lastIndex < text.length) {
     const found = cell.exec(text);
-    // A quote in the middle of nowhere: the service says where.
-    if (!found) break;
+    if (!found) return null;
     row.push(found[1] === undefined ? (found[2] ?? "") : found[1].replaceAll('""', '"'));
     if (found[3] === separator) continue;
     if (row.some(Boolean)) all.push(row);
     row = [];
     if (!found[3]) break;
   }
+  if (row.some(Boolean)) all.push(row);
   return all;
 }

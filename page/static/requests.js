@@ -13,15 +13,15 @@ export const MANAGEMENT = `${ROOT}/identityGovernance/entitlementManagement`;
 const BUSY_PAUSES_SECONDS = [1, 2, 4, 8];
 
 /** All entries of a collection, page after page. The first page's annotations come along. */
-export async function all(path, pages = Infinity) {
+export async function all(path) {
   const first = (await send("GET", path)).body;
-  return { ...first, value: [...first.value, ...(await rest(first["@odata.nextLink"], pages - 1))] };
+  return { ...first, value: [...first.value, ...(await rest(first["@odata.nextLink"]))] };
 }
 
 /** The entries of the pages to which the link of another page leads, if it has one. */
-export async function rest(next, pages = Infinity, options = {}) {
+export async function rest(next, options = {}) {
   const value = [];
-  for (let page = 0; next && page < pages; page += 1) {
+  while (next) {
     const url = new URL(next);
     const { body } = await send("GET", url.pathname + url.search, options);
     value.push(...body.value);

@@ -55,12 +55,12 @@ export class SessionActions {
     return this.state.act(() => api.redeliver(this.state.key, target));
   }
 
-  /** Seals the session. Throws only what asks another question: `unexpectedChange`. */
-  async complete(allow = []) {
+  /** Seals the session as it was with this ETag. Throws only what asks another question: `unexpectedChange`. */
+  async complete({ etag, allow }) {
     let unexpected = null;
     const done = await this.state.act(async () => {
       try {
-        this.state.take(await api.completeSession(this.state.key, { etag: this.state.session["@odata.etag"], allow }));
+        this.state.take(await api.completeSession(this.state.key, { etag, allow }));
       } catch (error) {
         if (error.reason === "unexpectedChange") unexpected = error;
         else if (!(await this.#isComplete())) throw error;

@@ -91,11 +91,15 @@ def test_how_a_file_was_read_is_nothing_to_decide(app: App, session: Session) ->
     expect(app.dialog).not_to_contain_text("Look at this first")
 
 
-def test_a_change_of_somebody_else_during_the_question_is_told_in_words(app: App, session: Session) -> None:
+@pytest.mark.parametrize("seen", [False, True], ids=["not seen by the page", "seen by the page"])
+def test_a_change_of_somebody_else_during_the_question_is_told_in_words(app: App, session: Session, seen: bool) -> None:
     session.uploaded("a.csv")
     app.open_session(session)
     app.finish_button.click()
     session.uploaded("b.csv")
+    if seen:
+        app.page.evaluate("document.dispatchEvent(new Event('visibilitychange'))")
+        expect(app.file("accepted", "b.csv")).to_be_visible()
     app.confirm("Seal")
     alert = app.page.get_by_role("alert")
     expect(alert).to_contain_text("Somebody else changed this at the same time")

@@ -13,7 +13,12 @@ export async function showAccess(content, key) {
   const own = value.filter((grant) => grant.resourceId === null || grant.resourceId === key.resourceId);
   const again = async (words) => {
     announce(words);
-    await showAccess(content, key);
+    try {
+      await showAccess(content, key);
+    } catch {
+      // What was done is done, whether or not the list can be read again.
+      fill(content, h("p", { class: "note", role: "alert" }, `${words} The list could not be read again: load the page again.`));
+    }
   };
   fill(
     content,
@@ -39,10 +44,11 @@ function row(grant, again) {
     if (!(await confirmation({ title: "Revoke this access?", body: h("p", {}, h("bdi", {}, who), `, ${ROLES[grant.role] ?? "with a role"}.`), yes: "Revoke", danger: true }))) return;
     try {
       await deleteGrant(grant);
-      await again("Access was revoked.");
     } catch (error) {
       complain(problem, error.status === 404 ? "It was revoked already. Load the page again." : "It was not revoked. Try again.");
+      return;
     }
+    await again("Access was revoked.");
   };
   return h(
     "tr",
@@ -84,10 +90,11 @@ function giving(key, given) {
     const grant = { role: declaring ? "owner" : role.value(), mayDeclare: declaring, displayName: displayName.value() || null };
     try {
       await putGrant(key, idIn(principalId), grant);
-      await given();
     } catch (error) {
       formFailure(summary, fields, error);
+      return;
     }
+    await given();
   };
   return h(
     "form",

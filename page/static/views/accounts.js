@@ -73,7 +73,7 @@ function adding(key, { words, added }) {
   const take = async (file) => {
     let told = null;
     try {
-      told = await add(key, await textOf(file));
+      told = await add(key, await read(file));
       fill(problem);
     } catch (error) {
       fill(problem, h("div", { class: "error-summary", role: "alert" }, error instanceof NoList ? h("p", {}, error.message) : faults(error)));
@@ -87,9 +87,18 @@ function adding(key, { words, added }) {
 
 class NoList extends Error {}
 
+async function read(file) {
+  try {
+    return await textOf(file);
+  } catch (error) {
+    if (error instanceof TypeError) throw new NoList("The list is not in UTF-8. Save it as CSV UTF-8, and upload that.");
+    throw error;
+  }
+}
+
 async function add(key, text) {
   const given = accountsIn(text);
-  if (!given) throw new NoList("This is no list of accounts. Its first line must have the columns account and principalId.");
+  if (!given) throw new NoList("This is no list of accounts. Its first line must have the columns account and principalId, and a quote in a cell is written twice.");
   if (!given.found.size) throw new NoList("No account in this list has a person yet. Fill in the second column.");
   const { text: before, etag } = await accounts(key);
   const present = before ? accountsIn(before).found : new Map();

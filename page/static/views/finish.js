@@ -4,7 +4,7 @@ import { confirmation, facts, fileName, fileNames, fill, h } from "../dom.js";
 import { bytes, count, number } from "../format.js";
 import { doubts, obstacles, rowsBefore, rowsOf } from "../finishing.js";
 
-/** The section; `update()` brings it up to date. `finish(allow)` seals the session, and throws what asks another question. */
+/** The section; `update()` brings it up to date. `finish({ etag, allow })` seals the session as it was with this ETag, and throws what asks another question. */
 export function finishSection(state, { finish }) {
   const stands = h("ul", { class: "open-ends" });
   const press = h("button", { class: "button", onclick: () => ask(state, finish) }, "Finish this upload");
@@ -28,6 +28,8 @@ const filesAndRows = (files, rows) => (rows === null ? count(files, "file") : `$
 
 async function ask(state, finish) {
   await state.compared;
+  // What is shown is what is sealed: the session may be read again while the question is open.
+  const etag = state.session["@odata.etag"];
   const rows = rowsOf(state.files);
   const before = rowsBefore(state);
   const files = state.files.length;
@@ -55,12 +57,12 @@ async function ask(state, finish) {
     yes: rows === null ? `Seal ${count(files, "file")}` : `Seal ${count(files, "file")}, ${count(rows, "row")}`,
     no: "Not yet",
   });
-  if (yes) await seal(finish, []);
+  if (yes) await seal(finish, { etag });
 }
 
-async function seal(finish, allow) {
+async function seal(finish, { etag, allow = [] }) {
   try {
-    await finish(allow);
+    await finish({ etag, allow });
   } catch ({ inner }) {
     const yes = await confirmation({
       title: "This is very different from last time",
@@ -78,6 +80,6 @@ async function seal(finish, allow) {
       no: "Not yet",
       danger: true,
     });
-    if (yes) await seal(finish, [...allow, "allow-change"]);
+    if (yes) await seal(finish, { etag, allow: [...allow, "allow-change"] });
   }
 }

@@ -47,7 +47,7 @@ class OpenView {
     this.said = h("div");
     this.uploads = h("ul", { class: "files", "aria-label": "Files being uploaded, and files that need something" });
     this.accepted = acceptedFiles({ remove: (file) => this.remove(file) });
-    this.finish = finishSection(state, { finish: (allow) => actions.complete(allow) });
+    this.finish = finishSection(state, { finish: (asked) => actions.complete(asked) });
     this.act = {
       limits: state.config.limits,
       help: (upload) => this.#help(upload),
