@@ -26,7 +26,7 @@ from shared.core.text import is_readable, normalized
 MAX_NAME_LENGTH = 255
 
 # A parameter of a header field (RFC 2045, section 5.1). Values that are not quoted may have blanks: clients send them.
-_PARAMETER = re.compile(rb'[\s;]*([^\s=;"]+)\s*=\s*(?:"((?:[^"\\]|\\.)*+)"\s*|([^";]*+))(?:;|\Z)', re.DOTALL)
+_PARAMETER = re.compile(rb'[\s;]*([^\s=;"]+)\s*=\s*+(?:"((?:[^"\\]|\\.)*+)"\s*|([^";]*+))(?:;|\Z)', re.DOTALL)
 _ENCODED_WORDS = re.compile(r"(?:=\?[^?\s]+\?[bq]\?[^?]*\?=\s*)+", re.IGNORECASE)
 _EXTENDED = re.compile(rb"([^']*)'[^']*'(.*)", re.DOTALL)
 

@@ -21,7 +21,7 @@ _MAIL_HEADER = re.compile(
 )
 
 # A border of a table, as psql, mysql, sqlite3 and csvlook draw it; a line of a CSV file has commas.
-_BORDER = re.compile(r" *[-=+|─│┌┬┐├┼┤└┴┘ ]*(?:---|───)[-=+|─│┌┬┐├┼┤└┴┘ ]*")
+_BORDER_LETTERS = "-=+|─│┌┬┐├┼┤└┴┘ "
 _SQL = re.compile(
     r"(?:SQL|mysql|postgres=[#>]|MariaDB \[.*\])> |\s*(?:select\s.+\sfrom|insert\s+into|create\s+table)\s",
     re.IGNORECASE,
@@ -187,8 +187,13 @@ def _header_below(text: _Text) -> Finding | None:
     return None
 
 
+def _is_border(line: str) -> bool:
+    # No pattern: it would try a long line once for each of its letters.
+    return not line.strip(_BORDER_LETTERS) and ("---" in line or "───" in line)
+
+
 def _report(text: _Text) -> Finding | None:
-    if not any(_BORDER.fullmatch(line) for line in text.lines[:3]) and not _SQL.match(text.first):
+    if not any(map(_is_border, text.lines[:3])) and not _SQL.match(text.first):
         return None
     message = (
         f"This is a report of a database tool: '{shown(text.first)}'. Let it write CSV: psql --csv; SQL*Plus: "

@@ -13,7 +13,7 @@ from ..codes import Code
 from ..findings import Finding, shown
 from ..layouts import Content
 
-_DASHES = re.compile(rb"[-=_+| ,;\t\"]*(?:--|==|__)[-=_+| ,;\t\"]*")
+_DASHES = b'-=_+| ,;\t"'
 
 # What tools write below the rows: SQL Server, Oracle, MySQL and PostgreSQL, in this order.
 _FOOTER = re.compile(
@@ -108,7 +108,7 @@ class RowCauses:
             yield Code.REPEATED_HEADER, ""
         if raw.startswith((b"<<<<<<< ", b"=======", b">>>>>>> ")):
             yield Code.MERGE_CONFLICT, ""
-        if _DASHES.fullmatch(raw):
+        if not raw.strip(_DASHES) and any(line in raw for line in (b"--", b"==", b"__")):
             yield Code.REPORT_LINE, ""
         if any(cell.value.startswith(b'="') for cell in record.cells):
             yield Code.VALUE_IN_FORMULA, ""

@@ -96,6 +96,8 @@ class ListReader:
             line, end, rest = self._text.partition("\n")
             if not end and not final:
                 break
+            if len(line) > csv.field_size_limit():
+                raise self._without_header()
             for separator in SEPARATORS:
                 cells = next(csv.reader([line], delimiter=separator), [])
                 if self._is_header(cells):

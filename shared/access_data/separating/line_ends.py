@@ -7,7 +7,7 @@ the others, and are converted back with them.
 
 import re
 
-_DOUBLED = re.compile(rb"\r\r++\n")
+_DOUBLED = re.compile(rb"(?<!\r)\r\r++\n")
 _CR_ALONE = re.compile(rb"[^\r\n]*+\r(?!\r*+\n)")
 
 

@@ -273,3 +273,22 @@ def test_a_file_of_one_fault_is_one_finding_and_given_up(kind: str) -> None:
     assert (report.finding_count, report.all_counted) == (1, False)
     assert "This concerns 30,000 lines: 3 to 30,002." in report.findings[0].message
     assert report.rows < 31_000
+
+
+@pytest.mark.parametrize(
+    ("content", "code"),
+    [
+        (b" " * 4000 + b"-" * 4000 + b"x\n", "missingHeader"),
+        (f"{G}\n".encode() + b"-" * 400_000 + b"x\n", "tooFewFields"),
+        (f"{G}\n{OK}".encode() + b"\r" * 300_000 + b"x\r\r\n", None),
+    ],
+    ids=["a border", "dashes", "carriage returns"],
+)
+def test_a_long_line_of_one_letter_is_read_once(content: bytes, code: str | None) -> None:
+    """Patterns that try such a line once for each of its letters take minutes."""
+    validator = Validator(principal_types={"EntraIdUser"})
+    validator.feed(content)
+    found = [finding.code for finding in validator.finish().findings]
+
+    assert found
+    assert code is None or code in found

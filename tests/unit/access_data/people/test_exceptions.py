@@ -12,6 +12,10 @@ from shared.access_data.people.lists import ListError
 ANN = str(UUID(int=1, version=4))
 
 
+def test_a_first_line_that_no_cell_can_be_read_from_is_no_header() -> None:
+    assert refused("x" * 140_000 + "\naccount,principalId\na,-\n") == [(Code.MISSING_HEADER, 1, None)]
+
+
 def refused(content: str) -> list[tuple[Code, int, str | None]]:
     with pytest.raises(ListError) as caught:
         read_accounts(content.encode())
