@@ -24,6 +24,7 @@ from shared.core.ids import format_instant, id_prefix, utc_now
 from shared.core.settings import Settings
 from shared.core.version import VERSION
 from shared.domain.directory import DIRECTORIES
+from shared.domain.sessions import rows_blob
 from shared.services.changes import gather_all
 from shared.storage.audit_log import DIRECTORY_PARTITION
 from shared.storage.azure.blobs import MANIFEST
@@ -69,6 +70,7 @@ async def back_up(config: Settings, folder: Folder, tell: Tell) -> Copied:
     """
     names, copied = Names.prefixed(config.name_prefix), Copied()
     folder.begin()
+    begun = format_instant(utc_now())
     async with AsyncExitStack() as closing:
         service = await closing.enter_async_context(connect_tables(config))
         blobs = await closing.enter_async_context(connect(BlobServiceClient, config, config.blob_endpoint))
@@ -93,7 +95,7 @@ async def back_up(config: Settings, folder: Folder, tell: Tell) -> Copied:
         {
             "version": VERSION,
             "account": source.container.account_name,
-            "oldest": min(copied.as_of.values(), default=format_instant(utc_now())),
+            "oldest": begun,
             "asOf": copied.as_of,
             "missing": copied.missing,
         }
@@ -163,7 +165,12 @@ async def _found(moment: _Moment, partition: str, blobs: "_Blobs") -> tuple[dict
         return found, {each for each in folders if not any(name.startswith(each) for name in found)}
     files = (row for row in moment.rows if row["RowKey"].startswith("file:"))
     prefix = partition.replace("_", "/")
-    digests = {"/".join((prefix, *row["RowKey"].split(":")[1:])): row["Sha256"] for row in files}
+    digests = {}
+    for row in files:
+        name = "/".join((prefix, *row["RowKey"].split(":")[1:]))
+        digests[name] = row["Sha256"]
+        if "RowsSha256" in row:
+            digests[rows_blob(name)] = row["RowsSha256"]
     sessions = {row["RowKey"].removeprefix("session:"): row for row in moment.rows}
     if "_" not in partition:  # of a catalog, which has no blobs
         return {}, set()

@@ -39,6 +39,10 @@ class Folder:
         self._path = path
         self._new = path / "tables.new"
         self._tables = path / "tables"
+        self._old = path / "tables.old"
+        if self._old.exists() and not self._tables.exists():
+            # A process that died in ``finish`` has left it.
+            self._old.rename(self._tables)
 
     def begin(self) -> None:
         """Begin a new backup. The one that is there stays complete until ``finish``."""
@@ -56,12 +60,11 @@ class Folder:
     def finish(self, about: Mapping[str, Any]) -> None:
         """Make the new backup the one of this folder, and remove the blobs that it does not have."""
         (self._new / "backup.json").write_text(json.dumps({"format": FORMAT, **about}, indent=2) + "\n")
-        old = self._path / "tables.old"
-        shutil.rmtree(old, ignore_errors=True)
+        shutil.rmtree(self._old, ignore_errors=True)
         if self._tables.exists():
-            self._tables.rename(old)
+            self._tables.rename(self._old)
         self._new.rename(self._tables)
-        shutil.rmtree(old, ignore_errors=True)
+        shutil.rmtree(self._old, ignore_errors=True)
         kept = {blob.name for blob in self.blobs()}
         for file in (self._path / "blobs").glob("**/*"):
             if file.is_file() and str(file.relative_to(self._path / "blobs")) not in kept:

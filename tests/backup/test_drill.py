@@ -96,9 +96,11 @@ class Load:
     lock: Lock = field(default_factory=Lock)
 
     def begin(self) -> None:
-        """A session in each resource, so that each backup has them all."""
+        """A session in each resource, so that each backup has them all, with a file that has rows of its own."""
         for resource in self.resources:
-            self._note(resource, resource.new_session())
+            session, content = resource.new_session(), access_file(3).replace(b",", b";")
+            self._note(resource, session)
+            self._note(resource, session, session.uploaded("semicolons.csv", content)["id"], content)
 
     def work(self, seed: int) -> None:
         choice = random.Random(seed)
@@ -337,6 +339,33 @@ def test_an_interrupted_backup_leaves_the_one_before(tmp_path: Path) -> None:
     assert Folder(tmp_path).about()["oldest"] == "first"
     with gzip.open(tmp_path / "tables" / "sessions.jsonl.gz", "rt") as rows:
         assert [json.loads(text) for text in rows] == []
+
+
+def test_a_process_that_dies_while_a_backup_takes_the_place_of_another_leaves_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rename, renamed = Path.rename, 0
+
+    def die_at_the_second(path: Path, target: Path) -> Path:
+        nonlocal renamed
+        renamed += 1
+        if renamed == 2:
+            raise SystemExit
+        return rename(path, target)
+
+    folder = Folder(tmp_path)
+    for name in ("first", "second"):
+        folder.begin()
+        for table in ("sessions", "blobs"):
+            folder.new_table(table).close()
+        if name == "second":
+            monkeypatch.setattr(Path, "rename", die_at_the_second)
+            with pytest.raises(SystemExit):
+                folder.finish({"oldest": name})
+        else:
+            folder.finish({"oldest": name})
+
+    assert Folder(tmp_path).about()["oldest"] == "first"
 
 
 def test_each_table_is_copied_or_made_anew() -> None:
