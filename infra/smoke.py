@@ -30,7 +30,7 @@ TOKEN_VARIABLE = "SMOKE_TOKEN"  # noqa: S105  # the name of a variable
 HEADER = "principalId,principalType,permissionId,permissionName,permissionDescription,permissionType\r\n"
 SAMPLE = (
     HEADER + "3f8a1c52-94de-4f0b-9c2f-0d6a5b1e7c11,EntraIdUser,smoke-reader,Reader,Made by the smoke test,Role\r\n"
-    "smoke.test@fabrikam.example,EntraIdUser,smoke-owner,Owner,Made by the smoke test,Role\r\n"
+    "8c1de0a7-52b4-4c39-9f16-2e7b40d5aa93,EntraIdUser,smoke-owner,Owner,Made by the smoke test,Role\r\n"
 )
 SAMPLE_ROWS = 2
 # Line 2 has no principalId.

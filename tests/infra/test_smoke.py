@@ -20,6 +20,8 @@ import pytest
 from local.service import ROOT
 from tests.support.authority import READ_ALL, Authority
 from tests.support.client import NO_TLS
+from tests.support.invariants import Storage
+from tests.support.service import running_service
 
 SCRIPT = ROOT / "infra" / "smoke.py"
 MAIN: Callable[[], int] = runpy.run_path(str(SCRIPT))["main"]
@@ -60,6 +62,13 @@ def test_it_passes_on_a_guarded_service_with_a_token(guarded: str, authority: Au
 
     assert (done.returncode, verdict(done)) == (0, "smoke test passed"), done.stdout + done.stderr
     assert "a request without a token is refused (401)" in done.stdout
+
+
+def test_it_passes_where_files_must_have_object_ids(storage: Storage) -> None:
+    with running_service(storage.connection_string, require_object_ids="true") as url:
+        done = smoke(url)
+
+    assert (done.returncode, verdict(done)) == (0, "smoke test passed"), done.stdout + done.stderr
 
 
 def test_without_a_token_it_says_that_no_session_was_tried(guarded: str) -> None:
