@@ -45,8 +45,10 @@ class DirectoryParts:
         """Remove all parts of a directory. Missing ones are no error."""
         folder = directory_folder(directory_id)
         await self._blobs.delete(folder, await self._blobs.names(folder))
-        if directory_id == self._loaded_id:
-            self._forget()
+        # Not while another request loads them: it goes on with what it has loaded.
+        async with self._loading:
+            if directory_id == self._loaded_id:
+                self._forget()
 
     async def snapshot(self, directory: Directory, attributes: "Iterable[str]") -> "Snapshot":
         """A directory with the attributes that it has of some, by their names as they are compared.
